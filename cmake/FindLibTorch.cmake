@@ -1,0 +1,30 @@
+# masksc_torch: LibTorch's headers and its CPU libraries.
+#
+# find_package(Torch) of a CUDA build demands a CUDA toolkit and probes GPUs; we need neither to compile. We take the
+# place of TorchConfig.cmake and link the CPU part. At run time, where a GPU is visible, core/device loads libtorch_cuda
+# (LibTorch registers its kernels then): a laptop never maps the gigabytes of CUDA libraries.
+file(GLOB MASKSC_TORCH_CACHED ${MASKSC_DEPS}/*/lib/python3*/site-packages/torch/share/cmake/Torch)
+list(SORT MASKSC_TORCH_CACHED ORDER DESCENDING)
+find_path(MASKSC_TORCH_CONFIG TorchConfig.cmake
+  HINTS ${Torch_DIR} $ENV{Torch_DIR}
+  PATHS ${MASKSC_TORCH_CACHED} ${CMAKE_PREFIX_PATH}
+  PATH_SUFFIXES share/cmake/Torch libtorch/share/cmake/Torch)
+if(NOT MASKSC_TORCH_CONFIG)
+  message(FATAL_ERROR "LibTorch not found: run launch/setup.sh, or set Torch_DIR to the folder of TorchConfig.cmake")
+endif()
+get_filename_component(MASKSC_TORCH_ROOT ${MASKSC_TORCH_CONFIG}/../../.. ABSOLUTE)
+message(STATUS "LibTorch: ${MASKSC_TORCH_ROOT}")
+
+find_library(MASKSC_TORCH_CPU torch_cpu PATHS ${MASKSC_TORCH_ROOT}/lib NO_DEFAULT_PATH REQUIRED)
+find_library(MASKSC_C10 c10 PATHS ${MASKSC_TORCH_ROOT}/lib NO_DEFAULT_PATH REQUIRED)
+find_library(MASKSC_TORCH_CUDA torch_cuda PATHS ${MASKSC_TORCH_ROOT}/lib NO_DEFAULT_PATH)
+if(MASKSC_CUDA STREQUAL "ON" AND NOT MASKSC_TORCH_CUDA)
+  message(FATAL_ERROR "MASKSC_CUDA=ON, but the LibTorch at ${MASKSC_TORCH_ROOT} has no CUDA (no libtorch_cuda)")
+endif()
+
+add_library(masksc_torch INTERFACE)
+target_include_directories(masksc_torch SYSTEM INTERFACE ${MASKSC_TORCH_ROOT}/include
+  ${MASKSC_TORCH_ROOT}/include/torch/csrc/api/include)
+# Torch carries its own fmt in front of the system's: targets that see Torch use it header-only.
+target_compile_definitions(masksc_torch INTERFACE FMT_HEADER_ONLY)
+target_link_libraries(masksc_torch INTERFACE ${MASKSC_TORCH_CPU} ${MASKSC_C10})

@@ -1,0 +1,16 @@
+# Warnings as an interface target, sanitizers, ccache.
+add_library(masksc_warnings INTERFACE)
+# -Wno-restrict: g++ 12 warns falsely on "x" + std::string (GCC bug 105651).
+target_compile_options(masksc_warnings INTERFACE -Wall -Wextra -Wshadow -Wconversion
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> $<$<BOOL:${MASKSC_WERROR}>:-Werror>)
+
+if(MASKSC_SANITIZE)
+  add_compile_options(-fsanitize=${MASKSC_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${MASKSC_SANITIZE})
+endif()
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  # pch_defines and time_macros: what a precompiled header needs to be cached.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE_PROGRAM})
+endif()

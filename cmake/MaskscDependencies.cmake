@@ -1,0 +1,30 @@
+# Third parties. Order of preference: what the user names (Torch_DIR, CMAKE_PREFIX_PATH, modules), then the cache that
+# launch/setup.sh fills (MASKSC_DEPS, default ~/.cache/masksc), then the system.
+if(DEFINED ENV{MASKSC_DEPS})
+  set(MASKSC_DEPS $ENV{MASKSC_DEPS})
+else()
+  set(MASKSC_DEPS $ENV{HOME}/.cache/masksc)
+endif()
+
+find_package(Threads REQUIRED)
+find_package(MPI REQUIRED COMPONENTS C)
+set(HDF5_PREFER_PARALLEL ON)
+find_package(HDF5 REQUIRED COMPONENTS C)
+if(NOT HDF5_IS_PARALLEL)
+  message(FATAL_ERROR "HDF5 at ${HDF5_INCLUDE_DIRS} is serial; mask-sc needs parallel HDF5 (launch/setup.sh installs it)")
+endif()
+find_package(Boost 1.66 REQUIRED COMPONENTS program_options)
+find_package(spdlog REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json 3.9 REQUIRED)
+find_path(XXHASH_INCLUDE xxhash.h REQUIRED)
+find_library(XXHASH_LIBRARY xxhash REQUIRED)
+find_package(ZLIB REQUIRED)
+
+include(FindLibTorch)
+include(FindAssorthead)
+
+if(MASKSC_IGRAPH)
+  find_path(IGRAPH_INCLUDE igraph.h PATH_SUFFIXES igraph REQUIRED)
+  find_library(IGRAPH_LIBRARY igraph REQUIRED)
+endif()

@@ -1,0 +1,76 @@
+// One table of options feeds the parser, --help, the resolved config.ini and the checks of a resumed run.
+// Each stage owns a struct of settings and a `describe(OptionTable&, Settings&)` that adds its fields here.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace masksc {
+
+/// Where an option may stand and what it means for a finished run.
+enum class OptionRole {
+  result,   // changes the result: a resumed or repeated run must agree; saved in config.ini
+  runtime,  // changes only how the run is done (threads, verbosity, cadence); saved in config.ini
+  path,     // a file or folder: command line only, never in configurations
+};
+
+struct Option {
+  std::string name;   // without dashes, e.g. "mask-ratio"
+  std::string group;  // heading in --help
+  std::string value;  // placeholder in --help, e.g. "N", "FILE", "a|b"; "" for a switch without a value
+  std::string help;   // one line, with unit
+  OptionRole role = OptionRole::result;
+  std::function<void(std::string_view)> set;  // throws UserError that names option and value
+  std::function<std::string()> get;           // text that `set` reads back to the same value
+};
+
+class OptionTable {
+ public:
+  /// Headings for the options added from now on.
+  void begin_group(std::string name, OptionRole role = OptionRole::result);
+
+  void add(std::string name, std::int64_t& field, std::string help, std::string value = "N");
+  void add(std::string name, double& field, std::string help, std::string value = "X");
+  void add(std::string name, std::string& field, std::string help, std::string value = "TEXT");
+  /// yes or no.
+  void add(std::string name, bool& field, std::string help);
+  /// Present or absent on the command line; yes or no in files.
+  void add_switch(std::string name, bool& field, std::string help);
+
+  template <typename E>
+  void add_choice(std::string name, E& field, std::vector<std::pair<std::string, E>> choices, std::string help) {
+    std::vector<std::string> names;
+    for (const auto& choice : choices) names.push_back(choice.first);
+    add_named(
+        std::move(name), names, [&field, choices](std::size_t i) { field = choices[i].second; },
+        [&field, choices] {
+          std::size_t i = 0;
+          while (i + 1 < choices.size() && choices[i].second != field) ++i;
+          return i;
+        },
+        std::move(help));
+  }
+
+  [[nodiscard]] const std::vector<Option>& options() const { return options_; }
+  [[nodiscard]] const Option* find(std::string_view name) const;
+  /// Throws UserError for an unknown name (with the nearest known one) or a value that doesn't parse.
+  /// `where` says where it was written, e.g. "on the command line" or "in x.ini".
+  void set(std::string_view name, std::string_view value, std::string_view where);
+  [[nodiscard]] std::vector<std::string> names() const;
+
+ private:
+  void add_named(std::string name, const std::vector<std::string>& choices, std::function<void(std::size_t)> choose,
+                 std::function<std::size_t()> chosen, std::string help);
+  void add_option(Option option);
+
+  std::vector<Option> options_;
+  std::string group_;
+  OptionRole role_ = OptionRole::result;
+};
+
+}  // namespace masksc

@@ -1,0 +1,37 @@
+// The process among its peers: starts and ends MPI, knows the node. `main` owns it; it outlives all collectives.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "masksc/dist/collectives.hpp"
+
+namespace masksc {
+
+class Runtime {
+ public:
+  /// Starts MPI. Throws EnvironmentError.
+  Runtime(int& argc, char**& argv);
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  [[nodiscard]] Collectives& world() { return *world_; }
+  /// Rank among the ranks of this node, and their number.
+  [[nodiscard]] int local_rank() const noexcept { return local_rank_; }
+  [[nodiscard]] int local_size() const noexcept { return local_size_; }
+  /// CPU cores this rank may use for itself: those it is bound to, shared with the ranks bound to the same ones.
+  [[nodiscard]] int cores_per_rank() const noexcept { return cores_per_rank_; }
+
+ private:
+  std::unique_ptr<Collectives> world_;
+  int local_rank_ = 0;
+  int local_size_ = 1;
+  int cores_per_rank_ = 1;
+};
+
+/// Runs a whole program: starts the runtime, calls `body`, reports an error once and returns the exit code.
+/// An error that only some ranks meet ends every rank (MPI_Abort) after its message.
+int run_program(int argc, char** argv, const std::function<ExitCode(Runtime&)>& body);
+
+}  // namespace masksc

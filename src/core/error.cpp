@@ -1,0 +1,34 @@
+#include "masksc/core/error.hpp"
+
+#include <new>
+
+namespace masksc {
+
+Failure describe_failure(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& e) {
+    return {e.code(), e.what()};
+  } catch (const std::bad_alloc&) {
+    return {ExitCode::environment,
+            "out of memory: use more ranks (each holds its share of the cells), a smaller --batch-size, or a machine "
+            "with more memory"};
+  } catch (const std::exception& e) {
+    return {ExitCode::invariant, e.what()};
+  } catch (...) {
+    return {ExitCode::invariant, "unknown exception"};
+  }
+}
+
+void throw_failure(const Failure& failure) {
+  switch (failure.code) {
+    case ExitCode::user:
+      throw UserError(failure.message);
+    case ExitCode::environment:
+      throw EnvironmentError(failure.message);
+    default:
+      throw InvariantError(failure.message);
+  }
+}
+
+}  // namespace masksc

@@ -1,0 +1,62 @@
+#include "masksc/core/files.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "masksc/core/error.hpp"
+
+namespace masksc {
+namespace {
+
+[[noreturn]] void fail(const char* what, const std::filesystem::path& path, int code) {
+  throw EnvironmentError(
+      fmt::format("cannot {} '{}': {}; check free space and permissions", what, path.string(), std::strerror(code)));
+}
+
+void flush_to_disk(const std::filesystem::path& path, int flags) {
+  const int file = ::open(path.c_str(), flags);
+  if (file < 0) fail("open", path, errno);
+  const int result = ::fsync(file);
+  const int code = errno;
+  ::close(file);
+  if (result != 0 && code != EINVAL) fail("flush", path, code);  // EINVAL: a file system without fsync for folders
+}
+
+}  // namespace
+
+std::filesystem::path staging_path(const std::filesystem::path& path) {
+  return path.parent_path() / ("." + path.filename().string() + ".partial");
+}
+
+void publish(const std::filesystem::path& staged, const std::filesystem::path& path) {
+  flush_to_disk(staged, O_RDONLY);
+  if (::rename(staged.c_str(), path.c_str()) != 0) fail("rename to", path, errno);
+  flush_to_disk(path.has_parent_path() ? path.parent_path() : ".", O_RDONLY | O_DIRECTORY);
+}
+
+void write_file(const std::filesystem::path& path, std::string_view text) {
+  const std::filesystem::path staged = staging_path(path);
+  {
+    std::ofstream out(staged, std::ios::binary | std::ios::trunc);
+    out.write(text.data(), static_cast<std::streamsize>(text.size()));
+    out.flush();
+    if (!out) fail("write", staged, errno);
+  }
+  publish(staged, path);
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  if (in) text << in.rdbuf();
+  if (!in) throw UserError(fmt::format("cannot read '{}': {}", path.string(), std::strerror(errno)));
+  return text.str();
+}
+
+}  // namespace masksc

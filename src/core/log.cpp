@@ -1,0 +1,51 @@
+// The one file that sees spdlog.
+#include "masksc/core/log.hpp"
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <memory>
+
+namespace masksc::log {
+namespace {
+
+struct State {
+  std::shared_ptr<spdlog::logger> logger = spdlog::stderr_color_mt("masksc");
+  int rank = 0;
+  State() { logger->set_pattern("%H:%M:%S %^%l%$ %v"); }
+};
+
+State& state() {
+  static State instance;
+  return instance;
+}
+
+spdlog::level::level_enum to_spdlog(Level level) {
+  switch (level) {
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warning:
+      return spdlog::level::warn;
+    default:
+      return spdlog::level::err;
+  }
+}
+
+}  // namespace
+
+void configure(int rank, Level lowest) {
+  state().rank = rank;
+  state().logger->set_level(to_spdlog(rank == 0 || lowest > Level::warning ? lowest : Level::warning));
+}
+
+void write(Level level, std::string_view message) {
+  const State& s = state();
+  if (s.rank == 0)
+    s.logger->log(to_spdlog(level), "{}", message);
+  else
+    s.logger->log(to_spdlog(level), "[rank {}] {}", s.rank, message);
+}
+
+}  // namespace masksc::log

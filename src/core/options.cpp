@@ -1,0 +1,115 @@
+#include "masksc/core/options.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "masksc/core/error.hpp"
+#include "masksc/core/text.hpp"
+
+namespace masksc {
+namespace {
+
+template <typename T>
+T parse_number(const std::string& name, std::string_view text, const char* what) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size())
+    throw UserError(fmt::format("--{} needs {}, not '{}'", name, what, text));
+  return value;
+}
+
+bool parse_bool(const std::string& name, std::string_view text) {
+  if (text == "yes" || text == "true" || text == "1" || text.empty()) return true;
+  if (text == "no" || text == "false" || text == "0") return false;
+  throw UserError(fmt::format("--{} needs yes or no, not '{}'", name, text));
+}
+
+}  // namespace
+
+void OptionTable::begin_group(std::string name, OptionRole role) {
+  group_ = std::move(name);
+  role_ = role;
+}
+
+void OptionTable::add_option(Option option) {
+  ensure(find(option.name) == nullptr, "two options of one name");
+  option.group = group_;
+  option.role = role_;
+  options_.push_back(std::move(option));
+}
+
+void OptionTable::add(std::string name, std::int64_t& field, std::string help, std::string value) {
+  auto set = [name, &field](std::string_view text) {
+    field = parse_number<std::int64_t>(name, text, "a whole number");
+  };
+  add_option(
+      {std::move(name), {}, std::move(value), std::move(help), {}, set, [&field] { return fmt::format("{}", field); }});
+}
+
+void OptionTable::add(std::string name, double& field, std::string help, std::string value) {
+  auto set = [name, &field](std::string_view text) {
+    const auto number = parse_number<double>(name, text, "a number");
+    if (!std::isfinite(number)) throw UserError(fmt::format("--{} needs a finite number, not '{}'", name, text));
+    field = number;
+  };
+  add_option(
+      {std::move(name), {}, std::move(value), std::move(help), {}, set, [&field] { return fmt::format("{}", field); }});
+}
+
+void OptionTable::add(std::string name, std::string& field, std::string help, std::string value) {
+  auto set = [&field](std::string_view text) { field = std::string(text); };
+  add_option({std::move(name), {}, std::move(value), std::move(help), {}, set, [&field] { return field; }});
+}
+
+void OptionTable::add(std::string name, bool& field, std::string help) {
+  auto set = [name, &field](std::string_view text) { field = parse_bool(name, text); };
+  add_option({std::move(name), {}, "yes|no", std::move(help), {}, set, [&field] { return field ? "yes" : "no"; }});
+}
+
+void OptionTable::add_switch(std::string name, bool& field, std::string help) {
+  add(std::move(name), field, std::move(help));
+  options_.back().value.clear();
+}
+
+void OptionTable::add_named(std::string name, const std::vector<std::string>& choices,
+                            std::function<void(std::size_t)> choose, std::function<std::size_t()> chosen,
+                            std::string help) {
+  auto set = [name, choices, choose](std::string_view text) {
+    const auto at = std::find(choices.begin(), choices.end(), text);
+    if (at == choices.end())
+      throw UserError(fmt::format("--{} needs one of {}, not '{}'", name, fmt::join(choices, ", "), text));
+    choose(static_cast<std::size_t>(at - choices.begin()));
+  };
+  add_option(
+      {std::move(name), {}, fmt::format("{}", fmt::join(choices, "|")), std::move(help), {}, set, [choices, chosen] {
+         return choices[chosen()];
+       }});
+}
+
+const Option* OptionTable::find(std::string_view name) const {
+  const auto at = std::find_if(options_.begin(), options_.end(), [&](const Option& o) { return o.name == name; });
+  return at == options_.end() ? nullptr : &*at;
+}
+
+std::vector<std::string> OptionTable::names() const {
+  std::vector<std::string> all;
+  for (const Option& option : options_) all.push_back(option.name);
+  return all;
+}
+
+void OptionTable::set(std::string_view name, std::string_view value, std::string_view where) {
+  const Option* option = find(name);
+  if (option == nullptr)
+    throw UserError(fmt::format("unknown option '{}' {}{}", name, where, suggestion(name, names())));
+  try {
+    option->set(value);
+  } catch (const UserError& e) {
+    throw UserError(fmt::format("{} ({})", e.what(), where));
+  }
+}
+
+}  // namespace masksc

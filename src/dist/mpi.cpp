@@ -1,0 +1,239 @@
+// The one file that sees MPI: the runtime of a process and the collectives over MPI.
+#include <mpi.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <climits>
+#include <cstring>
+#include <limits>
+#include <thread>
+
+#include "masksc/core/log.hpp"
+#include "masksc/dist/runtime.hpp"
+
+namespace masksc {
+namespace {
+
+void check(int code, const char* operation) {
+  if (code == MPI_SUCCESS) return;
+  std::array<char, MPI_MAX_ERROR_STRING> text{};
+  int length = 0;
+  MPI_Error_string(code, text.data(), &length);
+  throw EnvironmentError(fmt::format("MPI {} failed: {}; a node or the network may be down", operation, text.data()));
+}
+
+MPI_Datatype mpi_type(ElementType type) {
+  switch (type) {
+    case ElementType::byte:
+      return MPI_UINT8_T;
+    case ElementType::i32:
+      return MPI_INT32_T;
+    case ElementType::i64:
+      return MPI_INT64_T;
+    case ElementType::u64:
+      return MPI_UINT64_T;
+    case ElementType::f32:
+      return MPI_FLOAT;
+    default:
+      return MPI_DOUBLE;
+  }
+}
+
+MPI_Op mpi_op(ReduceOp op) {
+  switch (op) {
+    case ReduceOp::min:
+      return MPI_MIN;
+    case ReduceOp::max:
+      return MPI_MAX;
+    default:
+      return MPI_SUM;
+  }
+}
+
+/// MPI counts are ints: long buffers go in slices of this many elements.
+constexpr std::size_t slice_elements = std::size_t{1} << 28;
+
+int to_int(std::size_t count) {
+  if (count > static_cast<std::size_t>(INT_MAX))
+    throw InvariantError(fmt::format("{} elements in one MPI message; send them in blocks", count));
+  return static_cast<int>(count);
+}
+
+/// Counts and displacements of a varied collective, as MPI wants them.
+struct Layout {
+  std::vector<int> counts;
+  std::vector<int> starts;
+  explicit Layout(const std::vector<std::int64_t>& sizes) {
+    std::size_t at = 0;
+    for (const std::int64_t size : sizes) {
+      counts.push_back(to_int(static_cast<std::size_t>(size)));
+      starts.push_back(to_int(at));
+      at += static_cast<std::size_t>(size);
+    }
+  }
+};
+
+class MpiRequest final : public Request {
+ public:
+  explicit MpiRequest(std::vector<MPI_Request> requests) : requests_(std::move(requests)) {}
+  ~MpiRequest() override {  // the buffer must not be freed under MPI; errors were reported by test or wait
+    MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE);
+  }
+  bool test() override {
+    int done = 0;
+    check(MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &done, MPI_STATUSES_IGNORE), "test");
+    return done != 0;
+  }
+  void wait() override {
+    check(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE), "wait");
+  }
+
+ private:
+  std::vector<MPI_Request> requests_;
+};
+
+class MpiCollectives final : public Collectives {
+ public:
+  MpiCollectives(MPI_Comm communicator, int rank, int size) : Collectives(rank, size), comm_(communicator) {
+    check(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "set error handler");
+  }
+  ~MpiCollectives() override { MPI_Comm_free(&comm_); }
+
+  void barrier() override { check(MPI_Barrier(comm_), "barrier"); }
+  [[nodiscard]] const void* mpi_communicator() const noexcept override { return &comm_; }
+
+ protected:
+  void all_reduce_raw(void* values, std::size_t count, ElementType type, ReduceOp op) override {
+    slices(values, count, type, [&](void* at, int n) {
+      check(MPI_Allreduce(MPI_IN_PLACE, at, n, mpi_type(type), mpi_op(op), comm_), "all-reduce");
+    });
+  }
+  std::unique_ptr<Request> all_reduce_async_raw(void* values, std::size_t count, ElementType type,
+                                                ReduceOp op) override {
+    std::vector<MPI_Request> requests;
+    slices(values, count, type, [&](void* at, int n) {
+      MPI_Request request = MPI_REQUEST_NULL;
+      check(MPI_Iallreduce(MPI_IN_PLACE, at, n, mpi_type(type), mpi_op(op), comm_, &request), "all-reduce");
+      requests.push_back(request);
+    });
+    return std::make_unique<MpiRequest>(std::move(requests));
+  }
+  void reduce_scatter_raw(const void* input, void* output, std::size_t count, ElementType type) override {
+    check(MPI_Reduce_scatter_block(input, output, to_int(count), mpi_type(type), MPI_SUM, comm_), "reduce-scatter");
+  }
+  void all_gather_raw(const void* local, void* all, std::size_t count, ElementType type) override {
+    check(MPI_Allgather(local, to_int(count), mpi_type(type), all, to_int(count), mpi_type(type), comm_), "all-gather");
+  }
+  void all_gather_varied_raw(const void* local, std::size_t count, void* all, const std::vector<std::int64_t>& counts,
+                             ElementType type) override {
+    const Layout layout(counts);
+    check(MPI_Allgatherv(local, to_int(count), mpi_type(type), all, layout.counts.data(), layout.starts.data(),
+                         mpi_type(type), comm_),
+          "all-gather");
+  }
+  void gather_varied_raw(const void* local, std::size_t count, void* all, const std::vector<std::int64_t>& counts,
+                         int root, ElementType type) override {
+    const Layout layout(counts);
+    check(MPI_Gatherv(local, to_int(count), mpi_type(type), all, layout.counts.data(), layout.starts.data(),
+                      mpi_type(type), root, comm_),
+          "gather");
+  }
+  void broadcast_raw(void* values, std::size_t bytes, int root) override {
+    slices(values, bytes, ElementType::byte,
+           [&](void* at, int n) { check(MPI_Bcast(at, n, MPI_BYTE, root, comm_), "broadcast"); });
+  }
+  void all_to_all_raw(const void* send, const std::vector<std::int64_t>& send_counts, void* received,
+                      const std::vector<std::int64_t>& received_counts, ElementType type) override {
+    const Layout out(send_counts);
+    const Layout in(received_counts);
+    check(MPI_Alltoallv(send, out.counts.data(), out.starts.data(), mpi_type(type), received, in.counts.data(),
+                        in.starts.data(), mpi_type(type), comm_),
+          "all-to-all");
+  }
+
+ private:
+  template <typename Call>
+  static void slices(void* values, std::size_t count, ElementType type, const Call& call) {
+    for (std::size_t done = 0; done < count; done += slice_elements)
+      call(static_cast<std::byte*>(values) + done * size_of(type),
+           static_cast<int>(std::min(slice_elements, count - done)));
+  }
+
+  MPI_Comm comm_;
+};
+
+/// Cores this process is bound to, divided by the processes of the node that are bound to the same ones.
+int count_cores(MPI_Comm node, int local_size) {
+  cpu_set_t mine;
+  CPU_ZERO(&mine);
+  if (sched_getaffinity(0, sizeof(mine), &mine) != 0) return 1;
+  std::vector<cpu_set_t> all(static_cast<std::size_t>(local_size));
+  check(MPI_Allgather(&mine, sizeof(mine), MPI_BYTE, all.data(), sizeof(mine), MPI_BYTE, node), "all-gather");
+  const auto sharing =
+      std::count_if(all.begin(), all.end(), [&](const cpu_set_t& other) { return CPU_EQUAL(&mine, &other) != 0; });
+  return std::max(1, CPU_COUNT(&mine) / static_cast<int>(sharing));
+}
+
+/// True when every rank arrives within `patience`; on its own communicator, so that a peer inside another collective
+/// isn't confused by it.
+bool all_arrive(MPI_Comm comm, std::chrono::seconds patience) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  if (MPI_Ibarrier(comm, &request) != MPI_SUCCESS) return false;
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  int done = 0;
+  while (MPI_Test(&request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && done == 0) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return done != 0;
+}
+
+}  // namespace
+
+Runtime::Runtime(int& argc, char**& argv) {
+  int provided = 0;
+  check(MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided), "start");
+  MPI_Comm comm = MPI_COMM_NULL;
+  check(MPI_Comm_dup(MPI_COMM_WORLD, &comm), "communicator");
+  int rank = 0;
+  int size = 1;
+  MPI_Comm_rank(comm, &rank);
+  MPI_Comm_size(comm, &size);
+  world_ = std::make_unique<MpiCollectives>(comm, rank, size);
+  MPI_Comm node = MPI_COMM_NULL;
+  check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &node), "communicator");
+  MPI_Comm_rank(node, &local_rank_);
+  MPI_Comm_size(node, &local_size_);
+  cores_per_rank_ = count_cores(node, local_size_);
+  MPI_Comm_free(&node);
+}
+
+Runtime::~Runtime() {
+  world_.reset();
+  MPI_Finalize();
+}
+
+int run_program(int argc, char** argv, const std::function<ExitCode(Runtime&)>& body) {
+  try {
+    Runtime runtime(argc, argv);
+    const int rank = runtime.world().rank();
+    log::configure(rank);
+    try {
+      return static_cast<int>(body(runtime));
+    } catch (...) {
+      const Failure failure = describe_failure(std::current_exception());
+      const int code = static_cast<int>(failure.code);
+      const bool shared = all_arrive(MPI_COMM_WORLD, std::chrono::seconds(3));
+      if (!shared || rank == 0) log::error("{}", failure.message);
+      if (!shared) MPI_Abort(MPI_COMM_WORLD, code);
+      return code;
+    }
+  } catch (const Error& e) {
+    log::error("{}", e.what());
+    return static_cast<int>(e.code());
+  }
+}
+
+}  // namespace masksc
