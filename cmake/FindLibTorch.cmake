@@ -3,8 +3,9 @@
 # find_package(Torch) of a CUDA build demands a CUDA toolkit and probes GPUs; we need neither to compile. We take the
 # place of TorchConfig.cmake and link the CPU part. At run time, where a GPU is visible, core/device loads libtorch_cuda
 # (LibTorch registers its kernels then): a laptop never maps the gigabytes of CUDA libraries.
-file(GLOB MASKSC_TORCH_CACHED ${MASKSC_DEPS}/*/lib/python3*/site-packages/torch/share/cmake/Torch)
-list(SORT MASKSC_TORCH_CACHED ORDER DESCENDING)
+set(MASKSC_TORCH_CACHED ${MASKSC_SITE_PACKAGES})
+list(TRANSFORM MASKSC_TORCH_CACHED APPEND /torch/share/cmake/Torch)
+file(GLOB MASKSC_TORCH_CACHED ${MASKSC_TORCH_CACHED})
 find_path(MASKSC_TORCH_CONFIG TorchConfig.cmake
   HINTS ${Torch_DIR} $ENV{Torch_DIR}
   PATHS ${MASKSC_TORCH_CACHED} ${CMAKE_PREFIX_PATH}

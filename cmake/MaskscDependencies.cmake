@@ -5,9 +5,17 @@ if(DEFINED ENV{MASKSC_DEPS})
 else()
   set(MASKSC_DEPS $ENV{HOME}/.cache/masksc)
 endif()
+# In it, the Python environments of this checkout's pins, with and without a LibTorch (python_environment in launch/env.sh).
+file(SHA256 ${PROJECT_SOURCE_DIR}/launch/requirements.txt MASKSC_PINS)
+string(SUBSTRING ${MASKSC_PINS} 0 12 MASKSC_PINS)
+set(MASKSC_PYTHON_CACHES ${MASKSC_DEPS}/python-${MASKSC_PINS} ${MASKSC_DEPS}/light-${MASKSC_PINS})
+set(MASKSC_SITE_PACKAGES ${MASKSC_PYTHON_CACHES})
+list(TRANSFORM MASKSC_SITE_PACKAGES APPEND /lib/python3*/site-packages)
 
 find_package(Threads REQUIRED)
 find_package(MPI REQUIRED COMPONENTS C)
+# Without these, mpi.h brings in the obsolete C++ bindings, which need a library of their own.
+set_property(TARGET MPI::MPI_C APPEND PROPERTY INTERFACE_COMPILE_DEFINITIONS OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)
 set(HDF5_PREFER_PARALLEL ON)
 find_package(HDF5 REQUIRED COMPONENTS C)
 if(NOT HDF5_IS_PARALLEL)

@@ -1,5 +1,15 @@
-# A relocatable tree: programs find their libraries relative to themselves; configurations and scripts beside them.
+# A tree that can be moved: bin/ and share/masksc/. Programs carry the paths of LibTorch and of other libraries outside
+# the system's folders, which must stay where they are.
 include(GNUInstallDirs)
+get_property(programs DIRECTORY ${PROJECT_SOURCE_DIR}/src/apps PROPERTY BUILDSYSTEM_TARGETS)
+foreach(target ${programs})
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL EXECUTABLE)
+    set_target_properties(${target} PROPERTIES
+      INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}" INSTALL_RPATH_USE_LINK_PATH ON)
+  endif()
+endforeach()
 install(DIRECTORY configs DESTINATION ${CMAKE_INSTALL_DATADIR}/masksc)
-install(DIRECTORY launch DESTINATION ${CMAKE_INSTALL_DATADIR}/masksc USE_SOURCE_PERMISSIONS)
+install(PROGRAMS launch/run.sh launch/download_data.sh DESTINATION ${CMAKE_INSTALL_DATADIR}/masksc/launch)
+install(FILES launch/env.sh DESTINATION ${CMAKE_INSTALL_DATADIR}/masksc/launch)
 install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/masksc)

@@ -1,0 +1,133 @@
+// The one file that sees Boost.Program_options.
+#include "command_line.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/program_options.hpp>
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "masksc/core/error.hpp"
+#include "masksc/core/files.hpp"
+#include "masksc/core/text.hpp"
+#include "masksc/core/version.hpp"
+
+namespace masksc {
+namespace {
+
+namespace po = boost::program_options;
+
+po::options_description describe_for_boost(const OptionTable& table) {
+  po::options_description description;
+  for (const Option& option : table.options())
+    if (option.value.empty())
+      description.add_options()(option.name.c_str(), po::value<std::string>()->zero_tokens(), "");
+    else
+      description.add_options()(option.name.c_str(), po::value<std::string>(), "");
+  description.add_options()("config", po::value<std::string>(), "")(
+      "help", po::value<std::string>()->zero_tokens(), "")("version", po::value<std::string>()->zero_tokens(), "");
+  return description;
+}
+
+std::vector<std::string> known_names(const OptionTable& table) {
+  std::vector<std::string> names = table.names();
+  names.insert(names.end(), {"config", "help", "version"});
+  return names;
+}
+
+std::string bare(std::string name) {
+  name.erase(0, name.find_first_not_of('-'));
+  return name.substr(0, name.find('='));
+}
+
+std::vector<po::option> parse_arguments(int argc, char** argv, const OptionTable& table) {
+  const po::options_description description = describe_for_boost(table);
+  using namespace po::command_line_style;
+  try {
+    return po::command_line_parser(argc, argv)
+        .options(description)
+        .style(allow_long | long_allow_adjacent | long_allow_next)
+        .run()
+        .options;
+  } catch (const po::unknown_option& e) {
+    const std::string name = bare(e.get_option_name());
+    throw UserError(
+        fmt::format("unknown option --{}{} (--help lists all)", name, suggestion(name, known_names(table))));
+  } catch (const po::error_with_option_name& e) {
+    throw UserError(fmt::format("{} (--help tells its values)", e.what()));
+  } catch (const po::error& e) {
+    throw UserError(fmt::format("cannot read the command line: {}", e.what()));
+  }
+}
+
+void apply_file(const std::string& path, OptionTable& table) {
+  std::ifstream in(path);
+  if (!in) throw UserError(fmt::format("cannot read the configuration '{}'", path));
+  po::options_description none;
+  std::vector<po::option> entries;
+  try {
+    entries = po::parse_config_file(in, none, /*allow_unregistered=*/true).options;
+  } catch (const po::error& e) {
+    throw UserError(
+        fmt::format("configuration '{}': {}; lines are 'name = value', # starts a comment", path, e.what()));
+  }
+  for (const po::option& entry : entries) {
+    const Option* option = table.find(entry.string_key);
+    if (option != nullptr && option->role == OptionRole::path)
+      throw UserError(
+          fmt::format("configuration '{}' holds '{}', which belongs on the command line: configurations "
+                      "work on any input",
+                      path, entry.string_key));
+    if (entry.value.empty())
+      throw UserError(fmt::format("configuration '{}': '{}' has no value", path, entry.string_key));
+    table.set(entry.string_key, entry.value.front(), fmt::format("in '{}'", path));
+  }
+}
+
+std::string help_text(const OptionTable& table, const ProgramInfo& program) {
+  std::string text = fmt::format("{}\n\nUsage: {}\n", program.summary, program.usage);
+  std::string group;
+  const auto line = [&](const std::string& name, const std::string& value, const std::string& help) {
+    const std::string left = value.empty() ? "--" + name : fmt::format("--{} {}", name, value);
+    text +=
+        left.size() < 34 ? fmt::format("  {:<34}{}\n", left, help) : fmt::format("  {}\n  {:34}{}\n", left, "", help);
+  };
+  for (const Option& option : table.options()) {
+    if (option.group != group) text += fmt::format("\n{}\n", group = option.group);
+    const std::string preset = option.value.empty() ? "" : option.get();
+    line(option.name, option.value, preset.empty() ? option.help : fmt::format("{} [{}]", option.help, preset));
+  }
+  text += "\nGeneral\n";
+  line("config", "FILE", "options from an INI file (name = value); the command line wins");
+  line("help", "", "this text");
+  line("version", "", "version and commit");
+  return text;
+}
+
+}  // namespace
+
+CommandLineAction parse_command_line(int argc, char** argv, OptionTable& table, const ProgramInfo& program,
+                                     bool speaks) {
+  const std::string help = help_text(table, program);  // before parsing: it shows the defaults
+  const std::vector<po::option> arguments = parse_arguments(argc, argv, table);
+  for (const po::option& argument : arguments) {
+    if (argument.string_key != "help" && argument.string_key != "version") continue;
+    if (speaks)
+      fmt::print("{}",
+                 argument.string_key == "help" ? help : fmt::format("{} {}\n", program.name, version_and_commit()));
+    return CommandLineAction::exit_done;
+  }
+  for (const po::option& argument : arguments)
+    if (argument.string_key == "config") apply_file(argument.value.front(), table);
+  for (const po::option& argument : arguments) {
+    if (argument.string_key == "config") continue;
+    if (argument.position_key >= 0)
+      throw UserError(fmt::format("unexpected argument '{}'; options start with --", argument.value.front()));
+    table.set(argument.string_key, argument.value.empty() ? "yes" : argument.value.front(), "on the command line");
+  }
+  return CommandLineAction::run;
+}
+
+}  // namespace masksc

@@ -1,0 +1,50 @@
+// How many clusters: as asked for, as many as there are label categories, or chosen from the cells alone.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "masksc/core/options.hpp"
+#include "masksc/core/types.hpp"
+#include "masksc/dist/collectives.hpp"
+
+namespace masksc {
+
+enum class ClusterChoice { leiden, silhouette };
+
+struct ClusterSettings {
+  std::string clusters;  // "" = as many as label categories, or auto without labels; a number; "auto"
+  ClusterChoice choice = ClusterChoice::leiden;
+  double resolution = 1.0;            // of Leiden
+  std::int64_t neighbours = 15;       // of a cell in Leiden's graph
+  std::int64_t restarts = 10;         // of K-means
+  std::int64_t max_iterations = 300;  // of K-means, per restart
+};
+
+/// Adds the options; the choice without igraph is silhouette.
+void describe(OptionTable& table, ClusterSettings& settings);
+
+/// Throws UserError for a value out of range, or Leiden in a build without igraph.
+void validate(const ClusterSettings& settings);
+
+/// The number of clusters and where it came from: "option", "labels" or "auto".
+struct ClusterCount {
+  std::int64_t clusters = 1;
+  std::string source;
+};
+
+/// Decides by `settings`; label_categories is 0 without labels. A collective; throws UserError for more clusters than
+/// cells, and as choose_clusters.
+ClusterCount decide_clusters(const ClusterSettings& settings, std::int64_t label_categories,
+                             const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::uint64_t seed,
+                             Collectives& ranks, const std::function<void()>& poll = {});
+
+/// A number of clusters from the rows alone, by settings.choice. leiden: the number of Leiden's clusters that hold at
+/// least 1 % of the cells. silhouette: the k in 2 .. 30 whose K-means has the highest mean silhouette (on a sample of
+/// 10,000 cells when there are more). The same on any number of ranks. A collective.
+std::int64_t choose_clusters(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
+                             const ClusterSettings& settings, std::uint64_t seed, Collectives& ranks,
+                             const std::function<void()>& poll = {});
+
+}  // namespace masksc

@@ -1,0 +1,53 @@
+// Any input file of counts, chosen by its content, read in blocks of cells by one process.
+//
+// X/Y HDF5: dense `X` (cells x genes, any numeric type), optionally `Y` (one label a cell). It has no names, so cells
+// and genes are called "0", "1", ... as scanpy calls them. h5ad: `X`, `layers/NAME` or `raw/X`, as CSR, CSC or dense;
+// names from obs and var; labels from any obs column. A file that masksc_prepare wrote is read as well.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "masksc/core/options.hpp"
+#include "masksc/core/types.hpp"
+
+namespace masksc {
+
+struct InputSettings {
+  std::string layer;              // h5ad: "" is X; "raw" is raw/X; else layers/NAME
+  std::string labels;             // h5ad: column of obs; X/Y: "Y" or "yes"; "" is none
+  bool allow_noninteger = false;  // normalised data: finite and not negative is enough
+};
+
+void describe(OptionTable& table, InputSettings& settings);
+
+class CountsReader {
+ public:
+  CountsReader() = default;
+  CountsReader(const CountsReader&) = delete;
+  CountsReader& operator=(const CountsReader&) = delete;
+  virtual ~CountsReader() = default;
+
+  [[nodiscard]] virtual std::int64_t cells() const = 0;
+  [[nodiscard]] virtual std::int64_t genes() const = 0;
+  [[nodiscard]] virtual const std::vector<std::string>& cell_names() const = 0;
+  [[nodiscard]] virtual const std::vector<std::string>& gene_names() const = 0;
+  /// One a cell, or empty when no labels were asked for. Names are in anndata's order for a categorical column,
+  /// by value for numbers (named by their text: "1", "2"), by text otherwise; a missing label is -1.
+  [[nodiscard]] virtual const Labels& labels() const = 0;
+  /// The column the labels came from; "" without labels.
+  [[nodiscard]] virtual std::string label_column() const = 0;
+  /// var['highly_variable'], one flag a gene; empty when the file has none.
+  [[nodiscard]] virtual std::vector<std::uint8_t> highly_variable() const = 0;
+  /// The counts of `rows`, without stored zeros. Fastest in ascending blocks; a block's memory is the caller's choice.
+  /// Throws UserError that names the first bad cell and gene: negative, NaN, infinite, or not whole.
+  virtual CsrMatrix read_rows(RowRange rows) = 0;
+};
+
+/// Throws UserError: unreadable, no layout that is known, no cells or genes, labels or layer not there, damaged.
+std::unique_ptr<CountsReader> open_counts(const std::filesystem::path& path, const InputSettings& settings);
+
+}  // namespace masksc

@@ -1,0 +1,75 @@
+// The prepared file: counts as row-chunked CSR, uncompressed, so that every rank reads its own rows by collective
+// parallel-HDF5 transfers. Ranks that are threads, and a single rank, read the same file without MPI.
+//
+// Layout (HDF5): attributes `masksc` (format), `version`, `fingerprint`, `label_column`; `row_start` int64 [cells + 1],
+// `indices` int32 [nonzeros], `values` float32 [nonzeros], `original_rows` int64 [cells], `cell_names` and `gene_names`
+// (`start` int64 [n + 1] into `bytes` uint8), `labels/{codes int32 [cells], names/...}`, `highly_variable` uint8
+// [genes].
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "masksc/core/types.hpp"
+#include "masksc/dist/collectives.hpp"
+#include "masksc/io/counts_reader.hpp"
+
+namespace masksc {
+
+struct PreparationReport {
+  std::int64_t cells = 0;  // kept
+  std::int64_t genes = 0;
+  std::int64_t nonzeros = 0;
+  std::int64_t empty_cells_dropped = 0;
+  std::int64_t genes_without_counts = 0;  // kept in the file; preprocessing drops them
+};
+
+constexpr std::int64_t default_block_bytes = std::int64_t{128} << 20;
+
+/// Streams all counts of `reader` into the prepared file `to`, at most `block_bytes` of counts at a time. Cells without
+/// counts are dropped. The file appears whole or not at all. Throws UserError (bad counts), EnvironmentError (disk).
+PreparationReport write_prepared(CountsReader& reader, const std::filesystem::path& to,
+                                 std::int64_t block_bytes = default_block_bytes);
+
+/// Whether `path` is a prepared file; false for anything else, readable or not.
+bool is_prepared(const std::filesystem::path& path);
+
+class PreparedFile {
+ public:
+  /// Opened by all ranks together; a collective. The ranks must outlive the file. Throws UserError.
+  PreparedFile(const std::filesystem::path& path, Collectives& ranks);
+  PreparedFile(PreparedFile&&) noexcept;
+  PreparedFile& operator=(PreparedFile&&) noexcept;
+  ~PreparedFile();
+
+  [[nodiscard]] std::int64_t cells() const;
+  [[nodiscard]] std::int64_t genes() const;
+  [[nodiscard]] std::int64_t nonzeros() const;
+  [[nodiscard]] const std::vector<std::string>& gene_names() const;
+  /// Hash of counts and names, whatever their storage was; labels are not part of it.
+  [[nodiscard]] std::string fingerprint() const;
+  /// The column the labels came from; "" without labels.
+  [[nodiscard]] std::string label_column() const;
+  /// One flag a gene; empty when the input had none.
+  [[nodiscard]] const std::vector<std::uint8_t>& highly_variable() const;
+
+  // Collectives: every rank calls them, each with rows of its own (or none). They throw UserError on a damaged file.
+  [[nodiscard]] CsrMatrix read_rows(RowRange rows) const;
+  [[nodiscard]] std::vector<std::string> cell_names(RowRange rows) const;
+  /// Of all cells, on every rank; empty without labels.
+  [[nodiscard]] Labels labels() const;
+  /// The row in the input of every kept cell.
+  [[nodiscard]] std::vector<std::int64_t> original_rows() const;
+
+  /// Whether MPI-IO moved every read of this file collectively; false when ranks are not MPI processes.
+  [[nodiscard]] bool reads_were_collective() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace masksc

@@ -1,0 +1,30 @@
+// Silhouette (Rousseeuw 1987) with Euclidean distances, computed over ranks: how much nearer a cell is to its own
+// cluster than to the next one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "masksc/core/types.hpp"
+#include "masksc/dist/collectives.hpp"
+
+namespace masksc {
+
+/// The silhouette of each local cell, in [-1, 1], as scikit-learn's silhouette_samples (0 in a cluster of one cell).
+/// Any integers are labels. Nothing when there are fewer than 2 or more than cells - 1 clusters.
+/// All rows stream past every rank in blocks; distances and sums are in double and added up in the order of global
+/// rows, so that the values have the same bits on any number of ranks. O(cells^2 * columns / ranks) time.
+/// `poll`, when given, is called once a block. A collective. Throws InvariantError for values that aren't finite.
+std::optional<std::vector<double>> silhouette_values(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
+                                                     std::span<const std::int32_t> local_labels, Collectives& ranks,
+                                                     const std::function<void()>& poll = {});
+
+/// The mean silhouette over all cells, as scikit-learn's silhouette_score; otherwise as silhouette_values.
+std::optional<double> silhouette(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
+                                 std::span<const std::int32_t> local_labels, Collectives& ranks,
+                                 const std::function<void()>& poll = {});
+
+}  // namespace masksc

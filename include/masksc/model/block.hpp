@@ -1,0 +1,30 @@
+// A pre-norm transformer block: x + attention(norm(x)), then x + MLP(norm(x)).
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "masksc/model/parameters.hpp"
+
+namespace masksc {
+
+/// The parameters of block `name`, dimension D.
+void add_block(std::vector<ParameterSpec>& specs, const std::string& name, std::int64_t dim);
+
+/// Applied to each residual branch; the second argument tells attention (0) from MLP (1).
+using BranchDropout = std::function<at::Tensor(const at::Tensor&, int)>;
+
+/// x [B, T, D] -> [B, T, D].
+at::Tensor apply_block(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
+                       const at::Tensor& x, const BranchDropout& dropout = {});
+
+/// Attention weights of the block, softmax(Q K^T / sqrt(D / H)), [B, H, T, T].
+at::Tensor block_attention(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
+                           const at::Tensor& x);
+
+/// Layer norm and linear layer by name.
+at::Tensor apply_norm(const FlatParameters& parameters, const std::string& name, const at::Tensor& x);
+at::Tensor apply_linear(const FlatParameters& parameters, const std::string& name, const at::Tensor& x);
+
+}  // namespace masksc

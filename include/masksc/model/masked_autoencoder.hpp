@@ -1,0 +1,66 @@
+// Masked expression modelling (stage 2): encoder on the global and the visible tokens, sequence-guided decoder on all.
+//
+// Shapes: B cells, G tokens (patches that hold genes), U visible, M = G - U masked, P*P genes a patch, D features,
+// T target features, H heads.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "masksc/model/dropout.hpp"
+#include "masksc/model/parameters.hpp"
+#include "masksc/model/settings.hpp"
+
+namespace masksc {
+
+/// All that fixes the shapes of the parameters.
+struct AutoencoderShape {
+  std::int64_t patch_genes = 0;                                     // P*P
+  std::vector<std::pair<std::int64_t, std::int64_t>> token_places;  // [G] row and column in the grid of patches
+  std::int64_t target_features = 0;                                 // T
+  std::int64_t teacher_features = 0;  // whole-cell features to predict; 0 without guidance
+  ModelSettings model;
+
+  [[nodiscard]] std::int64_t tokens() const { return static_cast<std::int64_t>(token_places.size()); }
+};
+
+class MaskedAutoencoder {
+ public:
+  MaskedAutoencoder(AutoencoderShape shape, std::uint64_t seed, at::Device device);
+
+  struct Output {
+    at::Tensor encoded;      // [B, 1 + U, D] global token first
+    at::Tensor predictions;  // [B, M, T] for the masked patches (Eq. 5)
+    at::Tensor global;       // [B, D] the decoder's global token
+  };
+
+  /// Input matrix embeddings (Eq. 2) and encoder. patches [B, G, P*P]; keep [B, U] visible tokens (int64), or undefined
+  /// for all G. Returns [B, 1 + U, D]. `key` turns on --dropout.
+  [[nodiscard]] at::Tensor encode(const at::Tensor& patches, const at::Tensor& keep,
+                                  const std::optional<DropoutKey>& key = std::nullopt) const;
+  /// encode, then the decoder (Eq. 5) on the encoded tokens in their places and mask tokens in the M others.
+  [[nodiscard]] Output forward(const at::Tensor& patches, const at::Tensor& keep, const at::Tensor& masked,
+                               const std::optional<DropoutKey>& key = std::nullopt) const;
+  /// Whole-cell prediction [B, teacher_features] from the mean of the encoded patch tokens or the decoder's global
+  /// token.
+  [[nodiscard]] at::Tensor predict_teacher(const Output& output, GuidanceToken token) const;
+  /// Attention weights of the encoder's last block over all tokens, [B, H, 1 + G, 1 + G] (Fig. 6).
+  [[nodiscard]] at::Tensor last_attention(const at::Tensor& patches) const;
+
+  [[nodiscard]] const AutoencoderShape& shape() const { return shape_; }
+  [[nodiscard]] FlatParameters& parameters() { return parameters_; }
+  [[nodiscard]] const FlatParameters& parameters() const { return parameters_; }
+
+ private:
+  [[nodiscard]] at::Tensor embed(const at::Tensor& patches, const at::Tensor& keep) const;
+
+  AutoencoderShape shape_;
+  FlatParameters parameters_;
+  at::Tensor encoder_positions_;  // [1, G, D]
+  at::Tensor decoder_positions_;  // [1, G, D]
+};
+
+}  // namespace masksc

@@ -1,0 +1,54 @@
+// Settings of the two models: the masked autoencoder (stage 2) and the sequence encoder (stage 1), and of the targets.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "masksc/core/options.hpp"
+
+namespace masksc {
+
+enum class Positions { learned, sincos };
+
+struct ModelSettings {
+  std::int64_t dim = 128;          // features of a token, D
+  std::int64_t encoder_depth = 4;  // transformer blocks
+  std::int64_t encoder_heads = 4;
+  std::int64_t decoder_depth = 2;
+  std::int64_t decoder_heads = 4;
+  double mask_ratio = 0.5;  // share of the tokens that are masked
+  Positions positions = Positions::learned;
+  double dropout = 0;  // on the residual branches; 0 in the paper
+};
+
+enum class ContrastiveLoss { eq1, ntxent };
+
+struct SequenceSettings {
+  std::int64_t epochs = 30;
+  std::int64_t batch_size = 200;  // global
+  double learning_rate = 1e-3;    // Adam, cosine by epoch
+  double dropout = 0.9;           // on the input; makes the two views
+  double temperature = 0.07;
+  ContrastiveLoss loss = ContrastiveLoss::ntxent;
+  std::string model;  // folder of another run's model: take its frozen encoder
+};
+
+enum class Target { contrastive, patch, raw };
+enum class GuidanceToken { mean, global };
+
+struct TargetSettings {
+  Target target = Target::contrastive;
+  double guidance = 1;  // weight of the whole-cell term; 0 is the paper's loss
+  GuidanceToken guidance_token = GuidanceToken::mean;
+};
+
+void describe(OptionTable& table, ModelSettings& settings);
+void describe(OptionTable& table, SequenceSettings& settings);
+void describe(OptionTable& table, TargetSettings& settings);
+
+/// Throw UserError on values that make no model.
+void validate(const ModelSettings& settings);
+void validate(const SequenceSettings& settings);
+void validate(const TargetSettings& settings);
+
+}  // namespace masksc

@@ -1,0 +1,56 @@
+// What stage 2 predicts: the frozen sequence encoders' answers, standardised over the training cells.
+//
+// Shapes: n cells, G tokens, P*P genes a patch, T target features, F features of the whole-cell teacher.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "masksc/model/sequence_encoder.hpp"
+#include "masksc/model/settings.hpp"
+
+namespace masksc {
+
+class Targets {
+ public:
+  /// `whole` answers whole cells (contrastive targets, guidance), `per_patch` patches (target patch). Either may be
+  /// null where the settings don't need it; see needs_whole and needs_per_patch.
+  Targets(TargetSettings settings, std::int64_t tokens, std::int64_t patch_genes,
+          std::shared_ptr<const SequenceEncoder> whole, std::shared_ptr<const SequenceEncoder> per_patch,
+          at::Device device = at::kCPU);
+
+  static bool needs_whole(const TargetSettings& s) { return s.target == Target::contrastive || s.guidance > 0; }
+  static bool needs_per_patch(const TargetSettings& s) { return s.target == Target::patch; }
+
+  /// Measures mean and deviation over all cells: per patch position and feature for targets, per feature (mean) and
+  /// overall (deviation) for the unit-length whole-cell features. `for_each_batch` calls back with patches [n, G, P*P]
+  /// of this rank's cells, each once. A collective.
+  void standardise(const std::function<void(const std::function<void(const at::Tensor&)>&)>& for_each_batch,
+                   std::int64_t cells, Collectives& ranks);
+
+  /// Standardised targets of all patches, [n, G, T].
+  [[nodiscard]] at::Tensor targets(const at::Tensor& patches) const;
+  /// Standardised whole-cell features [n, F].
+  [[nodiscard]] at::Tensor teacher(const at::Tensor& patches) const;
+
+  [[nodiscard]] std::int64_t target_features() const;
+  [[nodiscard]] std::int64_t teacher_features() const;
+
+  /// The measured statistics by name, to save and load.
+  [[nodiscard]] std::vector<std::pair<std::string, at::Tensor*>> statistics();
+
+ private:
+  [[nodiscard]] at::Tensor raw_targets(const at::Tensor& patches) const;
+  [[nodiscard]] at::Tensor raw_teacher(const at::Tensor& patches) const;
+
+  TargetSettings settings_;
+  std::int64_t patch_genes_;
+  std::shared_ptr<const SequenceEncoder> whole_;
+  std::shared_ptr<const SequenceEncoder> per_patch_;
+  at::Tensor target_mean_;    // [G, T]
+  at::Tensor target_scale_;   // [G, T] 1 / (deviation + 1e-4)
+  at::Tensor teacher_mean_;   // [F]
+  at::Tensor teacher_scale_;  // [1]
+};
+
+}  // namespace masksc

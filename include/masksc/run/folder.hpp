@@ -1,0 +1,79 @@
+// The folder of a run: which run it holds, how far that got, and whether this one may go on in it.
+//
+//   result.h5ad metrics.json log.jsonl config.ini   what users read; metrics.json comes last
+//   model/         weights, and all that embedding new cells needs
+//   checkpoints/   of stage 2, and run.json: which data and settings they belong to
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "masksc/core/json.hpp"
+#include "masksc/dist/collectives.hpp"
+#include "masksc/run/options.hpp"
+
+namespace masksc {
+
+/// What identifies the input of a run.
+struct InputIdentity {
+  std::string path;
+  std::int64_t bytes = 0;
+  std::int64_t modified = 0;  // seconds since the epoch
+  std::string fingerprint;    // of the prepared content
+
+  [[nodiscard]] bool same_file(const InputIdentity& other) const {
+    return bytes == other.bytes && modified == other.modified && path == other.path;
+  }
+};
+
+enum class FolderState {
+  empty,        // nothing of ours
+  interrupted,  // a run that can go on
+  finished,     // a run with its metrics
+};
+
+class RunFolder {
+ public:
+  /// Looks at the folder; changes nothing. A collective. Throws UserError when the folder holds something else, or a
+  /// run whose settings differ from these in a way that changes the result (the first difference is named), unless
+  /// --overwrite or --resume never.
+  RunFolder(const RunOptions& options, const OptionTable& table, Collectives& ranks);
+
+  [[nodiscard]] FolderState state() const { return state_; }
+  [[nodiscard]] const InputIdentity& recorded_input() const { return recorded_; }
+
+  /// Throws UserError when the folder's run has other data. Not a collective: equal on all ranks.
+  void check_data(const std::string& fingerprint) const;
+  /// Makes the folder if it is not there (for the prepared file). A collective.
+  void make();
+  /// The run starts: folder made, an overwritten run removed, config.ini and run.json written. A collective.
+  void begin(const InputIdentity& input, const std::string& configuration);
+  /// Removes the folder if this run made it and never began. On rank 0.
+  void abandon() noexcept;
+
+  [[nodiscard]] std::filesystem::path path(const std::string& name) const { return root_ / name; }
+  [[nodiscard]] const std::filesystem::path& root() const { return root_; }
+  /// What a checkpoint must match: data and the settings that change the weights.
+  [[nodiscard]] std::string checkpoint_fingerprint(const std::string& data_fingerprint,
+                                                   const std::string& stage1) const;
+
+ private:
+  void look(const OptionTable& table);
+  void compare(const OptionTable& table) const;
+
+  const RunOptions& options_;
+  Collectives& ranks_;
+  std::filesystem::path root_;
+  FolderState state_ = FolderState::empty;
+  InputIdentity recorded_;
+  std::string labels_;
+  std::string sequence_model_;
+  bool replace_ = false;  // what is there goes when the run begins
+  bool made_ = false;
+  bool begun_ = false;
+};
+
+/// Size, time and absolute path of a file; the fingerprint is left empty. Throws UserError when it is not there.
+InputIdentity identify(const std::string& path);
+
+}  // namespace masksc

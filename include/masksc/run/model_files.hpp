@@ -1,0 +1,37 @@
+// The model/ folder: weights in array files, and model.json with all that embedding new cells needs.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "masksc/core/json.hpp"
+#include "masksc/model/masked_autoencoder.hpp"
+#include "masksc/model/sequence_encoder.hpp"
+#include "masksc/model/targets.hpp"
+#include "masksc/preprocess/prepare.hpp"
+#include "masksc/run/options.hpp"
+
+namespace masksc {
+
+/// Genes, scaling, matrix layout and normalisation of a run, as they stand in model.json.
+Json describe_expression(const Expression& expression);
+
+/// Writes model.json. On one process. Throws EnvironmentError.
+void save_model_description(const std::filesystem::path& folder, const Expression& expression,
+                            const RunOptions& options);
+
+/// Weights and running statistics of a sequence encoder; `genes_hash` ties them to the genes they were trained on.
+void save_sequence_encoder(const std::filesystem::path& file, const SequenceEncoder& encoder,
+                           const std::string& genes_hash);
+/// Fills `encoder` on all ranks from a file that rank 0 reads. A collective. Throws UserError when it does not fit.
+void load_sequence_encoder(const std::filesystem::path& file, SequenceEncoder& encoder, const std::string& genes_hash,
+                           Collectives& ranks);
+
+/// Weights of the masked autoencoder and the statistics of its targets. On one process.
+void save_autoencoder(const std::filesystem::path& file, const MaskedAutoencoder& model, Targets& targets);
+
+/// Hash of the chosen genes, their places in the matrix and their scaling.
+std::string genes_hash(const Expression& expression);
+
+}  // namespace masksc

@@ -1,0 +1,39 @@
+// All options of a run, one table for the parser, --help, config.ini and the check of a repeated run.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "masksc/cluster/choose.hpp"
+#include "masksc/core/options.hpp"
+#include "masksc/io/counts_reader.hpp"
+#include "masksc/model/settings.hpp"
+#include "masksc/preprocess/prepare.hpp"
+#include "masksc/train/settings.hpp"
+
+namespace masksc {
+
+struct RunOptions {
+  std::string input;   // file of counts, or a prepared file
+  std::string output;  // folder of the run
+  bool overwrite = false;
+  InputSettings counts;
+  PreparationSettings preparation;
+  SequenceSettings sequence;
+  TargetSettings target;
+  ModelSettings model;
+  TrainSettings train;
+  ClusterSettings cluster;
+  RunSettings run;
+};
+
+/// Adds every option; `options` must outlive the table.
+OptionTable describe_run(RunOptions& options);
+
+/// Throws UserError for values out of range and for a missing --input or --output.
+void validate(const RunOptions& options);
+
+/// The resolved configuration as INI text: every option but paths. Run again it gives the same result.
+std::string resolved_configuration(const OptionTable& table);
+
+}  // namespace masksc

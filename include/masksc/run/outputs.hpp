@@ -1,0 +1,27 @@
+// What a run leaves for its users: result.h5ad, metrics.json and the table on the terminal.
+#pragma once
+
+#include <string>
+
+#include "masksc/core/json.hpp"
+#include "masksc/core/types.hpp"
+#include "masksc/run/stages.hpp"
+
+namespace masksc {
+
+/// Hash of the embedding of all cells, in global order; on rank 0. A collective.
+std::string embedding_hash(const DenseMatrix& embedding, RowRange rows, std::int64_t cells, Collectives& ranks);
+
+/// obs['masksc'], obsm['X_masksc'], uns['masksc'], var['masksc'] (genes used), the label column, names and counts (X),
+/// streamed in blocks to rank 0. A collective. Throws EnvironmentError on all ranks; an older file stays as it was.
+void write_result(const std::filesystem::path& path, const RunInput& input, const DenseMatrix& embedding,
+                  const ClusterOutcome& outcome, const Json& metrics, const std::string& configuration,
+                  Collectives& ranks);
+
+/// The table that ends a run, from metrics.json.
+std::string result_table(const Json& metrics, const std::string& folder);
+
+/// Peak resident memory of this process, bytes.
+std::int64_t peak_memory();
+
+}  // namespace masksc

@@ -1,0 +1,72 @@
+// The stages of a run, one function each: what goes in, what comes out, what is logged.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "masksc/cluster/kmeans.hpp"
+#include "masksc/core/types.hpp"
+#include "masksc/io/prepared.hpp"
+#include "masksc/model/masked_autoencoder.hpp"
+#include "masksc/model/targets.hpp"
+#include "masksc/preprocess/prepare.hpp"
+#include "masksc/run/folder.hpp"
+#include "masksc/run/options.hpp"
+#include "masksc/train/context.hpp"
+#include "masksc/train/trainer.hpp"
+
+namespace masksc {
+
+/// Seconds by stage, in the order of the stages.
+using StageSeconds = std::vector<std::pair<std::string, double>>;
+
+/// The input as the ranks see it.
+struct RunInput {
+  std::unique_ptr<PreparedFile> file;
+  InputIdentity identity;
+  Expression expression;
+  Labels labels;                 // of all cells, on every rank; empty without --labels
+  std::int64_t label_count = 0;  // categories that occur
+};
+
+/// Opens the prepared file, or makes it from --input (rank 0, streamed), and prepares the expression. A collective.
+RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives& ranks);
+
+/// Stage 1: the frozen sequence encoders that the targets need; loaded from --sequence-model or from an interrupted
+/// run, else trained and saved to model/. A collective.
+struct SequenceEncoders {
+  std::shared_ptr<SequenceEncoder> whole;
+  std::shared_ptr<SequenceEncoder> per_patch;
+  [[nodiscard]] std::string hash() const;
+};
+SequenceEncoders sequence_stage(const RunOptions& options, const Expression& expression, const RunFolder& folder,
+                                TrainContext& context);
+
+/// The targets of stage 2, standardised over all cells. A collective.
+Targets target_stage(const RunOptions& options, const Expression& expression, const SequenceEncoders& encoders,
+                     TrainContext& context);
+
+/// Stage 2, from the newest checkpoint on. A collective.
+TrainOutcome train_stage(const RunOptions& options, const Expression& expression, const Targets& targets,
+                         const std::string& checkpoint_fingerprint, const RunFolder& folder, MaskedAutoencoder& model,
+                         TrainContext& context);
+
+/// Stage 3a: the features of this rank's cells. A collective.
+DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& model, TrainContext& context);
+
+/// Stage 3b: clusters, numbered by size, and scores.
+struct ClusterOutcome {
+  std::int64_t clusters = 0;
+  std::string clusters_by;          // "option", "labels" or "auto"
+  std::vector<std::int32_t> local;  // cluster of this rank's cells
+  std::vector<std::int32_t> all;    // of all cells, on rank 0
+  std::optional<double> ari;
+  std::optional<double> nmi;
+  std::optional<double> silhouette;
+};
+ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const DenseMatrix& embedding,
+                             TrainContext& context);
+
+}  // namespace masksc

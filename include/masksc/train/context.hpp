@@ -1,0 +1,24 @@
+// What every training loop is handed: its peers, its device, and where it reports.
+#pragma once
+
+#include "masksc/core/run_log.hpp"
+#include "masksc/dist/collectives.hpp"
+#include "masksc/model/torch.hpp"
+
+namespace masksc {
+
+struct TrainContext {
+  Collectives& ranks;
+  RunLog& log;  // writes on rank 0 only
+  at::Device device = at::kCPU;
+  bool show_progress = false;  // rank 0 and not --quiet
+};
+
+/// A batch's dense values as patches [rows, G, P*P] on the device.
+at::Tensor to_patches(const std::vector<float>& values, std::int64_t rows, std::int64_t patch_genes, at::Device device);
+
+/// A vector as a tensor on the device.
+at::Tensor to_tensor(const std::vector<float>& values, at::Device device);
+at::Tensor to_tensor(const std::vector<std::int64_t>& values, at::IntArrayRef shape, at::Device device);
+
+}  // namespace masksc

@@ -1,0 +1,52 @@
+// Stage 2: masked expression modelling, data parallel over ranks. The global batch, its masks and its loss do not
+// depend on the number of ranks.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "masksc/model/masked_autoencoder.hpp"
+#include "masksc/model/targets.hpp"
+#include "masksc/preprocess/prepare.hpp"
+#include "masksc/train/checkpoint.hpp"
+#include "masksc/train/context.hpp"
+#include "masksc/train/settings.hpp"
+
+namespace masksc {
+
+struct TrainJob {
+  const Expression& expression;
+  const Targets& targets;
+  TargetSettings target_settings;
+  TrainSettings settings;
+  std::int64_t checkpoint_every_steps = 0;  // 0: at the ends of epochs, in at most 5 % of the time
+  CheckpointFolder* checkpoints = nullptr;  // none: no checkpoints
+  std::int64_t first_step = 0;              // steps done before, of a resumed run
+};
+
+struct TrainOutcome {
+  std::int64_t steps = 0;  // done in all
+  std::int64_t cells = 0;  // trained in this process's run, over all ranks
+  double seconds = 0;
+  double loss = 0;  // of the last step
+};
+
+/// Steps of a whole run.
+std::int64_t total_steps(std::int64_t cells, const TrainSettings& settings);
+
+/// Trains `model` in place from job.first_step on. A collective. Throws StopRequested on all ranks after a checkpoint,
+/// UserError when loss or gradient is not finite (the checkpoints before stay).
+TrainOutcome train(MaskedAutoencoder& model, AdamW& optimizer, const TrainJob& job, TrainContext& context);
+
+/// The loss of one batch (Eq. 6), this rank's share: its masked term is the sum over its cells and masked patches of
+/// the mean squared error over features, divided by the masked patches of the global batch; the guidance term likewise
+/// over cells. Shares add up over ranks.
+struct LossShares {
+  at::Tensor masked;
+  at::Tensor guidance;  // undefined without guidance
+};
+LossShares batch_loss(const MaskedAutoencoder& model, const Targets& targets, const TargetSettings& target_settings,
+                      const at::Tensor& patches, const at::Tensor& row_weights, const at::Tensor& keep,
+                      const at::Tensor& masked, std::int64_t global_cells, const std::optional<DropoutKey>& key);
+
+}  // namespace masksc

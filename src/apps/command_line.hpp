@@ -1,0 +1,24 @@
+// Command line and configuration files for a table of options: parsing, --help, --version, the resolved configuration.
+#pragma once
+
+#include <string>
+
+#include "masksc/core/options.hpp"
+
+namespace masksc {
+
+struct ProgramInfo {
+  std::string name;     // "masksc_train"
+  std::string summary;  // one sentence
+  std::string usage;    // the line after "Usage: "
+};
+
+enum class CommandLineAction { run, exit_done };
+
+/// Sets the options of `table` from --config FILE (INI: name = value) and then from the command line, which wins.
+/// --help and --version print on rank 0 (`speaks`) and return exit_done. Throws UserError for unknown options and keys
+/// (with the nearest known name), values that don't parse, and paths in a configuration file.
+CommandLineAction parse_command_line(int argc, char** argv, OptionTable& table, const ProgramInfo& program,
+                                     bool speaks);
+
+}  // namespace masksc

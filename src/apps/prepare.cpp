@@ -1,0 +1,71 @@
+// masksc_prepare: from any file of counts to the row-chunked sparse file that ranks read in parallel.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "command_line.hpp"
+#include "masksc/core/log.hpp"
+#include "masksc/core/text.hpp"
+#include "masksc/dist/runtime.hpp"
+#include "masksc/io/prepared.hpp"
+#include "output_file.hpp"
+
+namespace {
+
+const masksc::ProgramInfo program = {
+    "masksc_prepare", "Writes counts as the file that masksc_train reads in parallel, to use it in many runs.",
+    "masksc_prepare --input FILE --output FILE [--labels COLUMN] [options]"};
+
+struct PrepareOptions {
+  std::string input;
+  masksc::OutputFile output;
+  masksc::InputSettings counts;
+  bool quiet = false;
+};
+
+masksc::OptionTable describe_prepare(PrepareOptions& options) {
+  masksc::OptionTable table;
+  table.begin_group("Input and output", masksc::OptionRole::path);
+  table.add("input", options.input, "counts: h5ad or X/Y HDF5", "FILE");
+  describe(table, options.output, "the prepared file");
+  describe(table, options.counts);
+  table.begin_group("Run", masksc::OptionRole::runtime);
+  table.add_switch("quiet", options.quiet, "only warnings and errors");
+  return table;
+}
+
+void check(const PrepareOptions& options) {
+  if (options.input.empty()) throw masksc::UserError("--input is missing: give the file of counts");
+  check(options.output, options.input);
+}
+
+void prepare(const PrepareOptions& options) {
+  const auto reader = masksc::open_counts(options.input, options.counts);
+  masksc::log::info("reading {}: {} cells x {} genes", options.input, reader->cells(), reader->genes());
+  const masksc::PreparationReport report = masksc::write_prepared(*reader, options.output.path);
+  if (report.empty_cells_dropped > 0)
+    masksc::log::warning("{} cells without counts are left out", report.empty_cells_dropped);
+  if (report.genes_without_counts > 0)
+    masksc::log::info("{} genes have no counts; training drops them", report.genes_without_counts);
+  masksc::log::info("{}: {} cells x {} genes, {} counts, {}", options.output.path, report.cells, report.genes,
+                    report.nonzeros,
+                    masksc::format_bytes(static_cast<double>(std::filesystem::file_size(options.output.path))));
+}
+
+masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
+  PrepareOptions options;
+  masksc::OptionTable table = describe_prepare(options);
+  masksc::Collectives& world = runtime.world();
+  if (masksc::parse_command_line(argc, argv, table, program, world.is_root()) == masksc::CommandLineAction::exit_done)
+    return masksc::ExitCode::done;
+  if (options.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
+  masksc::on_root(world, [&] { check(options); });
+  masksc::on_root(world, [&] { prepare(options); });
+  return masksc::ExitCode::done;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return masksc::run_program(argc, argv, [&](masksc::Runtime& runtime) { return run(runtime, argc, argv); });
+}

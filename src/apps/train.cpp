@@ -1,0 +1,32 @@
+// masksc_train: from a file of counts to clustered, evaluated cells, on any number of ranks.
+#include <fmt/format.h>
+
+#include "command_line.hpp"
+#include "masksc/core/log.hpp"
+#include "masksc/dist/runtime.hpp"
+#include "masksc/run/outputs.hpp"
+#include "masksc/run/pipeline.hpp"
+
+namespace {
+
+const masksc::ProgramInfo program = {
+    "masksc_train", "Clusters single cells by masked modelling of their expression, on any number of ranks.",
+    "mpirun -np N masksc_train --input FILE --output DIR [--labels COLUMN] [--config FILE] [options]"};
+
+masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
+  masksc::RunOptions options;
+  masksc::OptionTable table = masksc::describe_run(options);
+  masksc::Collectives& world = runtime.world();
+  if (masksc::parse_command_line(argc, argv, table, program, world.is_root()) == masksc::CommandLineAction::exit_done)
+    return masksc::ExitCode::done;
+  if (options.run.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
+  const masksc::Json metrics = masksc::run_pipeline(options, table, runtime);
+  if (world.is_root()) fmt::print("{}", masksc::result_table(metrics, options.output));
+  return masksc::ExitCode::done;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return masksc::run_program(argc, argv, [&](masksc::Runtime& runtime) { return run(runtime, argc, argv); });
+}

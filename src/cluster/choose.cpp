@@ -1,0 +1,144 @@
+#include "masksc/cluster/choose.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "masksc/cluster/kmeans.hpp"
+#include "masksc/cluster/leiden.hpp"
+#include "masksc/core/error.hpp"
+#include "masksc/metrics/dealt_rows.hpp"
+#include "masksc/metrics/silhouette.hpp"
+
+namespace masksc {
+namespace {
+
+constexpr std::int64_t most_clusters = 30;         // tried by silhouette
+constexpr std::int64_t silhouette_cells = 10'000;  // of more, a sample: the silhouette compares all pairs
+constexpr std::int64_t trial_restarts = 3;         // of K-means for each number tried
+constexpr std::int64_t percent_of_cells = 1;       // a Leiden cluster below it doesn't count
+
+/// The number in --clusters, if it is one.
+std::optional<std::int64_t> parse_count(const std::string& text) {
+  std::int64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return count;
+}
+
+std::int64_t count_by_leiden(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
+                             const ClusterSettings& settings, std::uint64_t seed, Collectives& ranks) {
+  LeidenSettings leiden_settings;
+  leiden_settings.resolution = settings.resolution;
+  leiden_settings.neighbours = settings.neighbours;
+  leiden_settings.seed = seed;
+  const Labels found = leiden(local_rows, rows, cells, leiden_settings, ranks);
+  std::vector<std::int64_t> sizes(found.names.size());
+  for (const std::int32_t code : found.codes) ++sizes[static_cast<std::size_t>(code)];
+  ranks.all_reduce(std::span(sizes));
+  const auto large = std::count_if(sizes.begin(), sizes.end(),
+                                   [&](std::int64_t size) { return 100 * size >= percent_of_cells * cells; });
+  return std::max<std::int64_t>(1, large);
+}
+
+/// The local ones of the rows `chosen`, dealt out as they are.
+struct Sample {
+  DenseMatrix rows;
+  RowRange range;
+};
+
+Sample take_sample(const DenseMatrix& local_rows, RowRange rows, const std::vector<std::int64_t>& chosen) {
+  const auto position = [&](std::int64_t row) {
+    return std::lower_bound(chosen.begin(), chosen.end(), row) - chosen.begin();
+  };
+  Sample sample;
+  sample.range = {position(rows.begin), position(rows.end)};
+  sample.rows = DenseMatrix(sample.range.size(), local_rows.columns);
+  for (std::int64_t i = 0; i < sample.range.size(); ++i) {
+    const auto from = local_rows.row(chosen[static_cast<std::size_t>(sample.range.begin + i)] - rows.begin);
+    std::copy(from.begin(), from.end(), sample.rows.row(i).begin());
+  }
+  return sample;
+}
+
+std::int64_t count_by_silhouette(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::uint64_t seed,
+                                 Collectives& ranks, const std::function<void()>& poll) {
+  const auto chosen = sample_rows(cells, silhouette_cells, seed);
+  const Sample sample = take_sample(local_rows, rows, chosen);
+  const auto size = std::ssize(chosen);
+  std::int64_t best_count = 1;
+  double best = -1;
+  for (std::int64_t count = 2; count <= std::min(most_clusters, size - 1); ++count) {
+    const KMeansSettings settings{.clusters = count, .restarts = trial_restarts, .seed = seed};
+    const auto found = kmeans(sample.rows, sample.range, size, settings, ranks, poll);
+    const auto score = silhouette(sample.rows, sample.range, size, found.labels, ranks, poll);
+    if (score && *score > best) {
+      best = *score;
+      best_count = count;
+    }
+  }
+  return best_count;
+}
+
+}  // namespace
+
+void describe(OptionTable& table, ClusterSettings& settings) {
+  if (!has_leiden()) settings.choice = ClusterChoice::silhouette;
+  table.begin_group("Clustering");
+  table.add("clusters", settings.clusters,
+            "number of clusters, or auto; without it: as many as label categories, auto without labels", "N|auto");
+  table.add_choice("auto-clusters", settings.choice,
+                   {{"leiden", ClusterChoice::leiden}, {"silhouette", ClusterChoice::silhouette}},
+                   "what chooses the number: communities of the neighbour graph, or the silhouette over 2 .. 30");
+  table.add("resolution", settings.resolution, "resolution of Leiden: more clusters above 1, fewer below");
+  table.add("neighbours", settings.neighbours, "nearest cells of a cell in Leiden's graph");
+  table.add("kmeans-restarts", settings.restarts, "starts of K-means; the best is kept");
+  table.add("kmeans-iterations", settings.max_iterations, "most iterations of K-means per start");
+}
+
+void validate(const ClusterSettings& settings) {
+  const auto count = parse_count(settings.clusters);
+  if (!settings.clusters.empty() && settings.clusters != "auto" && !(count && *count >= 1)) {
+    throw UserError(fmt::format("--clusters is '{}'; give a number of at least 1, or auto", settings.clusters));
+  }
+  if (settings.choice == ClusterChoice::leiden && !has_leiden()) {
+    throw UserError(
+        "--auto-clusters leiden: this build of mask-sc has no Leiden (igraph was left out); choose silhouette");
+  }
+  if (!(settings.resolution > 0))
+    throw UserError(fmt::format("--resolution is {}; it must be above 0", settings.resolution));
+  const auto at_least_one = [](const char* name, std::int64_t value) {
+    if (value < 1) throw UserError(fmt::format("--{} is {}; it must be at least 1", name, value));
+  };
+  at_least_one("neighbours", settings.neighbours);
+  at_least_one("kmeans-restarts", settings.restarts);
+  at_least_one("kmeans-iterations", settings.max_iterations);
+}
+
+ClusterCount decide_clusters(const ClusterSettings& settings, std::int64_t label_categories,
+                             const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::uint64_t seed,
+                             Collectives& ranks, const std::function<void()>& poll) {
+  if (const auto count = parse_count(settings.clusters)) {
+    if (*count > cells) {
+      throw UserError(fmt::format("--clusters is {}, but there are only {} cells; ask for fewer", *count, cells));
+    }
+    return {*count, "option"};
+  }
+  if (settings.clusters.empty() && label_categories > 0) return {label_categories, "labels"};
+  return {choose_clusters(local_rows, rows, cells, settings, seed, ranks, poll), "auto"};
+}
+
+std::int64_t choose_clusters(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
+                             const ClusterSettings& settings, std::uint64_t seed, Collectives& ranks,
+                             const std::function<void()>& poll) {
+  check_dealt_rows(local_rows, rows, cells, ranks);
+  if (settings.choice == ClusterChoice::leiden) return count_by_leiden(local_rows, rows, cells, settings, seed, ranks);
+  return count_by_silhouette(local_rows, rows, cells, seed, ranks, poll);
+}
+
+}  // namespace masksc

@@ -1,0 +1,89 @@
+#include "masksc/cluster/kmeans.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <utility>
+
+#include "lloyd.hpp"
+#include "masksc/core/error.hpp"
+#include "masksc/core/log.hpp"
+#include "masksc/metrics/dealt_rows.hpp"
+#include "seeding.hpp"
+#include "tiled_rows.hpp"
+
+namespace masksc {
+namespace {
+
+void check(const KMeansSettings& settings, std::int64_t cells) {
+  if (settings.clusters < 1) {
+    throw UserError(fmt::format("K-means: {} clusters asked for; there must be at least 1", settings.clusters));
+  }
+  if (settings.clusters > cells) {
+    throw UserError(fmt::format("K-means: {} clusters asked for, but there are only {} cells; ask for fewer",
+                                settings.clusters, cells));
+  }
+  if (settings.restarts < 1 || settings.max_iterations < 1 || !(settings.tolerance >= 0)) {
+    throw UserError(
+        fmt::format("K-means: restarts ({}) and iterations ({}) must be at least 1, the tolerance ({}) at "
+                    "least 0",
+                    settings.restarts, settings.max_iterations, settings.tolerance));
+  }
+}
+
+detail::TiledRows pack(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, Collectives& ranks) {
+  const std::int64_t columns = check_dealt_rows(local_rows, rows, cells, ranks);
+  check_finite(local_rows, rows, "K-means", ranks);
+  return detail::pack_rows(local_rows, rows, cells, columns, ranks);
+}
+
+KMeansResult unscale(detail::LloydResult&& found, const detail::TiledRows& data, std::int64_t clusters) {
+  if (found.empty > 0) {
+    log::warning("K-means: {} of {} clusters have no cells: there are fewer distinct cells than clusters", found.empty,
+                 clusters);
+  }
+  KMeansResult result;
+  result.labels = std::move(found.labels);
+  result.inertia = found.inertia / (data.scale * data.scale);
+  result.iterations = found.iterations;
+  result.centres = DenseMatrix(clusters, data.columns);
+  for (std::size_t i = 0; i < result.centres.values.size(); ++i) {
+    const auto mean = static_cast<double>(data.mean[i % data.mean.size()]);
+    result.centres.values[i] = static_cast<float>(static_cast<double>(found.centres[i]) / data.scale + mean);
+  }
+  return result;
+}
+
+}  // namespace
+
+KMeansResult kmeans(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, const KMeansSettings& settings,
+                    Collectives& ranks, const std::function<void()>& poll) {
+  check(settings, cells);
+  const detail::TiledRows data = pack(local_rows, rows, cells, ranks);
+  std::optional<detail::LloydResult> best;
+  for (std::int64_t restart = 0; restart < settings.restarts; ++restart) {
+    auto start =
+        detail::draw_centres(data, settings.clusters, settings.seed, static_cast<std::uint32_t>(restart), ranks, poll);
+    auto found = detail::lloyd(data, std::move(start), settings, ranks, poll);
+    if (!best || found.inertia < best->inertia) best = std::move(found);
+  }
+  return unscale(std::move(*best), data, settings.clusters);
+}
+
+KMeansResult kmeans_from(const DenseMatrix& start, const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
+                         const KMeansSettings& settings, Collectives& ranks, const std::function<void()>& poll) {
+  check(settings, cells);
+  const detail::TiledRows data = pack(local_rows, rows, cells, ranks);
+  ensure(start.rows == settings.clusters && start.columns == data.columns,
+         "K-means: one start a cluster, of the rows' columns");
+  std::vector<float> centres(start.values.size());
+  for (std::size_t i = 0; i < centres.size(); ++i) {
+    const auto mean = static_cast<double>(data.mean[i % data.mean.size()]);
+    centres[i] = static_cast<float>((static_cast<double>(start.values[i]) - mean) * data.scale);
+  }
+  return unscale(detail::lloyd(data, std::move(centres), settings, ranks, poll), data, settings.clusters);
+}
+
+}  // namespace masksc

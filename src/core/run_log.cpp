@@ -1,0 +1,59 @@
+#include "masksc/core/run_log.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "masksc/core/error.hpp"
+
+namespace masksc {
+namespace {
+
+/// Cuts off a last line without its newline: the writer was killed in the middle of it.
+void drop_torn_line(const std::filesystem::path& path) {
+  std::error_code ignored;
+  const auto size = std::filesystem::file_size(path, ignored);
+  if (ignored || size == 0) return;
+  std::ifstream in(path, std::ios::binary);
+  std::uintmax_t whole = 0;
+  constexpr std::uintmax_t window = 1 << 16;
+  for (std::uintmax_t end = size; end > 0 && whole == 0;) {
+    const std::uintmax_t begin = end > window ? end - window : 0;
+    std::string text(end - begin, '\0');
+    in.seekg(static_cast<std::streamoff>(begin));
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    const auto newline = text.rfind('\n');
+    if (newline != std::string::npos) whole = begin + newline + 1;
+    end = begin;
+  }
+  if (whole < size) std::filesystem::resize_file(path, whole);
+}
+
+}  // namespace
+
+RunLog::RunLog(const std::filesystem::path& path) : path_(path.string()) {
+  drop_torn_line(path);
+  file_ = std::fopen(path_.c_str(), "a");
+  if (file_ == nullptr) throw EnvironmentError(fmt::format("cannot write '{}': {}", path_, std::strerror(errno)));
+}
+
+RunLog::~RunLog() {
+  if (file_ != nullptr) std::fclose(file_);
+}
+
+void RunLog::write(const Json& line) {
+  if (file_ == nullptr) return;
+  const std::string text = line.dump() + "\n";
+  if (std::fwrite(text.data(), 1, text.size(), file_) != text.size() || std::fflush(file_) != 0)
+    throw EnvironmentError(fmt::format("cannot write '{}': {}", path_, std::strerror(errno)));
+}
+
+void RunLog::event(const std::string& stage, const std::string& event, std::int64_t step, const Json& more) {
+  Json line = {{"stage", stage}, {"event", event}, {"step", step}};
+  line.update(more);
+  write(line);
+}
+
+}  // namespace masksc

@@ -1,0 +1,195 @@
+// Opening files of arrays and describing what they hold.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "array_file_handles.hpp"
+
+namespace masksc {
+namespace {
+
+/// Throws UserError with the reason why `path` can't be a readable HDF5 file.
+void check_readable(const std::filesystem::path& path) {
+  struct stat status {};
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const int code = errno;
+  const bool known = file >= 0 && ::fstat(file, &status) == 0;
+  if (file >= 0) ::close(file);
+  if (file < 0)
+    throw UserError(
+        fmt::format("cannot open '{}': {}; check the name and the permissions", path.string(), std::strerror(code)));
+  if (known && S_ISDIR(status.st_mode))
+    throw UserError(fmt::format("'{}' is a folder: give an HDF5 file of counts (X/Y or h5ad)", path.string()));
+  const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
+  if (is_hdf5 > 0) return;
+  if (known && status.st_size == 0)
+    throw UserError(fmt::format("'{}' is empty (0 bytes): give an HDF5 file of counts (X/Y or h5ad)", path.string()));
+  throw UserError(fmt::format("'{}' is not an HDF5 file: give an HDF5 file of counts (X/Y or h5ad)", path.string()));
+}
+
+Handle access_list() {
+  Handle list(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  // Locks fail on some network file systems, and nobody writes to an input while it is read.
+  H5Pset_file_locking(list.id(), 0, 1);
+  return list;
+}
+
+ArrayInfo::Kind kind_of(H5T_class_t type_class) {
+  switch (type_class) {
+    case H5T_INTEGER:
+      return ArrayInfo::Kind::integer;
+    case H5T_FLOAT:
+      return ArrayInfo::Kind::floating;
+    case H5T_ENUM:
+      return ArrayInfo::Kind::boolean;
+    case H5T_STRING:
+      return ArrayInfo::Kind::text;
+    default:
+      return ArrayInfo::Kind::other;
+  }
+}
+
+NumericType nearest_type(hid_t type, ArrayInfo::Kind kind) {
+  const std::size_t bytes = H5Tget_size(type);
+  if (kind == ArrayInfo::Kind::boolean) return NumericType::i8;
+  if (kind == ArrayInfo::Kind::floating) return bytes <= 4 ? NumericType::f32 : NumericType::f64;
+  const bool is_signed = H5Tget_sign(type) != H5T_SGN_NONE;
+  const std::size_t width = bytes <= 1 ? 0 : bytes <= 2 ? 1 : bytes <= 4 ? 2 : 3;
+  return static_cast<NumericType>(2 * width + (is_signed ? 0 : 1));
+}
+
+}  // namespace
+
+std::int64_t ArrayInfo::size() const {
+  std::int64_t count = 1;
+  for (const std::int64_t extent : shape)
+    if (__builtin_mul_overflow(count, extent, &count)) return INT64_MAX;
+  return count;
+}
+
+std::string ArrayInfo::shape_text() const {
+  return shape.empty() ? "one value" : fmt::format("{}", fmt::join(shape, " x "));
+}
+
+ArrayInfo describe_dataset(const ArrayFile::Impl& file, hid_t dataset, const std::string& name) {
+  ArrayInfo info;
+  const std::string what = fmt::format("read the description of '{}'", name);
+  const Handle type = file.own(H5Dget_type(dataset), H5Tclose, what);
+  const Handle space = file.own(H5Dget_space(dataset), H5Sclose, what);
+  const Handle list = file.own(H5Dget_create_plist(dataset), H5Pclose, what);
+  info.kind = kind_of(H5Tget_class(type.id()));
+  if (info.is_numeric()) info.type = nearest_type(type.id(), info.kind);
+  const int dimensions = H5Sget_simple_extent_ndims(space.id());
+  if (dimensions < 0) file.fail(what);
+  std::vector<hsize_t> extents(static_cast<std::size_t>(dimensions));
+  if (dimensions > 0) H5Sget_simple_extent_dims(space.id(), extents.data(), nullptr);
+  if (H5Sget_simple_extent_type(space.id()) == H5S_NULL) extents = {0};
+  for (const hsize_t extent : extents)
+    info.shape.push_back(static_cast<std::int64_t>(std::min<hsize_t>(extent, INT64_MAX)));
+  if (dimensions > 0 && H5Pget_layout(list.id()) == H5D_CHUNKED) {
+    H5Pget_chunk(list.id(), dimensions, extents.data());
+    for (const hsize_t extent : extents) info.chunk.push_back(static_cast<std::int64_t>(extent));
+  }
+  info.compressed = H5Pget_nfilters(list.id()) > 0;
+  info.stored_bytes = static_cast<std::int64_t>(H5Dget_storage_size(dataset));
+  return info;
+}
+
+void plausible_size(const ArrayFile::Impl& file, const ArrayInfo& info, const std::string& name,
+                    std::int64_t elements) {
+  // Gzip shrinks at most 1032-fold; other filters do better, on nothing that has content.
+  constexpr std::int64_t always_allowed = std::int64_t{64} << 20;
+  constexpr std::int64_t greatest_ratio = 1 << 16;
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(elements, std::int64_t{8}, &bytes)) bytes = INT64_MAX;
+  if (bytes > always_allowed && bytes / greatest_ratio > info.stored_bytes)
+    file.damaged(name,
+                 fmt::format("claims {} values, but only {} bytes are stored", info.shape_text(), info.stored_bytes));
+}
+
+ArrayFile::ArrayFile(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ArrayFile::ArrayFile(ArrayFile&&) noexcept = default;
+ArrayFile& ArrayFile::operator=(ArrayFile&&) noexcept = default;
+ArrayFile::~ArrayFile() {
+  const auto lock = lock_hdf5();
+  impl_.reset();
+}
+
+ArrayFile ArrayFile::open(const std::filesystem::path& path) {
+  const auto lock = lock_hdf5();
+  check_readable(path);
+  auto impl = std::make_unique<Impl>();
+  impl->path = path;
+  const Handle access = access_list();
+  impl->file = impl->own(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.id()), H5Fclose, "read");
+  return ArrayFile(std::move(impl));
+}
+
+ArrayFile ArrayFile::open(const std::filesystem::path& path, Collectives& ranks) {
+  if (ranks.mpi_communicator() == nullptr) {
+    std::optional<ArrayFile> file;
+    together(ranks, [&] { file.emplace(open(path)); });
+    return std::move(*file);
+  }
+  auto impl = std::make_unique<Impl>();
+  together(ranks, [&] {
+    const auto lock = lock_hdf5();
+    check_readable(path);
+  });
+  together(ranks, [&] {
+    const auto lock = lock_hdf5();
+    impl->path = path;
+    impl->ranks = &ranks;
+    const Handle access = access_list();
+    H5Pset_fapl_mpio(access.id(), *static_cast<const MPI_Comm*>(ranks.mpi_communicator()), MPI_INFO_NULL);
+    impl->file = impl->own(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.id()), H5Fclose, "read");
+  });
+  return ArrayFile(std::move(impl));
+}
+
+const std::filesystem::path& ArrayFile::path() const { return impl_->path; }
+
+bool ArrayFile::exists(const std::string& name) const {
+  const auto lock = lock_hdf5();
+  if (name == "/") return true;
+  // Each part of the path must be there before HDF5 may be asked for the next.
+  for (std::size_t slash = name.find('/', 1);; slash = name.find('/', slash + 1)) {
+    const std::string part = name.substr(0, slash);
+    if (H5Lexists(impl_->file.id(), part.c_str(), H5P_DEFAULT) <= 0) return false;
+    if (slash == std::string::npos) break;
+  }
+  return H5Oexists_by_name(impl_->file.id(), name.c_str(), H5P_DEFAULT) > 0;
+}
+
+std::vector<std::string> ArrayFile::children(const std::string& group) const {
+  const auto lock = lock_hdf5();
+  std::vector<std::string> names;
+  const auto add = [](hid_t, const char* name, const H5L_info_t*, void* into) -> herr_t {
+    static_cast<std::vector<std::string>*>(into)->emplace_back(name);
+    return 0;
+  };
+  const std::string what = fmt::format("list '{}'", group);
+  const Handle opened = impl_->own(H5Gopen2(impl_->file.id(), group.c_str(), H5P_DEFAULT), H5Gclose, what);
+  impl_->check(H5Literate(opened.id(), H5_INDEX_NAME, H5_ITER_INC, nullptr, add, &names), what);
+  return names;
+}
+
+ArrayInfo ArrayFile::info(const std::string& name) const {
+  const auto lock = lock_hdf5();
+  const Handle object = impl_->open_object(name);
+  const H5I_type_t type = H5Iget_type(object.id());
+  if (type == H5I_DATASET) return describe_dataset(*impl_, object.id(), name);
+  ArrayInfo info;
+  if (type == H5I_GROUP) info.kind = ArrayInfo::Kind::group;
+  return info;
+}
+
+bool ArrayFile::transfers_were_collective() const { return impl_->any_transfer && impl_->all_collective; }
+bool ArrayFile::last_transfer_was_collective() const { return impl_->last_collective; }
+
+}  // namespace masksc

@@ -1,0 +1,93 @@
+// What the files array_file*.cpp share: RAII handles of HDF5, its error text, the lock, the open file.
+#pragma once
+
+// The C++ bindings of MPI-2, which mpi.h would bring along, are not linked.
+#define OMPI_SKIP_MPICXX 1
+#define MPICH_SKIP_MPICXX 1
+#include <hdf5.h>
+#include <mpi.h>
+
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "masksc/io/array_file.hpp"
+
+namespace masksc {
+
+/// An HDF5 identifier with the function that closes it.
+class Handle {
+ public:
+  using Close = herr_t (*)(hid_t);
+  Handle() = default;
+  Handle(hid_t id, Close closer) : id_(id), close_(closer) {}
+  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
+  Handle& operator=(Handle&& other) noexcept {
+    std::swap(id_, other.id_);
+    std::swap(close_, other.close_);
+    return *this;
+  }
+  ~Handle() { close(); }
+  /// Negative when HDF5 could not close.
+  herr_t close() noexcept { return id_ >= 0 ? close_(std::exchange(id_, -1)) : 0; }
+  [[nodiscard]] hid_t id() const noexcept { return id_; }
+  [[nodiscard]] bool valid() const noexcept { return id_ >= 0; }
+
+ private:
+  hid_t id_ = -1;
+  Close close_ = nullptr;
+};
+
+/// One thread at a time inside HDF5, whose library is not thread-safe; also switches off its printing of errors.
+std::unique_lock<std::recursive_mutex> lock_hdf5();
+
+/// The innermost words on HDF5's error stack, with the system's where there are any.
+struct HdfText {
+  std::string text;
+  bool from_system = false;  // errno was set: the disk or the network, not the content
+};
+HdfText hdf5_error_text();
+
+hid_t memory_type(NumericType type);
+/// The enumeration {FALSE, TRUE} that h5py uses for booleans.
+Handle flag_type();
+/// UTF-8, variable length.
+Handle text_type();
+
+struct ArrayFile::Impl {
+  std::filesystem::path path;
+  Handle file;
+  bool writable = false;
+  Collectives* ranks = nullptr;           // set when opened over MPI
+  std::map<std::string, Handle> growing;  // arrays that append_rows lengthens
+  bool last_collective = false;
+  bool all_collective = true;
+  bool any_transfer = false;
+
+  /// Throws the error of a failed HDF5 call: `what` says what was being done ("read 'X'").
+  [[noreturn]] void fail(const std::string& what) const;
+  /// Throws UserError: `what` is wrong with `name`; the file is damaged.
+  [[noreturn]] void damaged(const std::string& name, const std::string& what) const;
+  /// Runs `work`; over MPI, what fails on one rank is thrown on all.
+  template <typename Work>
+  void agreed(Work&& work) const {
+    if (ranks != nullptr) return together(*ranks, work);
+    work();
+  }
+  /// An id that HDF5 returned, checked.
+  Handle own(hid_t id, Handle::Close close, const std::string& what) const {
+    if (id < 0) fail(what);
+    return {id, close};
+  }
+  void check(herr_t result, const std::string& what) const {
+    if (result < 0) fail(what);
+  }
+  [[nodiscard]] Handle open_dataset(const std::string& name, hid_t access = H5P_DEFAULT) const;
+  [[nodiscard]] Handle open_object(const std::string& name) const;
+};
+
+ArrayInfo describe_dataset(const ArrayFile::Impl& file, hid_t dataset, const std::string& name);
+/// Throws UserError when the stored bytes can't possibly hold `elements` numbers.
+void plausible_size(const ArrayFile::Impl& file, const ArrayInfo& info, const std::string& name, std::int64_t elements);
+
+}  // namespace masksc

@@ -1,0 +1,196 @@
+// Names and labels: dense arrays, categorical and nullable groups, and the forms that older anndata wrote.
+#include "columns.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace masksc {
+namespace {
+
+[[noreturn]] void damaged(const ArrayFile& file, const std::string& name, const std::string& what) {
+  throw UserError(
+      fmt::format("'{}' in '{}' {}; the file is damaged: write it again", name, file.path().string(), what));
+}
+
+std::string number_text(double value) {
+  if (value == std::floor(value) && std::abs(value) < 1e15) return fmt::format("{}", static_cast<std::int64_t>(value));
+  return fmt::format("{}", value);
+}
+
+/// A column as texts, with the numbers behind them where there are any.
+struct Column {
+  std::vector<std::string> texts;
+  std::vector<double> numbers;        // empty: the column is text
+  std::vector<std::uint8_t> missing;  // one a value
+};
+
+void mark_missing(const ArrayFile& file, const std::string& name, Column& column) {
+  const auto mask = file.read<std::uint8_t>(name);
+  if (mask.size() != column.texts.size()) damaged(file, name, fmt::format("has {} values", mask.size()));
+  for (std::size_t i = 0; i < mask.size(); ++i)
+    if (mask[i] != 0) column.missing[i] = 1;
+}
+
+Column read_array(const ArrayFile& file, const std::string& name, const ArrayInfo& info) {
+  Column column;
+  if (info.kind == ArrayInfo::Kind::text) {
+    column.texts = file.read_text(name);
+    for (const std::string& text : column.texts) column.missing.push_back(text.empty() ? 1 : 0);
+  } else if (info.kind == ArrayInfo::Kind::boolean) {
+    for (const auto flag : file.read<std::int8_t>(name)) column.texts.emplace_back(flag != 0 ? "True" : "False");
+    column.missing.resize(column.texts.size());
+  } else if (info.kind == ArrayInfo::Kind::integer) {
+    for (const auto value : file.read<std::int64_t>(name)) {
+      column.texts.push_back(fmt::format("{}", value));
+      column.numbers.push_back(static_cast<double>(value));
+    }
+    column.missing.resize(column.texts.size());
+  } else if (info.kind == ArrayInfo::Kind::floating) {
+    column.numbers = file.read<double>(name);
+    for (const double value : column.numbers) {
+      column.texts.push_back(number_text(value));
+      column.missing.push_back(std::isnan(value) ? 1 : 0);
+    }
+  } else {
+    throw UserError(
+        fmt::format("'{}' in '{}' holds neither numbers nor text: choose another column", name, file.path().string()));
+  }
+  return column;
+}
+
+/// An array, or a group of `values` and `mask` (anndata's nullable columns).
+Column read_column(const ArrayFile& file, const std::string& name) {
+  const ArrayInfo info = file.info(name);
+  if (!info.is_group()) return read_array(file, name, info);
+  if (!file.exists(name + "/values"))
+    throw UserError(
+        fmt::format("'{}' in '{}' is a column of encoding-type '{}', which mask-sc does not read: write it "
+                    "as text, numbers or a categorical",
+                    name, file.path().string(), file.text_attribute(name, "encoding-type").value_or("")));
+  Column column = read_array(file, name + "/values", file.info(name + "/values"));
+  if (file.exists(name + "/mask")) mark_missing(file, name + "/mask", column);
+  return column;
+}
+
+Labels from_codes(const ArrayFile& file, const std::string& codes, std::vector<std::string> names) {
+  Labels labels;
+  labels.names = std::move(names);
+  const auto categories = static_cast<std::int64_t>(labels.names.size());
+  for (const std::int64_t code : file.read<std::int64_t>(codes)) {
+    if (code < -1 || code >= categories)
+      damaged(file, codes, fmt::format("has code {} of {} categories", code, categories));
+    labels.codes.push_back(static_cast<std::int32_t>(code));
+  }
+  return labels;
+}
+
+template <typename Key>
+Labels from_keys(const std::vector<Key>& keys, const Column& column) {
+  std::map<Key, std::int32_t> codes;
+  std::map<Key, std::size_t> first;
+  for (std::size_t i = 0; i < keys.size(); ++i)
+    if (column.missing[i] == 0) first.emplace(keys[i], i);
+  Labels labels;
+  for (const auto& [key, at] : first) {
+    codes.emplace(key, static_cast<std::int32_t>(labels.names.size()));
+    labels.names.push_back(column.texts[at]);
+  }
+  for (std::size_t i = 0; i < keys.size(); ++i) labels.codes.push_back(column.missing[i] != 0 ? -1 : codes.at(keys[i]));
+  return labels;
+}
+
+/// The categories kept aside by anndata 0.7: FRAME/__categories/COLUMN.
+std::string legacy_categories(const std::string& name) {
+  const auto slash = name.rfind('/');
+  return slash == std::string::npos ? "" : name.substr(0, slash) + "/__categories" + name.substr(slash);
+}
+
+std::string index_name(const ArrayFile& file, const std::string& frame) {
+  if (const auto name = file.text_attribute(frame, "_index")) return *name;
+  for (const char* name : {"_index", "index"})
+    if (file.exists(frame + "/" + name)) return name;
+  throw UserError(
+      fmt::format("'{}' in '{}' has no index (attribute '_index'); expected a data frame of anndata 0.7 or "
+                  "newer: open the file in anndata and write it again",
+                  frame, file.path().string()));
+}
+
+}  // namespace
+
+std::vector<std::string> numbered_names(std::int64_t count) {
+  std::vector<std::string> names;
+  names.reserve(static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i) names.push_back(fmt::format("{}", i));
+  return names;
+}
+
+Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t cells) {
+  Labels labels;
+  const std::string categories = legacy_categories(name);
+  if (file.exists(name + "/codes") && file.exists(name + "/categories")) {
+    labels = from_codes(file, name + "/codes", read_column(file, name + "/categories").texts);
+  } else if (!categories.empty() && file.exists(categories)) {
+    labels = from_codes(file, name, read_column(file, categories).texts);
+  } else {
+    const Column column = read_column(file, name);
+    labels = column.numbers.empty() ? from_keys(column.texts, column) : from_keys(column.numbers, column);
+  }
+  if (static_cast<std::int64_t>(labels.codes.size()) != cells)
+    throw UserError(fmt::format("'{}' in '{}' has {} labels for {} cells: give one label a cell", name,
+                                file.path().string(), labels.codes.size(), cells));
+  if (labels.names.empty())
+    throw UserError(fmt::format("every label in '{}' of '{}' is missing: choose another column, or leave --labels out",
+                                name, file.path().string()));
+  return labels;
+}
+
+std::vector<std::string> read_frame_names(const ArrayFile& file, const std::string& frame, std::int64_t count) {
+  if (!file.info(frame).is_group())
+    throw UserError(
+        fmt::format("'{}' in '{}' is a table of anndata older than 0.7: open the file in anndata and write "
+                    "it again",
+                    frame, file.path().string()));
+  const std::string name = frame + "/" + index_name(file, frame);
+  if (!file.exists(name)) damaged(file, name, "is named as the index but is not there");
+  std::vector<std::string> names =
+      file.exists(name + "/categories") ? std::vector<std::string>{} : read_column(file, name).texts;
+  if (file.exists(name + "/categories")) {
+    const Labels labels = read_labels(file, name, count);
+    for (const std::int32_t code : labels.codes)
+      names.push_back(code < 0 ? "" : labels.names[static_cast<std::size_t>(code)]);
+  }
+  if (static_cast<std::int64_t>(names.size()) != count)
+    throw UserError(fmt::format("'{}' in '{}' has {} names, but the matrix has {}: write the file again", name,
+                                file.path().string(), names.size(), count));
+  return names;
+}
+
+std::vector<std::string> frame_columns(const ArrayFile& file, const std::string& frame) {
+  std::vector<std::string> columns;
+  const std::string index = index_name(file, frame);
+  for (std::string& name : file.children(frame))
+    if (name != index && name != "__categories") columns.push_back(std::move(name));
+  return columns;
+}
+
+std::vector<std::uint8_t> read_flags(const ArrayFile& file, const std::string& name, std::int64_t count) {
+  if (!file.exists(name)) return {};
+  const bool nullable = file.info(name).is_group();
+  const std::string values = nullable ? name + "/values" : name;
+  if (!file.exists(values)) return {};
+  const ArrayInfo info = file.info(values);
+  if ((info.kind != ArrayInfo::Kind::boolean && info.kind != ArrayInfo::Kind::integer) || info.size() != count)
+    return {};
+  auto flags = file.read<std::uint8_t>(values);
+  if (nullable && file.exists(name + "/mask")) {
+    const auto mask = file.read<std::uint8_t>(name + "/mask");
+    for (std::size_t i = 0; i < std::min(mask.size(), flags.size()); ++i) flags[i] = mask[i] != 0 ? 0 : flags[i];
+  }
+  for (std::uint8_t& flag : flags) flag = flag != 0 ? 1 : 0;
+  return flags;
+}
+
+}  // namespace masksc

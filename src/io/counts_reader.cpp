@@ -1,0 +1,75 @@
+// Which format a file has, and the options of inputs.
+#include "masksc/io/counts_reader.hpp"
+
+#include <fmt/format.h>
+
+#include "masksc/io/prepared.hpp"
+#include "readers.hpp"
+
+namespace masksc {
+namespace {
+
+/// "X (array 3 x 4), obs (group)".
+std::string contents(const ArrayFile& file) {
+  constexpr std::size_t shown = 20;
+  std::vector<std::string> parts;
+  for (const std::string& name : file.children("/")) {
+    if (parts.size() == shown) {
+      parts.emplace_back("...");
+      break;
+    }
+    if (!file.exists(name)) continue;
+    const ArrayInfo info = file.info(name);
+    parts.push_back(info.is_group() ? name + " (group)" : fmt::format("{} (array {})", name, info.shape_text()));
+  }
+  return parts.empty() ? "nothing" : fmt::format("{}", fmt::join(parts, ", "));
+}
+
+[[noreturn]] void refuse_layout(const ArrayFile& file) {
+  const bool is_10x = file.exists("matrix/barcodes");
+  throw UserError(fmt::format(
+      "'{}' has no layout that mask-sc reads: it holds {}; expected X (cells x genes) and optionally Y, or an h5ad "
+      "file "
+      "(X, obs, var){}",
+      file.path().string(), contents(file),
+      is_10x ? "; this is a 10x file: write it as h5ad with scanpy.read_10x_h5(...).write('counts.h5ad')" : ""));
+}
+
+}  // namespace
+
+void describe(OptionTable& table, InputSettings& settings) {
+  table.begin_group("Input", OptionRole::path);
+  table.add("labels", settings.labels, "labels to compare with: column of obs (h5ad) or Y (X/Y file)", "COLUMN");
+  table.begin_group("Input", OptionRole::result);
+  table.add("layer", settings.layer, "counts of an h5ad file: a layer's name, or raw; empty is X", "NAME|raw");
+  table.add("allow-noninteger", settings.allow_noninteger,
+            "accept normalised data: values only finite and not negative");
+}
+
+CsrMatrix MatrixReader::read_rows(RowRange rows) {
+  if (rows.begin < 0 || rows.begin > rows.end || rows.end > cells())
+    throw InvariantError(fmt::format("rows [{}, {}) of {} cells", rows.begin, rows.end, cells()));
+  return source_->read_rows(rows);
+}
+
+void check_shape(const ArrayFile& file, const std::string& matrix, MatrixShape shape) {
+  std::error_code ignored;
+  const auto bytes = static_cast<std::int64_t>(std::filesystem::file_size(file.path(), ignored));
+  // A cell or gene takes at least a bit of the file, whatever compresses it.
+  constexpr std::int64_t always_allowed = 1 << 20;
+  if (std::max(shape.rows, shape.columns) > always_allowed && std::max(shape.rows, shape.columns) / 8 > bytes)
+    throw UserError(
+        fmt::format("'{}' in '{}' claims {} cells x {} genes, but the file has {} bytes; the file is "
+                    "damaged: copy or write it again",
+                    matrix, file.path().string(), shape.rows, shape.columns, bytes));
+}
+
+std::unique_ptr<CountsReader> open_counts(const std::filesystem::path& path, const InputSettings& settings) {
+  if (is_prepared(path)) return open_prepared(path, settings);
+  ArrayFile file = ArrayFile::open(path);
+  if (looks_like_h5ad(file)) return open_h5ad(std::move(file), settings);
+  if (looks_like_xy(file)) return open_xy(std::move(file), settings);
+  refuse_layout(file);
+}
+
+}  // namespace masksc

@@ -1,0 +1,88 @@
+// h5ad: the matrix that is asked for, with names from obs and var and labels from a column of obs.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "columns.hpp"
+#include "masksc/core/text.hpp"
+#include "readers.hpp"
+
+namespace masksc {
+namespace {
+
+std::string list(const std::vector<std::string>& names) {
+  return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
+}
+
+std::vector<std::string> layer_names(const ArrayFile& file) {
+  std::vector<std::string> names = file.exists("layers") ? file.children("layers") : std::vector<std::string>{};
+  if (file.exists("raw/X")) names.emplace_back("raw");
+  return names;
+}
+
+/// Where the counts are, and the data frame of their genes.
+struct Matrix {
+  std::string name;
+  std::string genes;
+};
+
+Matrix choose_matrix(const ArrayFile& file, const std::string& layer) {
+  if (layer.empty() && file.exists("X")) return {"X", "var"};
+  if (layer == "raw" && file.exists("raw/X") && file.exists("raw/var")) return {"raw/X", "raw/var"};
+  if (!layer.empty() && file.exists("layers/" + layer)) return {"layers/" + layer, "var"};
+  const std::vector<std::string> names = layer_names(file);
+  if (layer.empty())
+    throw UserError(
+        fmt::format("'{}' has no X: choose counts with --layer; there are: {}", file.path().string(), list(names)));
+  throw UserError(fmt::format("--layer '{}' is not in '{}'{}; there are: {}", layer, file.path().string(),
+                              suggestion(layer, names), list(names)));
+}
+
+Labels read_obs(const ArrayFile& file, const std::string& column, std::int64_t cells) {
+  const std::vector<std::string> columns = frame_columns(file, "obs");
+  if (std::find(columns.begin(), columns.end(), column) == columns.end())
+    throw UserError(fmt::format("--labels '{}': obs of '{}' has no such column{}; there are: {}", column,
+                                file.path().string(), suggestion(column, columns), list(columns)));
+  return read_labels(file, "obs/" + column, cells);
+}
+
+/// var['highly_variable'] for the genes of `matrix`; the genes of raw/var take the flags of their namesakes in var.
+std::vector<std::uint8_t> read_highly_variable(const ArrayFile& file, const Matrix& matrix,
+                                               const std::vector<std::string>& genes) {
+  const auto count = static_cast<std::int64_t>(genes.size());
+  std::vector<std::uint8_t> flags = read_flags(file, matrix.genes + "/highly_variable", count);
+  if (!flags.empty() || matrix.genes == "var" || !file.exists("var/highly_variable")) return flags;
+  const bool nullable = file.exists("var/highly_variable/values");
+  const std::int64_t known = file.info(nullable ? "var/highly_variable/values" : "var/highly_variable").rows();
+  const std::vector<std::uint8_t> chosen = read_flags(file, "var/highly_variable", known);
+  if (chosen.empty()) return flags;
+  const std::vector<std::string> names = read_frame_names(file, "var", known);
+  std::unordered_set<std::string> variable;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (chosen[i] != 0) variable.insert(names[i]);
+  for (const std::string& gene : genes) flags.push_back(variable.contains(gene) ? 1 : 0);
+  return flags;
+}
+
+}  // namespace
+
+bool looks_like_h5ad(const ArrayFile& file) { return file.exists("obs") && file.exists("var"); }
+
+std::unique_ptr<CountsReader> open_h5ad(ArrayFile file, const InputSettings& settings) {
+  const Matrix matrix = choose_matrix(file, settings.layer);
+  const MatrixShape shape = matrix_shape(file, matrix.name);
+  check_shape(file, matrix.name, shape);
+  MatrixReader::Parts parts{std::move(file), {}, {}, {}, {}};
+  const ArrayFile& in = parts.file;
+  parts.place = {in.path().string(), matrix.name, read_frame_names(in, "obs", shape.rows),
+                 read_frame_names(in, matrix.genes, shape.columns), settings.allow_noninteger};
+  if (!settings.labels.empty()) {
+    parts.labels = read_obs(in, settings.labels, shape.rows);
+    parts.label_column = settings.labels;
+  }
+  parts.highly_variable = read_highly_variable(in, matrix, parts.place.gene_names);
+  return std::make_unique<MatrixReader>(std::move(parts));
+}
+
+}  // namespace masksc

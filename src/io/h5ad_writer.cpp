@@ -1,0 +1,165 @@
+// Writing h5ad: the encoding of anndata's on-disk format (docs/fileformat-prose.md of anndata).
+#include "masksc/io/h5ad_writer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "h5ad_uns.hpp"
+#include "masksc/io/array_file.hpp"
+#include "staged_file.hpp"
+
+namespace masksc {
+namespace {
+
+constexpr std::int64_t chunk_bytes = std::int64_t{1} << 20;
+
+std::int64_t count(const std::vector<std::string>& names) { return static_cast<std::int64_t>(names.size()); }
+
+/// The smallest signed type that holds all codes, as pandas picks it.
+void write_codes(ArrayFile& file, const std::string& name, const Labels& labels) {
+  const auto write = [&]<typename T>(T) {
+    const std::vector<T> codes(labels.codes.begin(), labels.codes.end());
+    file.write<T>(name, codes, {static_cast<std::int64_t>(codes.size())});
+  };
+  if (labels.names.size() <= 127) return write(std::int8_t{});
+  if (labels.names.size() <= 32767) return write(std::int16_t{});
+  write(std::int32_t{});
+}
+
+}  // namespace
+
+struct H5adWriter::Impl {
+  Impl(const std::filesystem::path& path, std::vector<std::string> cell_names, std::vector<std::string> gene_names)
+      : staged(path), file(ArrayFile::create(staged.path())), cells(count(cell_names)), genes(count(gene_names)) {
+    tag("/", "anndata", "0.1.0");
+    for (const char* group : {"obs", "var", "obsm", "varm", "obsp", "varp", "layers", "uns"}) file.create_group(group);
+    for (const char* group : {"obsm", "varm", "obsp", "varp", "layers", "uns"}) tag(group, "dict", "0.1.0");
+    write_index("obs", cell_names);
+    write_index("var", gene_names);
+  }
+
+  void tag(const std::string& name, const std::string& type, const std::string& version) {
+    tag_encoding(file, name, type, version);
+  }
+  void write_index(const std::string& frame, const std::vector<std::string>& names) {
+    tag(frame, "dataframe", "0.2.0");
+    file.set_attribute(frame, "_index", std::string("_index"));
+    file.write_text(frame + "/_index", names);
+    tag(frame + "/_index", "string-array", "0.2.0");
+    columns[frame];
+  }
+  /// The name of a new column, remembered in order.
+  std::string new_column(const std::string& frame, const std::string& name) {
+    const std::string safe = safe_key(name);
+    columns[frame].push_back(safe);
+    return frame + "/" + safe;
+  }
+  void add_numbers(const std::string& frame, const std::string& name, std::span<const double> values,
+                   std::int64_t expected) {
+    const auto size = static_cast<std::int64_t>(values.size());
+    ensure(size == expected, "h5ad: a column has as many values as its table has rows");
+    const std::string column = new_column(frame, name);
+    file.write(column, values, {size});
+    tag(column, "array", "0.2.0");
+  }
+  void begin_X() {
+    file.create_group("X");
+    tag("X", "csr_matrix", "0.1.0");
+    const std::vector<std::int64_t> shape = {cells, genes};
+    file.set_attribute("X", "shape", std::span<const std::int64_t>(shape));
+    file.create_array("X/data", NumericType::f32, {}, {chunk_bytes / 4, 0});
+    file.create_array("X/indices", NumericType::i32, {}, {chunk_bytes / 4, 0});
+    file.create_array("X/indptr", NumericType::i64, {}, {chunk_bytes / 8, 0});
+    const std::int64_t zero = 0;
+    file.append_rows("X/indptr", std::span<const std::int64_t>(&zero, 1));
+    rows["X"] = 0;
+  }
+
+  StagedFile staged;
+  ArrayFile file;
+  std::int64_t cells;
+  std::int64_t genes;
+  std::int64_t nonzeros = 0;
+  std::map<std::string, std::vector<std::string>> columns;  // of each data frame, in order
+  std::map<std::string, std::int64_t> rows;                 // written so far of each streamed matrix
+};
+
+H5adWriter::H5adWriter(const std::filesystem::path& path, std::vector<std::string> cell_names,
+                       std::vector<std::string> gene_names)
+    : impl_(std::make_unique<Impl>(path, std::move(cell_names), std::move(gene_names))) {}
+H5adWriter::~H5adWriter() = default;
+
+void H5adWriter::add_obs(const std::string& name, const Labels& labels) {
+  ensure(static_cast<std::int64_t>(labels.codes.size()) == impl_->cells, "h5ad: one label a cell");
+  const std::string column = impl_->new_column("obs", name);
+  ArrayFile& file = impl_->file;
+  file.create_group(column);
+  impl_->tag(column, "categorical", "0.2.0");
+  file.set_flag_attribute(column, "ordered", false);
+  write_codes(file, column + "/codes", labels);
+  impl_->tag(column + "/codes", "array", "0.2.0");
+  file.write_text(column + "/categories", labels.names);
+  impl_->tag(column + "/categories", "string-array", "0.2.0");
+}
+
+void H5adWriter::add_obs(const std::string& name, std::span<const double> values) {
+  impl_->add_numbers("obs", name, values, impl_->cells);
+}
+
+void H5adWriter::add_var(const std::string& name, std::span<const double> values) {
+  impl_->add_numbers("var", name, values, impl_->genes);
+}
+
+void H5adWriter::add_var(const std::string& name, std::span<const std::uint8_t> flags) {
+  ensure(static_cast<std::int64_t>(flags.size()) == impl_->genes, "h5ad: one flag a gene");
+  const std::string column = impl_->new_column("var", name);
+  impl_->file.write_flags(column, flags, {impl_->genes});
+  impl_->tag(column, "array", "0.2.0");
+}
+
+void H5adWriter::add_obsm(const std::string& name, std::int64_t columns) {
+  ensure(columns > 0, "h5ad: a matrix of obsm has columns");
+  const std::string matrix = "obsm/" + safe_key(name);
+  const std::int64_t chunk_rows = std::max<std::int64_t>(1, chunk_bytes / (4 * columns));
+  impl_->file.create_array(matrix, NumericType::f32, {columns}, {chunk_rows, 0});
+  impl_->tag(matrix, "array", "0.2.0");
+  impl_->rows[matrix] = 0;
+}
+
+void H5adWriter::append_obsm(const std::string& name, const DenseMatrix& rows) {
+  const std::string matrix = "obsm/" + safe_key(name);
+  ensure(impl_->rows.contains(matrix), "h5ad: append_obsm without add_obsm");
+  impl_->file.append_rows(matrix, std::span<const float>(rows.values));
+  impl_->rows[matrix] += rows.rows;
+}
+
+void H5adWriter::append_X(const CsrMatrix& rows) {
+  ensure(rows.columns == impl_->genes, "h5ad: rows of X have one column a gene");
+  if (!impl_->rows.contains("X")) impl_->begin_X();
+  std::vector<std::int64_t> ends;
+  for (std::int64_t row = 0; row < rows.rows; ++row)
+    ends.push_back(impl_->nonzeros + rows.row_start[static_cast<std::size_t>(row) + 1]);
+  impl_->file.append_rows("X/data", std::span<const float>(rows.values));
+  impl_->file.append_rows("X/indices", std::span<const std::int32_t>(rows.indices));
+  impl_->file.append_rows("X/indptr", std::span<const std::int64_t>(ends));
+  impl_->nonzeros += rows.nonzeros();
+  impl_->rows["X"] += rows.rows;
+}
+
+void H5adWriter::set_uns(const std::string& name, const Json& value) {
+  write_uns(impl_->file, "uns/" + safe_key(name), value);
+}
+
+void H5adWriter::finish() {
+  for (const auto& [name, written] : impl_->rows)
+    if (written != impl_->cells)
+      throw InvariantError(fmt::format("h5ad: {} rows of '{}' for {} cells", written, name, impl_->cells));
+  for (const auto& [frame, names] : impl_->columns)
+    impl_->file.set_attribute(frame, "column-order", std::span<const std::string>(names));
+  impl_->file.close();
+  impl_->staged.publish();
+}
+
+}  // namespace masksc

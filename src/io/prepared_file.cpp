@@ -1,0 +1,193 @@
+// Reading the prepared file: every rank its own rows. Nothing read is trusted: a damaged file must not crash a rank or
+// leave the others waiting, so ranks agree on the outcome of every read.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "masksc/io/array_file.hpp"
+#include "masksc/io/prepared.hpp"
+#include "prepared_format.hpp"
+
+namespace masksc {
+namespace {
+
+[[noreturn]] void damaged(const ArrayFile& file, const std::string& what) {
+  throw UserError(
+      fmt::format("'{}' {}; the prepared file is damaged: run masksc_prepare again", file.path().string(), what));
+}
+
+void check_format(const ArrayFile& file) {
+  if (file.text_attribute("/", prepared::format_key) != std::optional<std::string>(prepared::format_name))
+    throw UserError(
+        fmt::format("'{}' is not a prepared file: run masksc_prepare, or give it as --input of masksc_train",
+                    file.path().string()));
+  const auto version = file.integers_attribute("/", prepared::version_key);
+  if (version.size() != 1 || version[0] != prepared::version)
+    throw UserError(
+        fmt::format("'{}' is a prepared file of version {}, this mask-sc reads version {}: run "
+                    "masksc_prepare again",
+                    file.path().string(), version.empty() ? 0 : version[0], prepared::version));
+}
+
+/// The length of the one-dimensional array `name`, which must hold `type`.
+std::int64_t length_of(const ArrayFile& file, const std::string& name, NumericType type) {
+  if (!file.exists(name)) damaged(file, fmt::format("has no '{}'", name));
+  const ArrayInfo info = file.info(name);
+  if (!info.is_numeric() || info.shape.size() != 1 || info.type != type)
+    damaged(file, fmt::format("has a '{}' of the wrong kind", name));
+  return info.rows();
+}
+
+void expect_length(const ArrayFile& file, const std::string& name, NumericType type, std::int64_t expected) {
+  const std::int64_t length = length_of(file, name, type);
+  if (length != expected) damaged(file, fmt::format("has {} values in '{}' where {} belong", length, name, expected));
+}
+
+/// Throws unless `starts` ascend within [0, limit].
+void check_starts(const ArrayFile& file, const std::string& name, const std::vector<std::int64_t>& starts,
+                  std::int64_t limit) {
+  if (starts.empty() || starts.front() < 0 || starts.back() > limit || !std::is_sorted(starts.begin(), starts.end()))
+    damaged(file, fmt::format("has offsets in '{}' that don't ascend within its {} entries", name, limit));
+}
+
+void check_indices(const ArrayFile& file, const CsrMatrix& matrix, std::int64_t first_row) {
+  for (std::int64_t row = 0; row < matrix.rows; ++row) {
+    std::int32_t before = -1;
+    for (const std::int32_t gene : matrix.row_indices(row)) {
+      if (gene <= before || gene >= matrix.columns)
+        damaged(file, fmt::format("has gene index {} after {} in cell {} ({} genes)", gene, before, first_row + row,
+                                  matrix.columns));
+      before = gene;
+    }
+  }
+}
+
+}  // namespace
+
+struct PreparedFile::Impl {
+  Impl(const std::filesystem::path& path, Collectives& all) : ranks(all), file(ArrayFile::open(path, all)) {}
+
+  /// `name` of the rows' own; a collective: failures after the transfer are agreed on by the caller.
+  [[nodiscard]] std::vector<std::string> read_names(const std::string& name, RowRange rows) const {
+    std::vector<std::int64_t> starts;
+    together(ranks, [&] { starts = file.read_rows<std::int64_t>(name + "/start", {rows.begin, rows.end + 1}); });
+    together(ranks, [&] { check_starts(file, name, starts, name_bytes(name)); });
+    std::vector<std::uint8_t> bytes;
+    together(ranks, [&] { bytes = file.read_rows<std::uint8_t>(name + "/bytes", {starts.front(), starts.back()}); });
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i + 1 < starts.size(); ++i)
+      names.emplace_back(bytes.begin() + (starts[i] - starts.front()),
+                         bytes.begin() + (starts[i + 1] - starts.front()));
+    return names;
+  }
+  [[nodiscard]] std::int64_t name_bytes(const std::string& name) const {
+    return length_of(file, name + "/bytes", NumericType::u8);
+  }
+  [[nodiscard]] std::int64_t name_count(const std::string& name) const {
+    const std::int64_t names = length_of(file, name + "/start", NumericType::i64) - 1;
+    if (names < 0 || name_bytes(name) < 0) damaged(file, fmt::format("has no '{}'", name));
+    return names;
+  }
+
+  void check_layout() {
+    check_format(file);
+    cells = length_of(file, "row_start", NumericType::i64) - 1;
+    genes = name_count("gene_names");
+    nonzeros = length_of(file, "values", NumericType::f32);
+    if (cells <= 0 || genes <= 0 || genes > INT32_MAX) damaged(file, "holds no cells or genes");
+    expect_length(file, "indices", NumericType::i32, nonzeros);
+    expect_length(file, "original_rows", NumericType::i64, cells);
+    if (name_count("cell_names") != cells) damaged(file, "has cell names of another number than cells");
+    has_labels = file.exists("labels");
+    if (has_labels) {
+      expect_length(file, "labels/codes", NumericType::i32, cells);
+      if (name_count("labels/names") == 0) damaged(file, "has no names of its labels");
+    }
+    has_flags = file.exists("highly_variable");
+    if (has_flags) expect_length(file, "highly_variable", NumericType::u8, genes);
+    fingerprint = file.text_attribute("/", prepared::fingerprint_key).value_or("");
+    label_column = file.text_attribute("/", prepared::label_column_key).value_or("");
+  }
+
+  Collectives& ranks;
+  ArrayFile file;
+  std::int64_t cells = 0;
+  std::int64_t genes = 0;
+  std::int64_t nonzeros = 0;
+  bool has_labels = false;
+  bool has_flags = false;
+  std::string fingerprint;
+  std::string label_column;
+  std::vector<std::string> gene_names;
+  std::vector<std::uint8_t> highly_variable;
+};
+
+bool is_prepared(const std::filesystem::path& path) {
+  try {
+    const ArrayFile file = ArrayFile::open(path);
+    return file.text_attribute("/", prepared::format_key) == std::optional<std::string>(prepared::format_name);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+PreparedFile::PreparedFile(const std::filesystem::path& path, Collectives& ranks)
+    : impl_(std::make_unique<Impl>(path, ranks)) {
+  together(ranks, [&] { impl_->check_layout(); });
+  impl_->gene_names = impl_->read_names("gene_names", {0, impl_->genes});
+  if (impl_->has_flags)
+    together(ranks, [&] { impl_->highly_variable = impl_->file.read<std::uint8_t>("highly_variable"); });
+}
+
+PreparedFile::PreparedFile(PreparedFile&&) noexcept = default;
+PreparedFile& PreparedFile::operator=(PreparedFile&&) noexcept = default;
+PreparedFile::~PreparedFile() = default;
+
+std::int64_t PreparedFile::cells() const { return impl_->cells; }
+std::int64_t PreparedFile::genes() const { return impl_->genes; }
+std::int64_t PreparedFile::nonzeros() const { return impl_->nonzeros; }
+const std::vector<std::string>& PreparedFile::gene_names() const { return impl_->gene_names; }
+std::string PreparedFile::fingerprint() const { return impl_->fingerprint; }
+std::string PreparedFile::label_column() const { return impl_->label_column; }
+const std::vector<std::uint8_t>& PreparedFile::highly_variable() const { return impl_->highly_variable; }
+bool PreparedFile::reads_were_collective() const { return impl_->file.transfers_were_collective(); }
+
+CsrMatrix PreparedFile::read_rows(RowRange rows) const {
+  const ArrayFile& file = impl_->file;
+  CsrMatrix matrix;
+  matrix.rows = rows.size();
+  matrix.columns = impl_->genes;
+  together(impl_->ranks, [&] {
+    matrix.row_start = file.read_rows<std::int64_t>("row_start", {rows.begin, rows.end + 1});
+  });
+  together(impl_->ranks, [&] { check_starts(file, "row_start", matrix.row_start, impl_->nonzeros); });
+  const RowRange entries{matrix.row_start.front(), matrix.row_start.back()};
+  together(impl_->ranks, [&] {
+    matrix.indices = file.read_rows<std::int32_t>("indices", entries);
+    matrix.values = file.read_rows<float>("values", entries);
+  });
+  for (std::int64_t& start : matrix.row_start) start -= entries.begin;
+  together(impl_->ranks, [&] { check_indices(file, matrix, rows.begin); });
+  return matrix;
+}
+
+std::vector<std::string> PreparedFile::cell_names(RowRange rows) const { return impl_->read_names("cell_names", rows); }
+
+Labels PreparedFile::labels() const {
+  Labels labels;
+  if (!impl_->has_labels) return labels;
+  labels.names = impl_->read_names("labels/names", {0, impl_->name_count("labels/names")});
+  together(impl_->ranks, [&] { labels.codes = impl_->file.read<std::int32_t>("labels/codes"); });
+  const auto names = static_cast<std::int32_t>(labels.names.size());
+  for (const std::int32_t code : labels.codes)
+    if (code < -1 || code >= names) damaged(impl_->file, fmt::format("has label code {} of {} names", code, names));
+  return labels;
+}
+
+std::vector<std::int64_t> PreparedFile::original_rows() const {
+  std::vector<std::int64_t> rows;
+  together(impl_->ranks, [&] { rows = impl_->file.read<std::int64_t>("original_rows"); });
+  return rows;
+}
+
+}  // namespace masksc

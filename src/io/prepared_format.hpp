@@ -1,0 +1,15 @@
+// The names and the version that writer and reader of prepared files share.
+#pragma once
+
+#include <cstdint>
+
+namespace masksc::prepared {
+
+constexpr const char* format_key = "masksc";
+constexpr const char* format_name = "prepared counts";
+constexpr const char* version_key = "version";
+constexpr std::int64_t version = 1;
+constexpr const char* fingerprint_key = "fingerprint";
+constexpr const char* label_column_key = "label_column";
+
+}  // namespace masksc::prepared

@@ -1,0 +1,49 @@
+// A prepared file as any other input.
+#include <fmt/format.h>
+
+#include "masksc/io/prepared.hpp"
+#include "readers.hpp"
+
+namespace masksc {
+namespace {
+
+class PreparedReader final : public CountsReader {
+ public:
+  PreparedReader(const std::filesystem::path& path, bool with_labels)
+      : self_(single_rank()), file_(path, *self_), cell_names_(file_.cell_names({0, file_.cells()})) {
+    if (with_labels) labels_ = file_.labels();
+  }
+  [[nodiscard]] std::int64_t cells() const override { return file_.cells(); }
+  [[nodiscard]] std::int64_t genes() const override { return file_.genes(); }
+  [[nodiscard]] const std::vector<std::string>& cell_names() const override { return cell_names_; }
+  [[nodiscard]] const std::vector<std::string>& gene_names() const override { return file_.gene_names(); }
+  [[nodiscard]] const Labels& labels() const override { return labels_; }
+  [[nodiscard]] std::string label_column() const override { return labels_.empty() ? "" : file_.label_column(); }
+  [[nodiscard]] std::vector<std::uint8_t> highly_variable() const override { return file_.highly_variable(); }
+  [[nodiscard]] std::string prepared_column() const { return file_.label_column(); }
+  CsrMatrix read_rows(RowRange rows) override { return file_.read_rows(rows); }
+
+ private:
+  std::unique_ptr<Collectives> self_;
+  PreparedFile file_;
+  std::vector<std::string> cell_names_;
+  Labels labels_;
+};
+
+}  // namespace
+
+std::unique_ptr<CountsReader> open_prepared(const std::filesystem::path& path, const InputSettings& settings) {
+  if (!settings.layer.empty())
+    throw UserError(fmt::format("--layer '{}': '{}' is a prepared file: choose the layer in masksc_prepare",
+                                settings.layer, path.string()));
+  auto reader = std::make_unique<PreparedReader>(path, !settings.labels.empty());
+  const std::string column = reader->prepared_column();
+  if (settings.labels.empty() || settings.labels == column || settings.labels == "yes") {
+    if (settings.labels.empty() || !column.empty()) return reader;
+  }
+  throw UserError(fmt::format(
+      "--labels '{}': '{}' was prepared {}: run masksc_prepare with --labels {}", settings.labels, path.string(),
+      column.empty() ? std::string("without labels") : fmt::format("with labels '{}'", column), settings.labels));
+}
+
+}  // namespace masksc

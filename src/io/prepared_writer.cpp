@@ -1,0 +1,126 @@
+// Writing the prepared file, in one pass over the input.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "masksc/core/hash.hpp"
+#include "masksc/io/array_file.hpp"
+#include "masksc/io/prepared.hpp"
+#include "prepared_format.hpp"
+#include "staged_file.hpp"
+
+namespace masksc {
+namespace {
+
+constexpr std::int64_t chunk_entries = std::int64_t{1} << 20;
+constexpr std::int64_t chunk_rows = std::int64_t{1} << 16;
+
+template <typename T>
+std::span<const T> view(const std::vector<T>& values) {
+  return values;
+}
+
+void write_names(ArrayFile& file, const std::string& name, const std::vector<std::string>& texts) {
+  std::vector<std::int64_t> start = {0};
+  std::vector<std::uint8_t> bytes;
+  for (const std::string& text : texts) {
+    bytes.insert(bytes.end(), text.begin(), text.end());
+    start.push_back(static_cast<std::int64_t>(bytes.size()));
+  }
+  const auto size = static_cast<std::int64_t>(bytes.size());
+  file.write(name + "/start", view(start), {static_cast<std::int64_t>(start.size())}, {chunk_rows, 0});
+  file.write(name + "/bytes", view(bytes), {size}, {size > 0 ? chunk_entries : 0, 0});
+}
+
+/// Streams kept cells into the file and remembers what else must be known about them.
+class Writer {
+ public:
+  Writer(ArrayFile& file, std::int64_t genes) : file_(file), gene_used_(static_cast<std::size_t>(genes)) {
+    file_.create_array("row_start", NumericType::i64, {}, {chunk_rows, 0});
+    file_.create_array("indices", NumericType::i32, {}, {chunk_entries, 0});
+    file_.create_array("values", NumericType::f32, {}, {chunk_entries, 0});
+    file_.append_rows("row_start", std::span<const std::int64_t>(&nonzeros_, 1));
+  }
+
+  void append(const CsrMatrix& block, std::int64_t first_row) {
+    std::vector<std::int64_t> starts;
+    for (std::int64_t row = 0; row < block.rows; ++row) {
+      if (block.row_size(row) == 0) continue;
+      nonzeros_ += static_cast<std::int64_t>(block.row_size(row));
+      starts.push_back(nonzeros_);
+      original_rows_.push_back(first_row + row);
+    }
+    for (const std::int32_t gene : block.indices) gene_used_[static_cast<std::size_t>(gene)] = 1;
+    file_.append_rows("row_start", view(starts));
+    file_.append_rows("indices", view(block.indices));
+    file_.append_rows("values", view(block.values));
+    starts_hash_.add(view(starts));
+    indices_hash_.add(view(block.indices));
+    values_hash_.add(view(block.values));
+  }
+
+  [[nodiscard]] std::int64_t nonzeros() const { return nonzeros_; }
+  [[nodiscard]] const std::vector<std::int64_t>& original_rows() const { return original_rows_; }
+  [[nodiscard]] std::int64_t unused_genes() const { return std::count(gene_used_.begin(), gene_used_.end(), 0); }
+
+  [[nodiscard]] std::string fingerprint(const std::vector<std::string>& cells,
+                                        const std::vector<std::string>& genes) const {
+    Hasher all;
+    all.add(starts_hash_.hex() + indices_hash_.hex() + values_hash_.hex());
+    for (const auto* names : {&cells, &genes})
+      for (const std::string& name : *names) all.add(name + '\n');
+    return all.hex();
+  }
+
+ private:
+  ArrayFile& file_;
+  std::int64_t nonzeros_ = 0;
+  std::vector<std::int64_t> original_rows_;
+  std::vector<std::uint8_t> gene_used_;
+  Hasher starts_hash_;
+  Hasher indices_hash_;
+  Hasher values_hash_;
+};
+
+void write_labels(ArrayFile& file, const CountsReader& reader, const std::vector<std::int64_t>& rows) {
+  if (reader.labels().empty()) return;
+  std::vector<std::int32_t> codes;
+  for (const std::int64_t row : rows) codes.push_back(reader.labels().codes[static_cast<std::size_t>(row)]);
+  file.write("labels/codes", view(codes), {static_cast<std::int64_t>(codes.size())}, {chunk_rows, 0});
+  write_names(file, "labels/names", reader.labels().names);
+  file.set_attribute("/", prepared::label_column_key, reader.label_column());
+}
+
+}  // namespace
+
+PreparationReport write_prepared(CountsReader& reader, const std::filesystem::path& to, std::int64_t block_bytes) {
+  StagedFile staged(to);
+  ArrayFile file = ArrayFile::create(staged.path());
+  Writer writer(file, reader.genes());
+  // A full row takes a column index and a value a gene; sparse rows take less than their share of the budget.
+  const std::int64_t row_bytes = reader.genes() * static_cast<std::int64_t>(sizeof(std::int32_t) + sizeof(float));
+  const std::int64_t step = std::clamp<std::int64_t>(block_bytes / row_bytes, 1, reader.cells());
+  for (std::int64_t begin = 0; begin < reader.cells(); begin += step)
+    writer.append(reader.read_rows({begin, std::min(reader.cells(), begin + step)}), begin);
+  const std::vector<std::int64_t>& rows = writer.original_rows();
+  if (rows.empty())
+    throw UserError(fmt::format("none of the {} cells has a count: nothing to prepare", reader.cells()));
+
+  std::vector<std::string> cell_names;
+  for (const std::int64_t row : rows) cell_names.push_back(reader.cell_names()[static_cast<std::size_t>(row)]);
+  const auto kept = static_cast<std::int64_t>(rows.size());
+  file.write("original_rows", view(rows), {kept}, {chunk_rows, 0});
+  write_names(file, "cell_names", cell_names);
+  write_names(file, "gene_names", reader.gene_names());
+  write_labels(file, reader, rows);
+  const std::vector<std::uint8_t> flags = reader.highly_variable();
+  if (!flags.empty()) file.write("highly_variable", view(flags), {reader.genes()}, {});
+  file.set_attribute("/", prepared::fingerprint_key, writer.fingerprint(cell_names, reader.gene_names()));
+  file.set_attribute("/", prepared::version_key, std::span<const std::int64_t>(&prepared::version, 1));
+  file.set_attribute("/", prepared::format_key, std::string(prepared::format_name));
+  file.close();
+  staged.publish();
+  return {kept, reader.genes(), writer.nonzeros(), reader.cells() - kept, writer.unused_genes()};
+}
+
+}  // namespace masksc

@@ -1,0 +1,48 @@
+// The readers behind open_counts, one a format.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "counts_source.hpp"
+#include "masksc/io/counts_reader.hpp"
+
+namespace masksc {
+
+/// A reader whose counts come from one matrix of an open file.
+class MatrixReader final : public CountsReader {
+ public:
+  struct Parts {
+    ArrayFile file;
+    CountsPlace place;
+    Labels labels;
+    std::string label_column;
+    std::vector<std::uint8_t> highly_variable;
+  };
+  explicit MatrixReader(Parts parts)
+      : parts_(std::move(parts)), source_(make_source(parts_.file, parts_.place.matrix, parts_.place)) {}
+
+  [[nodiscard]] std::int64_t cells() const override { return parts_.place.cells(); }
+  [[nodiscard]] std::int64_t genes() const override { return parts_.place.genes(); }
+  [[nodiscard]] const std::vector<std::string>& cell_names() const override { return parts_.place.cell_names; }
+  [[nodiscard]] const std::vector<std::string>& gene_names() const override { return parts_.place.gene_names; }
+  [[nodiscard]] const Labels& labels() const override { return parts_.labels; }
+  [[nodiscard]] std::string label_column() const override { return parts_.label_column; }
+  [[nodiscard]] std::vector<std::uint8_t> highly_variable() const override { return parts_.highly_variable; }
+  CsrMatrix read_rows(RowRange rows) override;
+
+ private:
+  Parts parts_;
+  std::unique_ptr<CountsSource> source_;
+};
+
+bool looks_like_xy(const ArrayFile& file);
+bool looks_like_h5ad(const ArrayFile& file);
+std::unique_ptr<CountsReader> open_xy(ArrayFile file, const InputSettings& settings);
+std::unique_ptr<CountsReader> open_h5ad(ArrayFile file, const InputSettings& settings);
+std::unique_ptr<CountsReader> open_prepared(const std::filesystem::path& path, const InputSettings& settings);
+
+/// Throws UserError unless rows x columns can be named: a damaged shape must not ask for all memory.
+void check_shape(const ArrayFile& file, const std::string& matrix, MatrixShape shape);
+
+}  // namespace masksc

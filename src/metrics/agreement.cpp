@@ -1,0 +1,109 @@
+#include "masksc/metrics/agreement.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+#include "masksc/core/error.hpp"
+
+namespace masksc {
+namespace {
+
+/// Cells by (label in a, label in b): the occupied entries of the contingency table and its margins.
+struct Contingency {
+  struct Entry {
+    std::size_t a, b;  // numbers of the two labels, in ascending order of label
+    std::int64_t cells;
+  };
+  std::vector<Entry> entries;
+  std::vector<std::int64_t> cells_of_a, cells_of_b;
+  std::int64_t cells = 0;
+};
+
+std::vector<std::int32_t> distinct(std::span<const std::int32_t> labels) {
+  std::vector<std::int32_t> values(labels.begin(), labels.end());
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+  return values;
+}
+
+Contingency count(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {
+  ensure(a.size() == b.size(), "two labellings of the same cells have the same size");
+  const auto names_a = distinct(a);
+  const auto names_b = distinct(b);
+  const auto number = [](const std::vector<std::int32_t>& names, std::int32_t label) {
+    return static_cast<std::size_t>(std::lower_bound(names.begin(), names.end(), label) - names.begin());
+  };
+  std::vector<std::size_t> pairs(a.size());
+  for (std::size_t i = 0; i < a.size(); ++i) pairs[i] = number(names_a, a[i]) * names_b.size() + number(names_b, b[i]);
+  std::sort(pairs.begin(), pairs.end());
+
+  Contingency table;
+  table.cells = static_cast<std::int64_t>(a.size());
+  table.cells_of_a.resize(names_a.size());
+  table.cells_of_b.resize(names_b.size());
+  for (std::size_t first = 0, last = 0; first < pairs.size(); first = last) {
+    while (last < pairs.size() && pairs[last] == pairs[first]) ++last;
+    const auto cells = static_cast<std::int64_t>(last - first);
+    table.entries.push_back({pairs[first] / names_b.size(), pairs[first] % names_b.size(), cells});
+    table.cells_of_a[table.entries.back().a] += cells;
+    table.cells_of_b[table.entries.back().b] += cells;
+  }
+  return table;
+}
+
+double squares(const std::vector<std::int64_t>& counts) {
+  double sum = 0;
+  for (const std::int64_t c : counts) sum += static_cast<double>(c) * static_cast<double>(c);
+  return sum;
+}
+
+double entropy(const std::vector<std::int64_t>& counts, std::int64_t cells) {
+  if (counts.size() < 2) return 0;
+  const auto n = static_cast<double>(cells);
+  double sum = 0;
+  for (const std::int64_t c : counts) sum -= static_cast<double>(c) / n * std::log(static_cast<double>(c) / n);
+  return sum;
+}
+
+double mutual_information(const Contingency& table) {
+  const auto n = static_cast<double>(table.cells);
+  double sum = 0;
+  for (const auto& entry : table.entries) {
+    const double both = static_cast<double>(entry.cells) / n;
+    const double expected =
+        (static_cast<double>(table.cells_of_a[entry.a]) / n) * (static_cast<double>(table.cells_of_b[entry.b]) / n);
+    sum += both * std::log(both / expected);
+  }
+  return sum;
+}
+
+}  // namespace
+
+double adjusted_rand_index(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {
+  const Contingency table = count(a, b);
+  double together = 0;
+  for (const auto& entry : table.entries)
+    together += static_cast<double>(entry.cells) * static_cast<double>(entry.cells);
+  // Ordered pairs of cells: together in both, in b only, in a only, in neither (exact up to 2^53 pairs).
+  const auto n = static_cast<double>(table.cells);
+  const double both = together - n;
+  const double only_b = squares(table.cells_of_b) - together;
+  const double only_a = squares(table.cells_of_a) - together;
+  const double neither = n * n - n - both - only_a - only_b;
+  if (only_a == 0 && only_b == 0) return 1;
+  return 2 * (both * neither - only_a * only_b) /
+         ((both + only_a) * (only_a + neither) + (both + only_b) * (only_b + neither));
+}
+
+double normalized_mutual_information(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {
+  const Contingency table = count(a, b);
+  if (table.cells_of_a.size() < 2 && table.cells_of_b.size() < 2) return 1;
+  const double information = mutual_information(table);
+  if (information <= std::numeric_limits<double>::epsilon()) return 0;
+  return 2 * information / (entropy(table.cells_of_a, table.cells) + entropy(table.cells_of_b, table.cells));
+}
+
+}  // namespace masksc

@@ -1,0 +1,93 @@
+#include "masksc/model/settings.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "masksc/core/error.hpp"
+
+namespace masksc {
+namespace {
+
+void at_least(const char* option, std::int64_t value, std::int64_t least) {
+  if (value < least) throw UserError(fmt::format("--{} must be at least {}, not {}", option, least, value));
+}
+
+void probability(const char* option, double value) {
+  if (!(value >= 0 && value < 1)) throw UserError(fmt::format("--{} must lie in [0, 1), not {}", option, value));
+}
+
+void positive(const char* option, double value) {
+  if (!(value > 0)) throw UserError(fmt::format("--{} must be positive, not {}", option, value));
+}
+
+}  // namespace
+
+void describe(OptionTable& table, ModelSettings& s) {
+  table.begin_group("Model");
+  table.add("dim", s.dim, "features of a token");
+  table.add("encoder-depth", s.encoder_depth, "transformer blocks of the encoder");
+  table.add("encoder-heads", s.encoder_heads, "attention heads of the encoder");
+  table.add("decoder-depth", s.decoder_depth, "transformer blocks of the decoder");
+  table.add("decoder-heads", s.decoder_heads, "attention heads of the decoder");
+  table.add("mask-ratio", s.mask_ratio, "share of the tokens that are masked, in (0, 1)");
+  table.add_choice("positions", s.positions, {{"learned", Positions::learned}, {"sincos", Positions::sincos}},
+                   "position embeddings");
+  table.add("dropout", s.dropout, "dropout on the residual branches, in [0, 1)");
+}
+
+void describe(OptionTable& table, SequenceSettings& s) {
+  table.begin_group("Sequence encoder (stage 1)");
+  table.add("sequence-epochs", s.epochs, "epochs of contrastive training");
+  table.add("sequence-batch-size", s.batch_size, "cells of a global batch");
+  table.add("sequence-learning-rate", s.learning_rate, "learning rate of Adam");
+  table.add("sequence-dropout", s.dropout, "dropout on the input that makes the two views, in [0, 1)");
+  table.add("temperature", s.temperature, "temperature of the contrastive loss");
+  table.add_choice("contrastive-loss", s.loss, {{"eq1", ContrastiveLoss::eq1}, {"ntxent", ContrastiveLoss::ntxent}},
+                   "the paper's Eq. 1 as printed, or NT-Xent of contrastive-sc");
+  table.begin_group("Sequence encoder (stage 1)", OptionRole::path);
+  table.add("sequence-model", s.model, "take the frozen encoder of another run (its model folder)", "DIR");
+}
+
+void describe(OptionTable& table, TargetSettings& s) {
+  table.begin_group("Targets");
+  table.add_choice("target", s.target,
+                   {{"contrastive", Target::contrastive}, {"patch", Target::patch}, {"raw", Target::raw}},
+                   "what a masked patch predicts: the sequence encoder's answer, that of a small encoder a patch, or "
+                   "expression");
+  table.add("guidance", s.guidance, "weight of the whole-cell term (0 leaves it out)");
+  table.add_choice("guidance-token", s.guidance_token,
+                   {{"mean", GuidanceToken::mean}, {"global", GuidanceToken::global}},
+                   "what predicts the whole cell: the mean of the encoded tokens, or the decoder's global token");
+}
+
+void validate(const ModelSettings& s) {
+  at_least("dim", s.dim, 1);
+  at_least("encoder-depth", s.encoder_depth, 1);
+  at_least("decoder-depth", s.decoder_depth, 0);
+  for (const auto& [option, heads] :
+       {std::pair{"encoder-heads", s.encoder_heads}, std::pair{"decoder-heads", s.decoder_heads}}) {
+    at_least(option, heads, 1);
+    if (s.dim % heads != 0)
+      throw UserError(fmt::format("--dim {} must be a multiple of --{} {}", s.dim, option, heads));
+  }
+  if (!(s.mask_ratio > 0 && s.mask_ratio < 1))
+    throw UserError(fmt::format("--mask-ratio must lie between 0 and 1, not {}", s.mask_ratio));
+  if (s.positions == Positions::sincos && s.dim % 4 != 0)
+    throw UserError(fmt::format("--positions sincos needs a --dim divisible by 4, not {}", s.dim));
+  probability("dropout", s.dropout);
+}
+
+void validate(const SequenceSettings& s) {
+  at_least("sequence-epochs", s.epochs, 1);
+  at_least("sequence-batch-size", s.batch_size, 2);
+  positive("sequence-learning-rate", s.learning_rate);
+  positive("temperature", s.temperature);
+  probability("sequence-dropout", s.dropout);
+}
+
+void validate(const TargetSettings& s) {
+  if (s.guidance < 0) throw UserError(fmt::format("--guidance must not be negative, not {}", s.guidance));
+}
+
+}  // namespace masksc

@@ -1,0 +1,111 @@
+#include "masksc/preprocess/layout.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "masksc/core/error.hpp"
+
+namespace masksc {
+namespace {
+
+constexpr std::int64_t kLargestAutoSide = 64;  // the paper's matrix
+constexpr std::int64_t kLargestSide = 1024;
+
+std::optional<std::int64_t> parse_side(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 1 || value > kLargestSide) return {};
+  return value;
+}
+
+/// (g, s), or nothing for "auto".
+std::optional<std::pair<std::int64_t, std::int64_t>> parse_matrix(const std::string& text) {
+  if (text == "auto") return {};
+  const auto cross = text.find('x');
+  const auto rows = parse_side(std::string_view(text).substr(0, cross));
+  const auto columns = cross == std::string::npos ? std::nullopt : parse_side(std::string_view(text).substr(cross + 1));
+  if (!rows || !columns)
+    throw UserError(
+        fmt::format("--matrix needs auto or two sides of 1 to {} such as 64x64, not '{}'", kLargestSide, text));
+  return std::pair(*rows, *columns);
+}
+
+std::optional<std::int64_t> parse_patch(const std::string& text) {
+  if (text == "auto") return {};
+  const auto patch = parse_side(text);
+  if (!patch)
+    throw UserError(fmt::format("--patch needs auto or a whole number of 1 to {}, not '{}'", kLargestSide, text));
+  return patch;
+}
+
+PatchedShape shape_of(std::int64_t rows, std::int64_t columns, std::optional<std::int64_t> patch) {
+  const std::int64_t smaller = std::min(rows, columns);
+  const std::int64_t side = patch.value_or(smaller / 4);
+  if (!patch && (smaller % 4 != 0 || rows % side != 0 || columns % side != 0))
+    throw UserError(
+        fmt::format("--patch auto takes a quarter of the smaller side, which does not divide the matrix {}x{}; give "
+                    "--patch a number that divides both sides",
+                    rows, columns));
+  if (rows % side != 0 || columns % side != 0)
+    throw UserError(fmt::format("--patch {} does not divide both sides of the matrix {}x{}", side, rows, columns));
+  return {rows, columns, side};
+}
+
+PatchedShape largest_square(std::int64_t genes, std::optional<std::int64_t> patch) {
+  const std::int64_t step = patch.value_or(4);
+  std::int64_t side = 0;
+  while (side + step <= kLargestAutoSide && (side + step) * (side + step) <= genes) side += step;
+  if (side > 0) return shape_of(side, side, patch);
+  if (genes < step * step)
+    throw UserError(fmt::format("{} usable genes are fewer than the {} of the smallest matrix, {}x{}{}", genes,
+                                step * step, step, step,
+                                patch ? "; give a smaller --patch" : "; give --matrix and --patch"));
+  throw UserError(fmt::format("--matrix auto is at most {}x{}, too small for --patch {}; give --matrix GxS",
+                              kLargestAutoSide, kLargestAutoSide, step));
+}
+
+}  // namespace
+
+PatchedShape choose_shape(const std::string& matrix, const std::string& patch, std::int64_t genes) {
+  const auto sides = parse_matrix(matrix);
+  const auto side = parse_patch(patch);
+  const PatchedShape shape = sides ? shape_of(sides->first, sides->second, side) : largest_square(genes, side);
+  if (genes < shape.patch * shape.patch)
+    throw UserError(fmt::format("{} usable genes are fewer than the {} of one {}x{} patch; give a smaller --patch",
+                                genes, shape.patch * shape.patch, shape.patch, shape.patch));
+  return shape;
+}
+
+void validate_shape(const std::string& matrix, const std::string& patch) {
+  const auto sides = parse_matrix(matrix);
+  const auto side = parse_patch(patch);
+  if (sides) shape_of(sides->first, sides->second, side);
+  if (!sides && side) largest_square(kLargestSide * kLargestSide, side);
+}
+
+MatrixLayout lay_out(const PatchedShape& shape, std::int64_t genes) {
+  const std::int64_t side = shape.patch;
+  MatrixLayout layout{shape.rows, shape.columns, side, {}, {}};
+  layout.slot_to_column.reserve(static_cast<std::size_t>(shape.rows * shape.columns));
+  for (std::int64_t top = 0; top < shape.rows; top += side) {
+    for (std::int64_t left = 0; left < shape.columns; left += side) {
+      for (std::int64_t row = top; row < top + side; ++row) {
+        for (std::int64_t column = left; column < left + side; ++column) {
+          const std::int64_t gene = row * shape.columns + column;
+          layout.slot_to_column.push_back(gene < genes ? static_cast<std::int32_t>(gene) : -1);
+        }
+      }
+      // The top left corner is the first of its patch that genes reach.
+      layout.token_has_genes.push_back(top * shape.columns + left < genes ? 1 : 0);
+    }
+  }
+  return layout;
+}
+
+}  // namespace masksc

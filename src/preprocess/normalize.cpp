@@ -1,0 +1,108 @@
+#include "masksc/preprocess/normalize.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <utility>
+
+#include "masksc/core/error.hpp"
+
+namespace masksc {
+namespace {
+
+constexpr int kDigitBits = 16;
+constexpr std::size_t kDigits = std::size_t{1} << kDigitBits;
+
+/// Element `k` of the sorted positive values of all ranks, by radix selection: bits of positive doubles sort as they
+/// do.
+double kth_smallest(std::span<const double> values, std::int64_t k, Collectives& ranks) {
+  std::uint64_t found = 0;
+  std::uint64_t known = 0;  // mask of the leading bits that are settled
+  std::vector<std::int64_t> histogram(kDigits);
+  for (int shift = 64 - kDigitBits; shift >= 0; shift -= kDigitBits) {
+    std::fill(histogram.begin(), histogram.end(), 0);
+    for (const double value : values) {
+      const auto bits = std::bit_cast<std::uint64_t>(value);
+      if (value > 0 && (bits & known) == found) ++histogram[(bits >> shift) & (kDigits - 1)];
+    }
+    ranks.all_reduce(std::span(histogram));
+    std::uint64_t digit = 0;
+    for (; digit + 1 < kDigits && k >= histogram[digit]; ++digit) k -= histogram[digit];
+    found |= digit << shift;
+    known |= std::uint64_t{kDigits - 1} << shift;
+  }
+  return std::bit_cast<double>(found);
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> genes_with_counts(const CsrMatrix& counts, Collectives& ranks) {
+  std::vector<std::uint8_t> expressed(static_cast<std::size_t>(counts.columns));
+  for (std::size_t i = 0; i < counts.indices.size(); ++i)
+    if (counts.values[i] > 0) expressed[static_cast<std::size_t>(counts.indices[i])] = 1;
+  ranks.all_reduce(std::span(expressed), ReduceOp::max);
+  return expressed;
+}
+
+std::vector<double> cell_totals(const CsrMatrix& counts) {
+  std::vector<double> totals(static_cast<std::size_t>(counts.rows));
+  for (std::int64_t cell = 0; cell < counts.rows; ++cell) {
+    double total = 0;
+    for (const float count : counts.row_values(cell)) total += count;
+    totals[static_cast<std::size_t>(cell)] = total;
+  }
+  return totals;
+}
+
+double median_total(std::span<const double> totals, Collectives& ranks) {
+  const auto mine = std::count_if(totals.begin(), totals.end(), [](double total) { return total > 0; });
+  const auto cells = ranks.all_reduce(static_cast<std::int64_t>(mine));
+  if (cells == 0) return 0;
+  const double upper = kth_smallest(totals, cells / 2, ranks);
+  if (cells % 2 == 1) return upper;
+  return (kth_smallest(totals, cells / 2 - 1, ranks) + upper) / 2;
+}
+
+void log_normalize(CsrMatrix& counts, std::span<const double> totals, double median) {
+  ensure(static_cast<std::int64_t>(totals.size()) == counts.rows, "one total a cell");
+  for (std::int64_t cell = 0; cell < counts.rows; ++cell) {
+    const double total = totals[static_cast<std::size_t>(cell)];
+    if (total <= 0) continue;
+    const auto factor = static_cast<float>(total / median);
+    const auto first = static_cast<std::size_t>(counts.row_start[static_cast<std::size_t>(cell)]);
+    const auto last = static_cast<std::size_t>(counts.row_start[static_cast<std::size_t>(cell) + 1]);
+    for (std::size_t i = first; i < last; ++i) counts.values[i] = std::log1p(counts.values[i] / factor);
+  }
+}
+
+CsrMatrix select_columns(CsrMatrix values, std::span<const std::int64_t> genes) {
+  std::vector<std::int32_t> new_column(static_cast<std::size_t>(values.columns), -1);
+  for (std::size_t i = 0; i < genes.size(); ++i)
+    new_column[static_cast<std::size_t>(genes[i])] = static_cast<std::int32_t>(i);
+  const bool keeps_order = std::is_sorted(genes.begin(), genes.end());
+
+  std::vector<std::pair<std::int32_t, float>> row;
+  std::size_t read = 0;
+  std::size_t written = 0;
+  for (std::size_t cell = 0; cell < static_cast<std::size_t>(values.rows); ++cell) {
+    row.clear();
+    for (const auto end = static_cast<std::size_t>(values.row_start[cell + 1]); read < end; ++read) {
+      const std::int32_t column = new_column[static_cast<std::size_t>(values.indices[read])];
+      if (column >= 0) row.emplace_back(column, values.values[read]);
+    }
+    if (!keeps_order) std::sort(row.begin(), row.end());
+    for (const auto& [column, value] : row) {
+      values.indices[written] = column;
+      values.values[written++] = value;
+    }
+    values.row_start[cell + 1] = static_cast<std::int64_t>(written);
+  }
+  values.columns = static_cast<std::int64_t>(genes.size());
+  values.indices.resize(written);
+  values.values.resize(written);
+  values.indices.shrink_to_fit();
+  values.values.shrink_to_fit();
+  return values;
+}
+
+}  // namespace masksc

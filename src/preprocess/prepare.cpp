@@ -1,0 +1,163 @@
+#include "masksc/preprocess/prepare.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <numeric>
+
+#include "masksc/core/error.hpp"
+#include "masksc/core/log.hpp"
+#include "masksc/preprocess/coexpression.hpp"
+#include "masksc/preprocess/gene_list.hpp"
+#include "masksc/preprocess/moments.hpp"
+#include "masksc/preprocess/normalize.hpp"
+#include "masksc/preprocess/variable_genes.hpp"
+
+namespace masksc {
+namespace {
+
+constexpr const char* kFlagged = "highly_variable";
+
+/// Genes that the settings admit, in file order, whether they have counts or not.
+std::vector<std::int64_t> admitted_genes(std::span<const std::string> gene_names,
+                                         std::span<const std::uint8_t> highly_variable,
+                                         const PreparationSettings& settings, Collectives& ranks) {
+  if (!settings.genes.empty() && settings.genes != kFlagged) return read_gene_list(settings.genes, gene_names, ranks);
+  std::vector<std::int64_t> genes(gene_names.size());
+  std::iota(genes.begin(), genes.end(), std::int64_t{0});
+  if (settings.genes.empty()) return genes;
+  if (highly_variable.empty())
+    throw UserError(
+        "--genes highly_variable needs var['highly_variable'] in the input, which it lacks; run scanpy's "
+        "pp.highly_variable_genes first, or give --genes a file with names");
+  std::erase_if(genes, [&](std::int64_t gene) { return highly_variable[static_cast<std::size_t>(gene)] == 0; });
+  if (genes.empty()) throw UserError("--genes highly_variable: var['highly_variable'] of the input flags no gene");
+  return genes;
+}
+
+/// `usable` by descending normalised dispersion, ranked among all genes with counts as scanpy does after filter_genes.
+std::vector<std::int64_t> rank_genes(const CsrMatrix& values, std::int64_t cells, double median,
+                                     std::span<const std::uint8_t> expressed, std::span<const std::int64_t> usable,
+                                     Collectives& ranks) {
+  const GeneMoments all = normalized_count_moments(values, cells, median, ranks);
+  GeneMoments kept;
+  std::vector<std::size_t> position(expressed.size());
+  for (std::size_t gene = 0; gene < expressed.size(); ++gene) {
+    position[gene] = kept.mean.size();
+    if (expressed[gene] == 0) continue;
+    kept.mean.push_back(all.mean[gene]);
+    kept.variance.push_back(all.variance[gene]);
+  }
+  const std::vector<double> scores = normalized_dispersion(kept);
+  std::vector<double> usable_scores;
+  for (const std::int64_t gene : usable) usable_scores.push_back(scores[position[static_cast<std::size_t>(gene)]]);
+  std::vector<std::int64_t> order = by_descending_score(usable_scores);
+  for (std::int64_t& gene : order) gene = usable[static_cast<std::size_t>(gene)];
+  return order;
+}
+
+GeneScaling scaling_of(const CsrMatrix& values, std::int64_t cells, double median, bool standardize,
+                       Collectives& ranks) {
+  const auto genes = static_cast<std::size_t>(values.columns);
+  GeneScaling scaling{std::vector<float>(genes, 0.0F), std::vector<float>(genes, 1.0F), 10.0F};
+  if (!standardize) {
+    scaling.clip = std::numeric_limits<float>::max();
+    return scaling;
+  }
+  const GeneMoments moments = log_moments(values, cells, median, ranks);
+  for (std::size_t gene = 0; gene < genes; ++gene) {
+    scaling.mean[gene] = static_cast<float>(moments.mean[gene]);
+    if (moments.variance[gene] > 0)
+      scaling.inverse_sd[gene] = static_cast<float>(1 / std::sqrt(moments.variance[gene]));
+  }
+  return scaling;
+}
+
+void report(std::int64_t cells, std::size_t all, std::size_t admitted, std::size_t usable, const Expression& chosen,
+            const PreparationSettings& settings) {
+  if (admitted < all) log::info("genes: {} of {} named by --genes {}", admitted, all, settings.genes);
+  if (usable < admitted) log::info("genes: {} of {} have no counts and are dropped", admitted - usable, admitted);
+  const MatrixLayout& layout = chosen.layout;
+  const auto slots = layout.rows * layout.columns;
+  const auto kept = static_cast<std::int64_t>(chosen.genes.size());
+  log::info("expression: {} cells x {} of {} genes as a {}x{} matrix, {} patches of {}x{}{}", cells, kept, usable,
+            layout.rows, layout.columns, layout.tokens(), layout.patch, layout.patch,
+            kept < slots ? fmt::format(", {} slots padded", slots - kept) : std::string());
+}
+
+void check_shard(const CsrMatrix& counts, std::int64_t cells, RowRange rows, std::span<const std::string> gene_names,
+                 std::span<const std::uint8_t> highly_variable) {
+  ensure(counts.rows == rows.size() && rows.begin >= 0 && rows.end <= cells, "prepare_expression: rows do not match");
+  ensure(counts.columns == static_cast<std::int64_t>(gene_names.size()), "prepare_expression: one name a gene");
+  ensure(highly_variable.empty() || highly_variable.size() == gene_names.size(), "prepare_expression: one flag a gene");
+}
+
+}  // namespace
+
+void describe(OptionTable& table, PreparationSettings& settings) {
+  table.begin_group("Preparation");
+  table.add("matrix", settings.matrix,
+            "genes of a cell as a matrix: auto (largest square the genes fill, at most 64x64) or GxS", "auto|GxS");
+  table.add("patch", settings.patch, "side of a square patch in genes; auto: a quarter of the matrix side", "auto|N");
+  table.add("genes", settings.genes,
+            "genes to use: a file with one name a line, or highly_variable (the flag in var); all when empty",
+            "FILE|highly_variable");
+  table.add_choice(
+      "gene-order", settings.gene_order,
+      {{"file", GeneOrder::file}, {"variable", GeneOrder::variable}, {"coexpression", GeneOrder::coexpression}},
+      "order of the genes in the matrix");
+  table.add("standardize", settings.standardize, "standardise each gene and clip at 10 standard deviations");
+}
+
+void validate(const PreparationSettings& settings) {
+  validate_shape(settings.matrix, settings.patch);
+  if (!settings.genes.empty() && settings.genes != kFlagged && !std::filesystem::is_regular_file(settings.genes))
+    throw UserError(fmt::format("--genes {}: no such file (it takes a file with one gene name a line, or {})",
+                                settings.genes, kFlagged));
+}
+
+Expression prepare_expression(CsrMatrix counts, std::int64_t cells, RowRange rows,
+                              std::span<const std::string> gene_names, std::span<const std::uint8_t> highly_variable,
+                              const PreparationSettings& settings, Collectives& ranks) {
+  check_shard(counts, cells, rows, gene_names, highly_variable);
+  const auto expressed = genes_with_counts(counts, ranks);
+  const auto totals = cell_totals(counts);
+  const double median = median_total(totals, ranks);
+  if (!(median > 0)) throw UserError("the input has no counts: nothing to prepare");
+  log_normalize(counts, totals, median);
+
+  const auto admitted = admitted_genes(gene_names, highly_variable, settings, ranks);
+  std::vector<std::int64_t> genes;
+  std::copy_if(admitted.begin(), admitted.end(), std::back_inserter(genes),
+               [&](std::int64_t gene) { return expressed[static_cast<std::size_t>(gene)] != 0; });
+  const std::size_t usable = genes.size();
+  const PatchedShape shape = choose_shape(settings.matrix, settings.patch, static_cast<std::int64_t>(usable));
+  const auto slots = static_cast<std::size_t>(shape.rows * shape.columns);
+  if (usable > slots || settings.gene_order == GeneOrder::variable) {
+    genes = rank_genes(counts, cells, median, expressed, genes, ranks);
+    genes.resize(std::min(usable, slots));
+    if (settings.gene_order != GeneOrder::variable) std::sort(genes.begin(), genes.end());
+  }
+
+  Expression expression;
+  expression.values = select_columns(std::move(counts), genes);
+  if (settings.gene_order == GeneOrder::coexpression) {
+    const auto order = coexpression_order(expression.values, cells, rows, ranks);
+    expression.values = select_columns(std::move(expression.values), order);
+    const auto in_file_order = genes;
+    std::transform(order.begin(), order.end(), genes.begin(),
+                   [&](std::int64_t column) { return in_file_order[static_cast<std::size_t>(column)]; });
+  }
+  expression.cells = cells;
+  expression.rows = rows;
+  expression.target_total = median;
+  expression.scaling = scaling_of(expression.values, cells, median, settings.standardize, ranks);
+  for (const std::int64_t gene : genes) expression.gene_names.push_back(gene_names[static_cast<std::size_t>(gene)]);
+  expression.layout = lay_out(shape, static_cast<std::int64_t>(genes.size()));
+  expression.genes = std::move(genes);
+  report(cells, gene_names.size(), admitted.size(), usable, expression, settings);
+  return expression;
+}
+
+}  // namespace masksc

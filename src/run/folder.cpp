@@ -1,0 +1,175 @@
+#include "masksc/run/folder.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+#include <unordered_map>
+
+#include "masksc/core/files.hpp"
+#include "masksc/core/hash.hpp"
+#include "masksc/core/version.hpp"
+
+namespace masksc {
+namespace {
+
+namespace fs = std::filesystem;
+using Values = std::unordered_map<std::string, std::string>;
+
+constexpr const char* start_over = "choose another --output, or replace it with --overwrite";
+
+/// The `name = value` lines of a configuration that this program wrote.
+Values read_configuration(const fs::path& path) {
+  Values values;
+  std::istringstream text(read_file(path));
+  for (std::string line; std::getline(text, line);) {
+    const auto equals = line.find(" = ");
+    if (!line.empty() && line[0] != '#' && equals != std::string::npos)
+      values[line.substr(0, equals)] = line.substr(equals + 3);
+  }
+  return values;
+}
+
+std::int64_t to_number(const Values& values, const std::string& name) {
+  const auto found = values.find(name);
+  return found == values.end() ? 0 : std::stoll(found->second);
+}
+
+/// Whether (epochs, max_steps) asks for at least as much training as a run did; max_steps 0 is no limit.
+bool at_least_as_long(std::int64_t epochs, std::int64_t max_steps, std::int64_t epochs_before,
+                      std::int64_t max_before) {
+  return epochs >= epochs_before && (max_steps == 0 || (max_before != 0 && max_steps >= max_before));
+}
+
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw EnvironmentError(fmt::format("cannot make folder '{}': {}", folder.string(), error.message()));
+}
+
+}  // namespace
+
+InputIdentity identify(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0)
+    throw UserError(fmt::format("cannot read --input '{}': {}", path, std::strerror(errno)));
+  return {fs::absolute(path).lexically_normal().string(), static_cast<std::int64_t>(status.st_size),
+          static_cast<std::int64_t>(status.st_mtime), ""};
+}
+
+RunFolder::RunFolder(const RunOptions& options, const OptionTable& table, Collectives& ranks)
+    : options_(options), ranks_(ranks), root_(options.output) {
+  on_root(ranks_, [&] { look(table); });
+  auto state = static_cast<std::int32_t>(state_);
+  ranks_.broadcast(std::span(&state, 1));
+  state_ = static_cast<FolderState>(state);
+  recorded_.fingerprint = broadcast_text(ranks_, recorded_.fingerprint);
+}
+
+void RunFolder::look(const OptionTable& table) {
+  if (!fs::exists(root_)) return;
+  if (!fs::is_directory(root_)) throw UserError(fmt::format("--output '{}' is not a folder", root_.string()));
+  if (!fs::exists(path("config.ini")) || !fs::exists(path("checkpoints/run.json"))) {
+    if (!fs::is_empty(root_) && !options_.overwrite)
+      throw UserError(
+          fmt::format("--output '{}' holds files that are not a run of mask-sc; {}", root_.string(), start_over));
+    return;
+  }
+  if (options_.overwrite) {
+    replace_ = true;
+    return;
+  }
+  const Json record = Json::parse(read_file(path("checkpoints/run.json")));
+  recorded_ = {record.at("input").value("path", ""), record.at("input").value("bytes", std::int64_t{0}),
+               record.at("input").value("modified", std::int64_t{0}), record.at("input").value("fingerprint", "")};
+  labels_ = record.value("labels", "");
+  sequence_model_ = record.value("sequence_model", "");
+  state_ = FolderState::interrupted;
+  if (fs::exists(path("metrics.json"))) {
+    const Json metrics = Json::parse(read_file(path("metrics.json")));
+    if (metrics.value("epochs", std::int64_t{0}) == options_.train.epochs &&
+        metrics.value("max_steps", std::int64_t{0}) == options_.train.max_steps)
+      state_ = FolderState::finished;
+  }
+  if (state_ == FolderState::interrupted && options_.run.resume == "never") {
+    replace_ = true;
+    state_ = FolderState::empty;
+    return;
+  }
+  compare(table);
+}
+
+void RunFolder::compare(const OptionTable& table) const {
+  const Values before = read_configuration(path("config.ini"));
+  const auto differs = [&](const std::string& name, const std::string& was, const std::string& is) {
+    throw UserError(fmt::format("--output '{}' holds a run with {} = {}, now it is {}; {}", root_.string(), name,
+                                was.empty() ? "(none)" : was, is.empty() ? "(none)" : is, start_over));
+  };
+  for (const Option& option : table.options()) {
+    if (option.role != OptionRole::result || option.name == "epochs" || option.name == "max-steps") continue;
+    const auto found = before.find(option.name);
+    const std::string was = found == before.end() ? "" : found->second;
+    if (was != option.get()) differs(option.name, was, option.get());
+  }
+  if (labels_ != options_.counts.labels) differs("labels", labels_, options_.counts.labels);
+  if (sequence_model_ != options_.sequence.model) differs("sequence-model", sequence_model_, options_.sequence.model);
+  const std::int64_t epochs = to_number(before, "epochs");
+  const std::int64_t max_steps = to_number(before, "max-steps");
+  if (!at_least_as_long(options_.train.epochs, options_.train.max_steps, epochs, max_steps))
+    throw UserError(
+        fmt::format("--output '{}' holds a run of {} epochs (max-steps {}), longer than the {} (max-steps {}) "
+                    "now asked for; {}",
+                    root_.string(), epochs, max_steps, options_.train.epochs, options_.train.max_steps, start_over));
+}
+
+void RunFolder::check_data(const std::string& fingerprint) const {
+  if (recorded_.fingerprint.empty() || recorded_.fingerprint == fingerprint) return;
+  throw UserError(
+      fmt::format("--output '{}' holds a run on other data ('{}'); {}", root_.string(), recorded_.path, start_over));
+}
+
+void RunFolder::begin(const InputIdentity& input, const std::string& configuration) {
+  on_root(ranks_, [&] {
+    if (replace_)
+      for (const char* name : {"metrics.json", "result.h5ad", "log.jsonl", "config.ini", "model", "checkpoints"})
+        fs::remove_all(path(name));
+    make_folder(path("checkpoints"));
+    make_folder(path("model"));
+    const Json record = {{"input",
+                          {{"path", input.path},
+                           {"bytes", input.bytes},
+                           {"modified", input.modified},
+                           {"fingerprint", input.fingerprint}}},
+                         {"labels", options_.counts.labels},
+                         {"sequence_model", options_.sequence.model},
+                         {"version", version_and_commit()}};
+    write_file(path("checkpoints/run.json"), record.dump(2) + "\n");
+    write_file(path("config.ini"), configuration);
+  });
+  begun_ = true;
+}
+
+void RunFolder::make() {
+  on_root(ranks_, [&] {
+    if (fs::exists(root_)) return;
+    make_folder(root_);
+    made_ = true;
+  });
+}
+
+void RunFolder::abandon() noexcept {
+  if (!made_ || begun_ || !ranks_.is_root()) return;
+  std::error_code ignored;
+  fs::remove_all(root_, ignored);
+}
+
+std::string RunFolder::checkpoint_fingerprint(const std::string& data_fingerprint, const std::string& stage1) const {
+  Hasher hasher;
+  hasher.add(data_fingerprint);
+  hasher.add(stage1);
+  return hasher.hex();
+}
+
+}  // namespace masksc

@@ -1,0 +1,111 @@
+#include "masksc/run/model_files.hpp"
+
+#include <fmt/format.h>
+
+#include "masksc/core/files.hpp"
+#include "masksc/core/hash.hpp"
+#include "masksc/core/version.hpp"
+#include "masksc/train/weights_file.hpp"
+
+namespace masksc {
+namespace {
+
+constexpr std::array<const char*, 4> running_names = {"norm1.running_mean", "norm1.running_var", "norm2.running_mean",
+                                                      "norm2.running_var"};
+
+/// Writes through a staging file, which goes when writing fails.
+template <typename Write>
+void write_array_file(const std::filesystem::path& path, const char* kind, const Write& write) {
+  const std::filesystem::path staged = staging_path(path);
+  try {
+    ArrayFile file = ArrayFile::create(staged);
+    file.set_attribute("/", "format", fmt::format("mask-sc {} 1", kind));
+    file.set_attribute("/", "version", version_and_commit());
+    write(file);
+    file.close();
+    publish(staged, path);
+  } catch (...) {
+    std::error_code ignored;
+    std::filesystem::remove(staged, ignored);
+    throw;
+  }
+}
+
+void broadcast(Collectives& ranks, const at::Tensor& tensor) {
+  const at::Tensor host = tensor.cpu().contiguous();
+  ranks.broadcast(std::span(host.data_ptr<float>(), static_cast<std::size_t>(host.numel())));
+  at::Tensor(tensor).copy_(host);
+}
+
+}  // namespace
+
+std::string genes_hash(const Expression& expression) {
+  Hasher hasher;
+  for (const std::string& name : expression.gene_names) hasher.add(name + "\n");
+  hasher.add(std::span<const std::int32_t>(expression.layout.slot_to_column));
+  hasher.add(std::span<const float>(expression.scaling.mean));
+  hasher.add(std::span<const float>(expression.scaling.inverse_sd));
+  return hasher.hex();
+}
+
+Json describe_expression(const Expression& expression) {
+  return {{"genes", expression.gene_names},   {"target_total", expression.target_total},
+          {"mean", expression.scaling.mean},  {"inverse_sd", expression.scaling.inverse_sd},
+          {"clip", expression.scaling.clip},  {"matrix", {expression.layout.rows, expression.layout.columns}},
+          {"patch", expression.layout.patch}, {"slot_to_column", expression.layout.slot_to_column}};
+}
+
+void save_model_description(const std::filesystem::path& folder, const Expression& expression,
+                            const RunOptions& options) {
+  RunOptions copy = options;
+  const OptionTable table = describe_run(copy);
+  Json settings = Json::object();
+  for (const Option& option : table.options())
+    if (option.role == OptionRole::result) settings[option.name] = option.get();
+  const Json description = {{"format", "mask-sc model 1"},
+                            {"version", version_and_commit()},
+                            {"settings", settings},
+                            {"expression", describe_expression(expression)},
+                            {"genes_hash", genes_hash(expression)}};
+  write_file(folder / "model.json", description.dump() + "\n");
+}
+
+void save_sequence_encoder(const std::filesystem::path& file, const SequenceEncoder& encoder,
+                           const std::string& genes_hash) {
+  write_array_file(file, "sequence encoder", [&](ArrayFile& out) {
+    out.set_attribute("/", "genes_hash", genes_hash);
+    write_parameters(out, "weights", encoder.parameters(), encoder.parameters().values());
+    for (std::size_t i = 0; i < running_names.size(); ++i)
+      write_tensor(out, std::string("weights/") + running_names[i], encoder.running()[i]);
+  });
+}
+
+void load_sequence_encoder(const std::filesystem::path& file, SequenceEncoder& encoder, const std::string& genes_hash,
+                           Collectives& ranks) {
+  on_root(ranks, [&] {
+    const ArrayFile in = ArrayFile::open(file);
+    if (in.text_attribute("/", "format") != "mask-sc sequence encoder 1")
+      throw UserError(fmt::format("'{}' is not a sequence encoder of mask-sc", file.string()));
+    if (in.text_attribute("/", "genes_hash") != genes_hash)
+      throw UserError(
+          fmt::format("the sequence encoder '{}' was trained on other genes, another matrix or another "
+                      "scaling; use the same data, --matrix, --patch, --genes, --gene-order and "
+                      "--standardize",
+                      file.string()));
+    read_parameters(in, "weights", encoder.parameters(), encoder.parameters().values());
+    for (std::size_t i = 0; i < running_names.size(); ++i)
+      read_tensor(in, std::string("weights/") + running_names[i], encoder.running()[i]);
+  });
+  broadcast(ranks, encoder.parameters().values());
+  for (const at::Tensor& tensor : encoder.running()) broadcast(ranks, tensor);
+}
+
+void save_autoencoder(const std::filesystem::path& file, const MaskedAutoencoder& model, Targets& targets) {
+  write_array_file(file, "masked autoencoder", [&](ArrayFile& out) {
+    write_parameters(out, "weights", model.parameters(), model.parameters().values());
+    out.create_group("targets");
+    for (const auto& [name, tensor] : targets.statistics()) write_tensor(out, "targets/" + name, *tensor);
+  });
+}
+
+}  // namespace masksc

@@ -1,0 +1,50 @@
+#include "masksc/run/options.hpp"
+
+#include <fmt/format.h>
+
+#include "masksc/core/error.hpp"
+
+namespace masksc {
+
+OptionTable describe_run(RunOptions& o) {
+  OptionTable table;
+  table.begin_group("Input and output", OptionRole::path);
+  table.add("input", o.input, "counts: h5ad, X/Y HDF5, or a file made by masksc_prepare", "FILE");
+  table.add("output", o.output, "folder of the results", "DIR");
+  table.add_switch("overwrite", o.overwrite, "replace the run in --output");
+  describe(table, o.counts);
+  describe(table, o.preparation);
+  describe(table, o.sequence);
+  describe(table, o.target);
+  describe(table, o.model);
+  describe(table, o.train);
+  describe(table, o.cluster);
+  describe(table, o.run);
+  return table;
+}
+
+void validate(const RunOptions& o) {
+  if (o.input.empty()) throw UserError("--input is missing: give the file of counts");
+  if (o.output.empty()) throw UserError("--output is missing: give the folder of the results");
+  validate(o.preparation);
+  validate(o.sequence);
+  validate(o.target);
+  validate(o.model);
+  validate(o.train);
+  validate(o.cluster);
+  validate(o.run);
+}
+
+std::string resolved_configuration(const OptionTable& table) {
+  std::string text = "# The resolved configuration of this run; run again with --config it gives the same result.\n";
+  std::string group;
+  for (const Option& option : table.options()) {
+    if (option.role == OptionRole::path) continue;
+    if (option.group != group) text += fmt::format("\n# {}\n", group = option.group);
+    const std::string value = option.get();
+    text += value.empty() ? fmt::format("# {} =\n", option.name) : fmt::format("{} = {}\n", option.name, value);
+  }
+  return text;
+}
+
+}  // namespace masksc

@@ -1,0 +1,94 @@
+#include "masksc/run/outputs.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "masksc/cluster/order.hpp"
+#include "masksc/core/hash.hpp"
+#include "masksc/core/text.hpp"
+#include "masksc/io/h5ad_writer.hpp"
+#include "masksc/metrics/dealt_rows.hpp"
+
+namespace masksc {
+namespace {
+
+constexpr std::int64_t block_rows = 16384;
+
+/// Calls `work(rows of the block)` on rank 0 for all cells in order.
+template <typename Work>
+void for_each_block(const DenseMatrix& embedding, RowRange rows, std::int64_t cells, Collectives& ranks,
+                    const Work& work) {
+  for (std::int64_t begin = 0; begin < cells; begin += block_rows) {
+    std::vector<std::int64_t> chosen(static_cast<std::size_t>(std::min(block_rows, cells - begin)));
+    std::iota(chosen.begin(), chosen.end(), begin);
+    const DenseMatrix block = gather_rows(embedding, rows, embedding.columns, chosen, ranks);
+    on_root(ranks, [&] { work(block); });
+  }
+}
+
+/// Counts of a block of cells: every rank reads none but rank 0, which is a collective read all the same.
+CsrMatrix read_on_root(const PreparedFile& file, RowRange rows, const Collectives& ranks) {
+  return file.read_rows(ranks.is_root() ? rows : RowRange{rows.begin, rows.begin});
+}
+
+}  // namespace
+
+std::string embedding_hash(const DenseMatrix& embedding, RowRange rows, std::int64_t cells, Collectives& ranks) {
+  Hasher hasher;
+  for_each_block(embedding, rows, cells, ranks,
+                 [&](const DenseMatrix& block) { hasher.add(std::span<const float>(block.values)); });
+  return hasher.hex();
+}
+
+void write_result(const std::filesystem::path& path, const RunInput& input, const DenseMatrix& embedding,
+                  const ClusterOutcome& outcome, const Json& metrics, const std::string& configuration,
+                  Collectives& ranks) {
+  const std::int64_t cells = input.expression.cells;
+  const std::vector<std::string> names = input.file->cell_names(ranks.is_root() ? RowRange{0, cells} : RowRange{0, 0});
+  std::unique_ptr<H5adWriter> writer;
+  on_root(ranks, [&] {
+    writer = std::make_unique<H5adWriter>(path, names, input.file->gene_names());
+    writer->add_obs("masksc", name_clusters(outcome.all, outcome.clusters));
+    if (!input.labels.empty()) writer->add_obs(input.file->label_column(), input.labels);
+    std::vector<std::uint8_t> used(static_cast<std::size_t>(input.file->genes()), 0);
+    for (const std::int64_t gene : input.expression.genes) used[static_cast<std::size_t>(gene)] = 1;
+    writer->add_var("masksc", used);
+    writer->set_uns("masksc", {{"configuration", configuration}, {"metrics", metrics}});
+    writer->add_obsm("X_masksc", embedding.columns);
+  });
+  for_each_block(embedding, input.expression.rows, cells, ranks,
+                 [&](const DenseMatrix& block) { writer->append_obsm("X_masksc", block); });
+  for (std::int64_t begin = 0; begin < cells; begin += block_rows) {
+    const CsrMatrix counts = read_on_root(*input.file, {begin, std::min(begin + block_rows, cells)}, ranks);
+    on_root(ranks, [&] { writer->append_X(counts); });
+  }
+  on_root(ranks, [&] { writer->finish(); });
+}
+
+std::int64_t peak_memory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss * 1024;
+}
+
+std::string result_table(const Json& m, const std::string& folder) {
+  const auto score = [&](const char* name) {
+    return m.at(name).is_null() ? std::string("-") : fmt::format("{:.3f}", m.at(name).get<double>());
+  };
+  std::string text = fmt::format("\n  {:<12}{:>10}\n", "cells", m.at("cells").get<std::int64_t>());
+  text += fmt::format("  {:<12}{:>10}\n", "genes", m.at("genes").get<std::int64_t>());
+  text += fmt::format("  {:<12}{:>10}   ({})\n", "clusters", m.at("clusters").get<std::int64_t>(),
+                      m.at("clusters_by").get<std::string>());
+  text += fmt::format("  {:<12}{:>10}\n  {:<12}{:>10}\n  {:<12}{:>10}\n", "ARI", score("ari"), "NMI", score("nmi"),
+                      "silhouette", score("silhouette"));
+  text += fmt::format("  {:<12}{:>10}   ({} ranks, {:.0f} cells/s in training)\n", "time",
+                      format_duration(m.at("seconds").at("total").get<double>()), m.at("ranks").get<int>(),
+                      m.at("cells_per_second").get<double>());
+  text += fmt::format("  {:<12}{}\n\n", "results", folder);
+  return text;
+}
+
+}  // namespace masksc

@@ -1,0 +1,178 @@
+#include "masksc/run/pipeline.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "masksc/core/files.hpp"
+#include "masksc/core/log.hpp"
+#include "masksc/core/version.hpp"
+#include "masksc/model/device.hpp"
+#include "masksc/model/mask.hpp"
+#include "masksc/run/folder.hpp"
+#include "masksc/run/model_files.hpp"
+#include "masksc/run/outputs.hpp"
+#include "masksc/run/stages.hpp"
+#include "masksc/train/stop.hpp"
+
+namespace masksc {
+namespace {
+
+/// Times a stage and marks its start and end in log.jsonl.
+class StageClock {
+ public:
+  explicit StageClock(RunLog& log) : log_(log) {}
+
+  template <typename Work>
+  auto time(const std::string& stage, Work&& work) {
+    log_.event(stage, "start", 0);
+    const auto start = Clock::now();
+    auto result = work();
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    seconds_[stage] = seconds;
+    total_ += seconds;
+    log_.event(stage, "end", 0, {{"seconds", seconds}});
+    return result;
+  }
+  void add(const std::string& stage, double seconds) {
+    seconds_[stage] = seconds;
+    total_ += seconds;
+  }
+  [[nodiscard]] Json seconds() const {
+    Json all = seconds_;
+    all["total"] = total_;
+    return all;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  RunLog& log_;
+  Json seconds_ = Json::object();
+  double total_ = 0;
+};
+
+AutoencoderShape autoencoder_shape(const RunOptions& options, const Expression& expression, const Targets& targets) {
+  const MatrixLayout& layout = expression.layout;
+  AutoencoderShape shape;
+  shape.patch_genes = layout.patch * layout.patch;
+  const std::int64_t across = layout.columns / layout.patch;
+  for (std::int64_t token = 0; token < layout.tokens(); ++token)
+    if (layout.token_has_genes[static_cast<std::size_t>(token)] != 0)
+      shape.token_places.emplace_back(token / across, token % across);
+  shape.target_features = targets.target_features();
+  shape.teacher_features = targets.teacher_features();
+  shape.model = options.model;
+  return shape;
+}
+
+Json optional_number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+void use_cores(const RunOptions& options, const Runtime& runtime) {
+  at::set_num_threads(options.run.threads > 0 ? static_cast<int>(options.run.threads) : runtime.cores_per_rank());
+}
+
+/// Everything after the input is known to be good.
+Json train_and_cluster(const RunOptions& options, const RunInput& input, double prepare_seconds,
+                       const std::string& configuration, RunFolder& folder, TrainContext& context) {
+  const Expression& expression = input.expression;
+  Collectives& ranks = context.ranks;
+  StageClock clock(context.log);
+  clock.add("prepare", prepare_seconds);
+
+  const SequenceEncoders encoders =
+      clock.time("sequence", [&] { return sequence_stage(options, expression, folder, context); });
+  Targets targets = target_stage(options, expression, encoders, context);
+  MaskedAutoencoder model(autoencoder_shape(options, expression, targets),
+                          static_cast<std::uint64_t>(options.train.seed), context.device);
+  log::info("stage 2: {} parameters, {} tokens of {} genes, {} steps", model.parameters().count(),
+            model.shape().tokens(), model.shape().patch_genes, total_steps(expression.cells, options.train));
+  const std::string fingerprint = folder.checkpoint_fingerprint(input.identity.fingerprint, encoders.hash());
+  const TrainOutcome trained = clock.time(
+      "train", [&] { return train_stage(options, expression, targets, fingerprint, folder, model, context); });
+  on_root(ranks, [&] {
+    save_autoencoder(folder.path("model") / "masked_autoencoder.h5", model, targets);
+    save_model_description(folder.path("model"), expression, options);
+  });
+  const DenseMatrix embedding = clock.time("embed", [&] { return embed_stage(expression, model, context); });
+  const ClusterOutcome outcome =
+      clock.time("cluster", [&] { return cluster_stage(options, input, embedding, context); });
+
+  const std::int64_t memory = peak_memory();
+  const std::vector<std::int64_t> memories = ranks.gather_varied(std::span<const std::int64_t>(&memory, 1));
+  Json metrics = {{"ari", optional_number(outcome.ari)},
+                  {"nmi", optional_number(outcome.nmi)},
+                  {"silhouette", optional_number(outcome.silhouette)},
+                  {"clusters", outcome.clusters},
+                  {"clusters_by", outcome.clusters_by},
+                  {"cells", expression.cells},
+                  {"genes", expression.genes.size()},
+                  {"ranks", ranks.size()},
+                  {"seed", options.train.seed},
+                  {"epochs", options.train.epochs},
+                  {"max_steps", options.train.max_steps},
+                  {"steps", trained.steps},
+                  {"loss", trained.cells > 0 ? Json(trained.loss) : Json(nullptr)},
+                  {"seconds", clock.seconds()},
+                  {"cells_per_second", trained.seconds > 0 ? static_cast<double>(trained.cells) / trained.seconds : 0},
+                  {"peak_memory_bytes", memories},
+                  {"weights_hash", model.parameters().hash()},
+                  {"embedding_hash", embedding_hash(embedding, expression.rows, expression.cells, ranks)},
+                  {"version", version_and_commit()}};
+  write_result(folder.path("result.h5ad"), input, embedding, outcome, metrics, configuration, ranks);
+  on_root(ranks, [&] {
+    write_file(folder.path("metrics.json"), metrics.dump(2) + "\n");
+    std::filesystem::remove(folder.path("prepared.h5"));
+  });
+  return metrics;
+}
+
+/// Whether --input is the very file that the folder's run was made from. A collective.
+bool input_unchanged(const RunOptions& options, const RunFolder& folder, Collectives& ranks) {
+  std::int32_t same = 0;
+  on_root(ranks, [&] { same = identify(options.input).same_file(folder.recorded_input()) ? 1 : 0; });
+  ranks.broadcast(std::span(&same, 1));
+  return same == 1;
+}
+
+/// metrics.json of a finished run, on rank 0.
+Json finished_metrics(const RunFolder& folder, Collectives& ranks) {
+  Json metrics;
+  on_root(ranks, [&] { metrics = Json::parse(read_file(folder.path("metrics.json"))); });
+  log::info("--output '{}' holds this run, finished; its result:", folder.root().string());
+  return metrics;
+}
+
+}  // namespace
+
+Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& runtime) {
+  Collectives& ranks = runtime.world();
+  validate(options);
+  use_cores(options, runtime);
+  install_stop_signals();
+  RunFolder folder(options, table, ranks);
+  if (folder.state() == FolderState::finished && input_unchanged(options, folder, ranks))
+    return finished_metrics(folder, ranks);
+  try {
+    const auto start = std::chrono::steady_clock::now();
+    const at::Device device = choose_device(options.run.device, runtime.local_rank());
+    const RunInput input = prepare_input(options, folder, ranks);
+    if (ranks.size() > options.train.batch_size)
+      throw UserError(fmt::format("--batch-size {} is smaller than the {} ranks: every rank needs a cell",
+                                  options.train.batch_size, ranks.size()));
+    visible_tokens(input.expression.layout.tokens_with_genes(), options.model.mask_ratio);  // throws when none is left
+    const double prepare_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const std::string configuration = resolved_configuration(table);
+    folder.begin(input.identity, configuration);
+    log::info("{} cells x {} genes as {} x {}, {} ranks on {}", input.expression.cells, input.expression.genes.size(),
+              input.expression.layout.rows, input.expression.layout.columns, ranks.size(), device.str());
+    std::unique_ptr<RunLog> log = std::make_unique<RunLog>();
+    on_root(ranks, [&] { log = std::make_unique<RunLog>(folder.path("log.jsonl")); });
+    TrainContext context{ranks, *log, device, ranks.is_root() && !options.run.quiet};
+    return train_and_cluster(options, input, prepare_seconds, configuration, folder, context);
+  } catch (...) {
+    folder.abandon();
+    throw;
+  }
+}
+
+}  // namespace masksc

@@ -1,0 +1,200 @@
+#include "masksc/run/stages.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "masksc/cluster/order.hpp"
+#include "masksc/core/log.hpp"
+#include "masksc/core/progress.hpp"
+#include "masksc/core/text.hpp"
+#include "masksc/data/loader.hpp"
+#include "masksc/embed/embed.hpp"
+#include "masksc/metrics/agreement.hpp"
+#include "masksc/metrics/silhouette.hpp"
+#include "masksc/run/model_files.hpp"
+#include "masksc/train/sequence_trainer.hpp"
+#include "masksc/train/stop.hpp"
+
+namespace masksc {
+namespace {
+
+/// The prepared file of this input: the input itself, the one of an interrupted run, or a new one.
+std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& folder, const InputIdentity& identity) {
+  if (is_prepared(options.input)) return options.input;
+  const std::filesystem::path path = folder.path("prepared.h5");
+  if (folder.state() != FolderState::empty && folder.recorded_input().same_file(identity) && is_prepared(path))
+    return path;
+  const auto reader = open_counts(options.input, options.counts);
+  log::info("reading {}: {} cells x {} genes", options.input, reader->cells(), reader->genes());
+  const PreparationReport report = write_prepared(*reader, path);
+  if (report.empty_cells_dropped > 0)
+    log::warning("{} cells without counts are left out of the run and its results", report.empty_cells_dropped);
+  return path;
+}
+
+/// Batches of this rank's cells, each cell once, for the statistics of the targets.
+auto every_patch(const Expression& expression, const Densifier& densifier, std::int64_t patch_genes,
+                 at::Device device) {
+  return [&expression, &densifier, patch_genes, device](const std::function<void(const at::Tensor&)>& work) {
+    for_each_tile(expression, densifier, patch_genes, device,
+                  [&](const Tile& tile) { work(tile.patches.narrow(0, tile.first_used, tile.rows.size())); });
+  };
+}
+
+void poll_stop(Collectives& ranks, const char* stage) {
+  if (ranks.all_reduce(std::int32_t{stop_requested() ? 1 : 0}, ReduceOp::max) != 0)
+    throw StopRequested(fmt::format("stopped on request while {}; start the same command to resume", stage));
+}
+
+std::int64_t count_categories(const Labels& labels) {
+  std::set<std::int32_t> found(labels.codes.begin(), labels.codes.end());
+  found.erase(-1);
+  return static_cast<std::int64_t>(found.size());
+}
+
+}  // namespace
+
+RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives& ranks) {
+  RunInput input;
+  folder.make();
+  std::string path;
+  on_root(ranks, [&] {
+    input.identity = identify(options.input);
+    path = prepared_path(options, folder, input.identity).string();
+  });
+  path = broadcast_text(ranks, path);
+  input.file = std::make_unique<PreparedFile>(path, ranks);
+  input.identity.fingerprint = input.file->fingerprint();
+  folder.check_data(input.identity.fingerprint);
+  const std::int64_t cells = input.file->cells();
+  if (ranks.size() > cells)
+    throw UserError(fmt::format("{} ranks for {} cells: use at most one rank a cell", ranks.size(), cells));
+  const RowRange rows = rows_of_rank(cells, ranks.rank(), ranks.size());
+  input.expression = prepare_expression(input.file->read_rows(rows), cells, rows, input.file->gene_names(),
+                                        input.file->highly_variable(), options.preparation, ranks);
+  if (!options.counts.labels.empty()) {
+    input.labels = input.file->labels();
+    if (input.labels.empty())
+      throw UserError(fmt::format("the prepared file '{}' holds no labels; prepare it with --labels {}", path,
+                                  options.counts.labels));
+    input.label_count = count_categories(input.labels);
+  }
+  return input;
+}
+
+std::string SequenceEncoders::hash() const {
+  return (whole ? whole->parameters().hash() : std::string("-")) + (per_patch ? per_patch->parameters().hash() : "-");
+}
+
+SequenceEncoders sequence_stage(const RunOptions& options, const Expression& expression, const RunFolder& folder,
+                                TrainContext& context) {
+  const Densifier densifier(expression);
+  const std::int64_t patch_genes = expression.layout.patch * expression.layout.patch;
+  const std::int64_t tokens = densifier.width() / patch_genes;
+  const std::string genes = genes_hash(expression);
+  const auto seed = static_cast<std::uint64_t>(options.train.seed);
+  const auto make = [&](SequenceShape shape, std::uint32_t set, const std::string& name, const char* title) {
+    auto encoder = std::make_shared<SequenceEncoder>(shape, seed, set, context.device);
+    const std::filesystem::path own = folder.path("model") / (name + ".h5");
+    std::string from =
+        options.sequence.model.empty() ? "" : (std::filesystem::path(options.sequence.model) / (name + ".h5")).string();
+    bool saved = false;
+    on_root(context.ranks, [&] { saved = from.empty() && std::filesystem::exists(own); });
+    if (context.ranks.all_reduce(std::int32_t{saved ? 1 : 0}) > 0) from = own.string();
+    if (!from.empty()) {
+      load_sequence_encoder(from, *encoder, genes, context.ranks);
+      log::info("stage 1: the sequence encoder of {}", from);
+    } else {
+      train_sequence_encoder(*encoder, expression, options.sequence, seed, title, context);
+    }
+    if (from != own.string()) on_root(context.ranks, [&] { save_sequence_encoder(own, *encoder, genes); });
+    return encoder;
+  };
+  SequenceEncoders encoders;
+  if (Targets::needs_whole(options.target))
+    encoders.whole = make({.groups = 1, .inputs = densifier.width()}, 1, "sequence_encoder", "sequence encoder: step");
+  if (Targets::needs_per_patch(options.target))
+    encoders.per_patch = make({.groups = tokens, .inputs = patch_genes}, 2, "patch_encoder", "patch encoders: step");
+  return encoders;
+}
+
+Targets target_stage(const RunOptions& options, const Expression& expression, const SequenceEncoders& encoders,
+                     TrainContext& context) {
+  const Densifier densifier(expression);
+  const std::int64_t patch_genes = expression.layout.patch * expression.layout.patch;
+  Targets targets(options.target, densifier.width() / patch_genes, patch_genes, encoders.whole, encoders.per_patch,
+                  context.device);
+  targets.standardise(every_patch(expression, densifier, patch_genes, context.device), expression.cells, context.ranks);
+  return targets;
+}
+
+TrainOutcome train_stage(const RunOptions& options, const Expression& expression, const Targets& targets,
+                         const std::string& checkpoint_fingerprint, const RunFolder& folder, MaskedAutoencoder& model,
+                         TrainContext& context) {
+  AdamW optimizer(model.parameters(), {.weight_decay = options.train.weight_decay});
+  CheckpointFolder checkpoints(folder.path("checkpoints"), checkpoint_fingerprint, options.run.keep_last,
+                               context.ranks);
+  std::optional<std::int64_t> resumed;
+  if (options.run.resume == "auto")
+    resumed = checkpoints.load(model.parameters(), optimizer);
+  else if (options.run.resume != "never")
+    resumed = checkpoints.load(model.parameters(), optimizer, std::filesystem::path(options.run.resume));
+  if (resumed) {
+    context.log.event("train", "resumed", *resumed);
+    log::info("resumed at step {} of {}", *resumed, total_steps(expression.cells, options.train));
+  }
+  const TrainJob job{
+      expression,         targets, options.target, options.train, options.run.checkpoint_every_steps, &checkpoints,
+      resumed.value_or(0)};
+  return train(model, optimizer, job, context);
+}
+
+DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& model, TrainContext& context) {
+  const Densifier densifier(expression);
+  Progress progress("embedding: cell", expression.rows.size(), context.show_progress);
+  DenseMatrix embedding = embed_cells(model, expression, densifier, context.device,
+                                      [&](std::int64_t done) { progress.update(done, "this rank's cells"); });
+  poll_stop(context.ranks, "embedding");
+  return embedding;
+}
+
+ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const DenseMatrix& embedding,
+                             TrainContext& context) {
+  Collectives& ranks = context.ranks;
+  const Expression& expression = input.expression;
+  const auto poll = [&] { poll_stop(ranks, "clustering"); };
+  ClusterOutcome outcome;
+  const ClusterCount count =
+      decide_clusters(options.cluster, input.label_count, embedding, expression.rows, expression.cells,
+                      static_cast<std::uint64_t>(options.train.seed), ranks, poll);
+  outcome.clusters = count.clusters;
+  outcome.clusters_by = count.source;
+  const KMeansSettings settings{.clusters = outcome.clusters,
+                                .restarts = options.cluster.restarts,
+                                .max_iterations = options.cluster.max_iterations,
+                                .seed = static_cast<std::uint64_t>(options.train.seed)};
+  KMeansResult result = kmeans(embedding, expression.rows, expression.cells, settings, ranks, poll);
+  number_by_size(result, ranks);
+  outcome.local = std::move(result.labels);
+  outcome.all = ranks.gather_varied(std::span<const std::int32_t>(outcome.local));
+  outcome.silhouette = silhouette(embedding, expression.rows, expression.cells, outcome.local, ranks, poll);
+  if (ranks.is_root() && !input.labels.empty()) {
+    std::vector<std::int32_t> truth;
+    std::vector<std::int32_t> found;
+    for (std::size_t i = 0; i < outcome.all.size(); ++i) {
+      if (input.labels.codes[i] < 0) continue;
+      truth.push_back(input.labels.codes[i]);
+      found.push_back(outcome.all[i]);
+    }
+    if (!truth.empty()) {
+      outcome.ari = adjusted_rand_index(truth, found);
+      outcome.nmi = normalized_mutual_information(truth, found);
+    }
+  }
+  return outcome;
+}
+
+}  // namespace masksc

@@ -1,0 +1,140 @@
+"""Options, configuration files, help and version."""
+import re
+import subprocess
+import unittest
+
+import support
+
+PROGRAMS = ["masksc_train", "masksc_prepare", "masksc_simulate"]
+OPTIONS = """config input output overwrite labels clusters matrix patch mask-ratio dim encoder-depth encoder-heads
+  decoder-depth decoder-heads gene-order standardize target guidance guidance-token contrastive-loss sequence-epochs
+  sequence-model epochs max-steps batch-size learning-rate weight-decay seed precision gradient-checkpointing device
+  collectives checkpoint-every-steps resume quiet help version layer genes allow-noninteger""".split()
+
+
+def direct(name, *arguments):
+    """Without mpirun, as people ask for help."""
+    return subprocess.run([support.program(name), *arguments], capture_output=True, text=True, timeout=60,
+                          env=support.environment())
+
+
+class Help(unittest.TestCase):
+    def test_names_every_option_of_the_contract(self):
+        done = direct("masksc_train", "--help")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        missing = [option for option in OPTIONS if not re.search(rf"--{option}\b", done.stdout)]
+        self.assertEqual(missing, [])
+
+    def test_every_program_has_help_and_version(self):
+        for name in PROGRAMS:
+            for option, pattern in (("--help", r"--output"), ("--version", r"\d+\.\d+\.\d+ \(commit \w+")):
+                done = direct(name, option)
+                self.assertEqual(done.returncode, 0, (name, option, done.stderr))
+                self.assertRegex(done.stdout, pattern, name)
+
+    def test_version_is_that_of_the_metrics(self):
+        self.assertIn(support.metrics(support.BASE)["version"].split()[0], direct("masksc_train", "--version").stdout)
+
+    def test_readme_knows_every_option(self):
+        readme = (support.ROOT / "README.md").read_text()
+        listed = re.findall(r"^ +--([a-z-]+)", direct("masksc_train", "--help").stdout, re.MULTILINE)
+        self.assertGreater(len(listed), 30)
+        self.assertEqual([option for option in listed if f"`--{option}" not in readme], [])
+
+
+class Refused(unittest.TestCase):
+    """Each row: arguments after the small run's, and what the one message must contain."""
+
+    def check(self, arguments, *words):
+        output = support.fresh("refused")
+        done = support.train(output, *arguments)
+        self.assertEqual(done.codes, [2, 2], done)
+        self.assertLess(done.seconds, 10)
+        saying = [line for line in done.err.splitlines() if all(word in line for word in words)]
+        self.assertEqual(len(saying), 1, done)  # by rank 0 alone
+        self.assertFalse((output / "result.h5ad").exists())
+
+    def test_unknown_option_with_the_nearest(self):
+        self.check(["--epoch-s", "3"], "epoch-s", "epochs")
+
+    def test_abbreviations_are_unknown(self):
+        self.check(["--batch", "50"], "batch-size", "batch")
+
+    def test_stray_word(self):
+        self.check(["stray-word"], "stray-word")
+
+    def test_values_that_do_not_parse(self):
+        self.check(["--dim", "many"], "--dim", "'many'")
+        self.check(["--target", "contrastiv"], "--target", "'contrastiv'")
+        self.check(["--learning-rate", "nan"], "learning-rate", "nan")
+
+    def test_values_out_of_range(self):
+        for option, value in [("--epochs", "0"), ("--batch-size", "0"), ("--learning-rate", "-1"), ("--dim", "0"),
+                              ("--dim", "31"), ("--max-steps", "-1"), ("--seed", "-1"), ("--clusters", "0"),
+                              ("--clusters", "291"), ("--guidance", "-1"), ("--patch", "0"), ("--matrix", "16"),
+                              ("--mask-ratio", "2")]:
+            with self.subTest(option=option, value=value):
+                self.check([option, value], option.lstrip("-"), value)
+
+    def test_values_whose_engine_comes_later(self):
+        for option, value in [("--precision", "fp16"), ("--precision", "bf16"), ("--gradient-checkpointing", "blocks"),
+                              ("--collectives", "nccl")]:
+            with self.subTest(option=option, value=value):
+                self.check([option, value], option.lstrip("-"), value)
+
+    def test_input_and_output_are_needed(self):
+        for missing in ("--input", "--output"):
+            given = {"--input": str(support.SIMULATED), "--output": str(support.fresh("refused"))}
+            del given[missing]
+            done = direct("masksc_train", *(word for pair in given.items() for word in pair))
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(missing, done.stderr)
+
+
+class ConfigurationFile(unittest.TestCase):
+    def configuration(self, text):
+        path = support.fresh("options.ini")
+        path.write_text(text)
+        return path
+
+    def check(self, text, *words):
+        output = support.fresh("refused")
+        done = support.train(output, "--config", self.configuration(text))
+        self.assertEqual(done.codes, [2, 2], done)
+        for word in words:
+            self.assertIn(word, done.err)
+
+    def test_command_line_wins(self):
+        output = support.fresh("precedence")
+        path = self.configuration("# a comment\nmax-steps = 3\nseed = 11\n\nepochs=1\n")
+        done = support.train(output, "--config", path, "--max-steps", "2")
+        self.assertEqual(done.codes, [0, 0], done)
+        self.assertEqual(len(support.steps(output)), 2)
+        self.assertEqual(support.metrics(output)["seed"], 11)
+
+    def test_unknown_key_with_the_nearest(self):
+        self.check("mask-ration=0.5\n", "options.ini", "mask-ration", "mask-ratio")
+
+    def test_bad_value_names_the_file(self):
+        self.check("weight-decay=heavy\n", "options.ini", "weight-decay", "heavy")
+
+    def test_holds_no_files(self):
+        for option in ("input", "output", "labels"):
+            with self.subTest(option=option):
+                self.check(f"{option}=x\n", "options.ini", option)
+
+    def test_missing_file(self):
+        done = support.train(support.fresh("refused"), "--config", "/nowhere/x.ini")
+        self.assertEqual(done.codes, [2, 2], done)
+        self.assertIn("/nowhere/x.ini", done.err)
+
+    def test_all_of_ours_are_taken(self):
+        for path in sorted((support.ROOT / "configs").glob("*.ini")):
+            done = direct("masksc_train", "--config", str(path), "--input", "/nowhere/cells.h5ad", "--output",
+                          str(support.fresh("refused")))
+            self.assertEqual(done.returncode, 2, (path, done.stderr))
+            self.assertIn("/nowhere/cells.h5ad", done.stderr, path)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,55 @@
+"""The figures of the README: whole runs on real data, for seeds 0, 1, 2 (about an hour and a half)."""
+import shutil
+import statistics
+import subprocess
+import unittest
+
+import support
+
+
+class Figures(unittest.TestCase):
+    def mean(self, name, config, data, clusters, minutes):
+        runs = []
+        for seed in (0, 1, 2):
+            output = support.fresh("figures", f"{name}-{seed}")
+            done = support.train(output, "--config", support.ROOT / "configs" / config, "--clusters", clusters,
+                                 "--seed", seed, data=support.DATA / data, labels="Y", small=False, timeout=3600)
+            self.assertEqual(done.codes, [0, 0], done)
+            runs.append(support.metrics(output))
+            print(name, seed, {k: round(runs[-1][k], 3) for k in ("ari", "nmi", "silhouette")}, runs[-1]["seconds"],
+                  flush=True)
+            self.assertLess(runs[-1]["seconds"]["total"], 60 * minutes)
+        return [statistics.mean(run[k] for run in runs) for k in ("ari", "nmi", "silhouette")]
+
+    def check(self, means, floors):
+        for mean, floor, name in zip(means, floors, ("ari", "nmi", "silhouette")):
+            self.assertGreaterEqual(mean, floor, (name, means))
+
+    def test_pbmc(self):
+        self.check(self.mean("pbmc", "pbmc_cpu.ini", "10X_PBMC_top2000.h5", 8, 15), (0.77, 0.77, 0.65))
+
+    def test_worm(self):
+        self.check(self.mean("worm", "worm_cpu.ini", "worm_neuron_cell.h5", 10, 20), (0.52, 0.70, 0.45))
+
+    def test_quick_start(self):
+        folder = support.fresh("figures", "quickstart")
+        for attempt in range(2):
+            done = subprocess.run([support.ROOT / "launch" / "quickstart.sh", folder], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout + done.stderr, "(?i)finished")
+        metrics = support.metrics(folder / "result")
+        self.assertGreaterEqual(metrics["ari"], 0.95)
+        self.assertLess(metrics["seconds"]["total"], 180)
+
+    def test_paper_configuration_takes_two_steps(self):
+        output = support.fresh("figures", "paper")
+        done = support.train(output, "--config", support.ROOT / "configs" / "paper.ini", "--batch-size", "4",
+                             "--max-steps", "2", "--sequence-epochs", "1", "--clusters",
+                             "10", data=support.DATA / "worm_neuron_cell.h5", labels="Y", small=False, timeout=5400)
+        self.assertEqual(done.codes, [0, 0], done)
+        self.assertEqual(len(support.steps(output)), 2)
+        shutil.rmtree(output)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,42 @@
+"""Training on N ranks is training on one."""
+import unittest
+
+import numpy as np
+
+import support
+
+
+class Ranks(unittest.TestCase):
+    """20 steps of stage 2 from one saved stage 1."""
+
+    losses = {}
+
+    @classmethod
+    def setUpClass(cls):
+        for ranks in (1, 2, 3, 4, 8):
+            output = support.fresh("ranks", str(ranks))
+            done = support.train(output, "--sequence-model", support.BASE / "model", "--max-steps", "20", ranks=ranks)
+            assert done.codes == [0] * ranks, done
+            cls.losses[ranks] = np.array([line["loss"] for line in support.steps(output)])
+
+    def test_all_take_the_same_number_of_steps(self):
+        self.assertEqual({ranks: len(losses) for ranks, losses in self.losses.items()}, dict.fromkeys(self.losses, 20))
+
+    def test_losses_are_equal(self):
+        for ranks in (2, 3, 4, 8):
+            np.testing.assert_allclose(self.losses[ranks], self.losses[1], rtol=1e-5, err_msg=f"{ranks} ranks")
+
+    def test_sequence_encoder_is_not_trained_again(self):
+        self.assertEqual(support.steps(support.WORK / "ranks" / "2", "sequence"), [])
+
+    def test_results_say_how_many_ranks(self):
+        for ranks in (1, 8):
+            self.assertEqual(support.metrics(support.WORK / "ranks" / str(ranks))["ranks"], ranks)
+
+    def test_saved_sequence_encoder_gives_the_base_runs_losses(self):
+        base = np.array([line["loss"] for line in support.steps(support.BASE)])[:20]
+        np.testing.assert_allclose(self.losses[2], base, rtol=1e-5)
+
+
+if __name__ == "__main__":
+    unittest.main()

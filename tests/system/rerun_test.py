@@ -1,0 +1,80 @@
+"""What a finished run does when it is started again."""
+import shutil
+import unittest
+
+import support
+
+
+class StartedAgain(unittest.TestCase):
+    """Each test works on its own copy of the finished run."""
+
+    def setUp(self):
+        self.output = support.fresh("rerun", self.id().rsplit(".", 1)[1])
+        shutil.copytree(support.BASE, self.output)
+        self.before = support.metrics(self.output)
+        self.result_bytes = (self.output / "result.h5ad").read_bytes()
+
+    def assert_untouched(self):
+        self.assertEqual((self.output / "result.h5ad").read_bytes(), self.result_bytes)
+        self.assertEqual(support.metrics(self.output), self.before)
+
+    def assert_refused(self, done, *words):
+        self.assertEqual(done.codes, [2] * len(done.codes), done)
+        for word in (*words, "--overwrite"):
+            self.assertIn(word, done.err)
+        self.assert_untouched()
+
+    def test_same_configuration_says_so_and_prints_the_result(self):
+        done = support.train(self.output)
+        self.assertEqual(done.codes, [0, 0], done)
+        self.assertRegex(done.out + done.err, r"(?i)finished")
+        self.assertIn(f"{self.before['ari']:.3f}"[:4], done.out)
+        self.assertLess(done.seconds, 15)
+        self.assert_untouched()
+
+    def test_ranks_cadence_and_verbosity_may_differ(self):
+        done = support.train(self.output, "--quiet", "--checkpoint-every-steps", "7", ranks=3)
+        self.assertEqual(done.codes, [0, 0, 0], done)
+        self.assert_untouched()
+
+    def test_other_seed_is_refused(self):
+        self.assert_refused(support.train(self.output, "--seed", "5"), "seed", "5")
+
+    def test_other_model_is_refused(self):
+        self.assert_refused(support.train(self.output, "--dim", "64"), "dim", "64")
+
+    def test_other_genes_are_refused(self):
+        self.assert_refused(support.train(self.output, "--gene-order", "variable"), "gene-order", "variable")
+
+    def test_other_data_are_refused(self):
+        counts, group = support.small_counts(cells=support.CELLS, genes=support.GENES)
+        other = support.write_h5ad(support.fresh("rerun-other.h5ad"), counts, group)
+        self.assert_refused(support.train(self.output, data=other))
+
+    def test_overwrite_replaces_the_result(self):
+        done = support.train(self.output, "--seed", "5", "--epochs", "2", "--overwrite")
+        self.assertEqual(done.codes, [0, 0], done)
+        after = support.metrics(self.output)
+        self.assertEqual(after["seed"], 5)
+        self.assertNotEqual(after["embedding_hash"], self.before["embedding_hash"])
+        self.assertEqual(len(support.steps(self.output)), 2 * support.STEPS_PER_EPOCH)
+
+    def test_more_epochs_continue_it(self):
+        done = support.train(self.output, "--epochs", "6")
+        self.assertEqual(done.codes, [0, 0], done)
+        numbers = [line["step"] for line in support.steps(self.output)]
+        self.assertEqual(numbers, list(range(1, 6 * support.STEPS_PER_EPOCH + 1)))
+        resumed = [line for line in support.log_lines(self.output) if line.get("event") == "resumed"]
+        self.assertEqual([line["step"] for line in resumed if line["stage"] == "train"], [4 * support.STEPS_PER_EPOCH])
+        self.assertNotEqual(support.metrics(self.output)["weights_hash"], self.before["weights_hash"])
+
+    def test_a_folder_of_something_else_is_left_alone(self):
+        stranger = support.fresh("rerun", "stranger")
+        stranger.mkdir()
+        (stranger / "thesis.txt").write_text("years of work")
+        done = support.train(stranger, "--overwrite", "--epochs", "1")
+        self.assertEqual((stranger / "thesis.txt").read_text(), "years of work", done)
+
+
+if __name__ == "__main__":
+    unittest.main()

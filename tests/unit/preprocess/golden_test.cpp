@@ -1,0 +1,115 @@
+// The real data sets, against what scanpy made of them (tests/golden/preprocess.py).
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "masksc/core/files.hpp"
+#include "masksc/core/json.hpp"
+#include "masksc/io/counts_reader.hpp"
+#include "masksc/preprocess/coexpression.hpp"
+#include "masksc/preprocess/moments.hpp"
+#include "masksc/preprocess/normalize.hpp"
+#include "masksc/preprocess/variable_genes.hpp"
+#include "shards.hpp"
+
+namespace masksc::testing {
+namespace {
+
+const Json& golden() {
+  static const Json json = Json::parse(read_file(std::string(MASKSC_TEST_GOLDEN) + "/preprocess.json"));
+  return json;
+}
+
+struct Case {
+  std::string data;
+  std::string matrix;
+};
+
+class RealData : public ::testing::TestWithParam<Case> {
+ protected:
+  static CsrMatrix counts() {
+    const std::string path = std::string(MASKSC_TEST_DATA) + "/" + GetParam().data + ".h5";
+    if (!std::filesystem::exists(path)) throw UserError(path + " is needed by this test");
+    const auto reader = open_counts(path, {});
+    return reader->read_rows({0, reader->cells()});
+  }
+  static const Json& expected(const std::string& top) { return golden()["data"][GetParam().data + "." + top]; }
+};
+
+std::vector<std::int64_t> genes_of(const Json& expected) {
+  std::vector<std::int64_t> genes;
+  std::int64_t gene = 0;
+  for (const Json& gap : expected["gene_gaps"]) genes.push_back(gene += gap.get<std::int64_t>());
+  return genes;
+}
+
+TEST_P(RealData, GenesAndValuesAreScanpys) {
+  const CsrMatrix all = counts();
+  PreparationSettings settings;
+  settings.matrix = GetParam().matrix;
+  const Expression made = prepare(all, settings);
+  const Json& want = expected(std::to_string(made.layout.rows * made.layout.columns));
+  EXPECT_EQ(made.genes, genes_of(want));
+  for (std::size_t i = 0; i < want["cells"].size(); ++i) {
+    const auto column = want["columns"][i].get<std::size_t>();
+    const float log = value_at(made.values, want["cells"][i], want["columns"][i]);
+    EXPECT_NEAR(log, want["logs"][i].get<float>(), 1e-5);
+    const float scaled = (log - made.scaling.mean[column]) * made.scaling.inverse_sd[column];
+    EXPECT_NEAR(std::clamp(scaled, -made.scaling.clip, made.scaling.clip), want["scaled"][i].get<float>(), 1e-5);
+  }
+}
+
+TEST_P(RealData, MedianAndDispersionsAreScanpys) {
+  CsrMatrix values = counts();
+  const auto ranks = single_rank();
+  const auto totals = cell_totals(values);
+  const double median = median_total(totals, *ranks);
+  const PreparationSettings settings;
+  const auto names = gene_names(values.columns);
+  const auto expressed = genes_with_counts(values, *ranks);
+  std::vector<std::int64_t> kept;
+  for (std::size_t gene = 0; gene < expressed.size(); ++gene)
+    if (expressed[gene] != 0) kept.push_back(static_cast<std::int64_t>(gene));
+  log_normalize(values, totals, median);
+  const std::int64_t cells = values.rows;
+  const auto scores =
+      normalized_dispersion(normalized_count_moments(select_columns(std::move(values), kept), cells, median, *ranks));
+
+  const Json& want = expected(GetParam().data == "10X_PBMC_top2000" ? "1936" : "4096");
+  EXPECT_EQ(median, want["median"].get<double>());
+  for (std::size_t i = 0; i < want["dispersion_genes"].size(); ++i) {
+    const auto gene = want["dispersion_genes"][i].get<std::int64_t>();
+    const auto at = std::lower_bound(kept.begin(), kept.end(), gene) - kept.begin();
+    ASSERT_EQ(kept[static_cast<std::size_t>(at)], gene);
+    EXPECT_NEAR(scores[static_cast<std::size_t>(at)], want["dispersions"][i].get<double>(), 1e-5);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sets, RealData,
+                         ::testing::Values(Case{"worm_neuron_cell", "auto"}, Case{"worm_neuron_cell", "64x64"},
+                                           Case{"10X_PBMC_top2000", "auto"}, Case{"10X_PBMC_top2000", "40x50"},
+                                           Case{"mouse_bladder_cell", "auto"}),
+                         [](const auto& param) { return "set" + std::to_string(param.index); });
+
+TEST(Leaves, AreScipys) {
+  const Json& want = golden()["leaves"];
+  CsrMatrix values = sparse(want["counts"].get<std::vector<std::vector<float>>>());
+  for (float& value : values.values) value = std::log1p(value);
+  const auto order = want["order"].get<std::vector<std::int64_t>>();
+  for (const int ranks : {1, 3}) {
+    run_as_threads(ranks, [&](Collectives& team) {
+      const RowRange rows = rows_of_rank(values.rows, team.rank(), team.size());
+      const CsrMatrix local = rows_of(values, rows);
+      const PairDistances distances = correlation_distances(local, values.rows, rows, team);
+      for (std::size_t i = 0; i < want["first_distances"].size(); ++i)
+        EXPECT_NEAR(distances.values[i], want["first_distances"][i].get<double>(), 1e-6);
+      EXPECT_EQ(coexpression_order(local, values.rows, rows, team), order);
+    });
+  }
+}
+
+}  // namespace
+}  // namespace masksc::testing
