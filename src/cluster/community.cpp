@@ -58,7 +58,19 @@ bool has_leiden() { return true; }
 
 namespace detail {
 
+namespace {
+
+/// Every node its own community: what is left without edges.
+std::vector<std::int32_t> alone(std::int64_t nodes) {
+  std::vector<std::int32_t> communities(static_cast<std::size_t>(nodes));
+  std::iota(communities.begin(), communities.end(), 0);
+  return communities;
+}
+
+}  // namespace
+
 std::vector<std::int32_t> leiden_communities(const WeightedGraph& graph, double resolution, std::uint64_t seed) {
+  if (graph.weights.empty()) return alone(graph.nodes);
   const QuietErrors quiet;
   check(igraph_rng_seed(igraph_rng_default(), seed), "seeding");
   const Graph nodes(graph);
@@ -75,12 +87,17 @@ std::vector<std::int32_t> leiden_communities(const WeightedGraph& graph, double 
   igraph_vector_view(&node_weights, strengths.data(), graph.nodes);
   IntegerVector membership(strengths.size());
   constexpr double randomness = 0.01;  // of the refinement, igraph's and scanpy's default
-  constexpr igraph_integer_t until_stable = -1;
+  constexpr int most_iterations = 100;
   igraph_integer_t clusters = 0;
   double quality = 0;
-  check(igraph_community_leiden(&nodes.raw, &edge_weights, &node_weights, total > 0 ? resolution / total : 0,
-                                randomness, false, until_stable, &membership.raw, &clusters, &quality),
-        "Leiden");
+  double before = -1;
+  // One iteration a call: igraph 0.10.2's own loop "until stable" never ends on some graphs (a single node).
+  for (int i = 0; i < most_iterations && quality > before + 1e-12; ++i) {
+    before = i == 0 ? -1 : quality;
+    check(igraph_community_leiden(&nodes.raw, &edge_weights, &node_weights, total > 0 ? resolution / total : 0,
+                                  randomness, i > 0, 1, &membership.raw, &clusters, &quality),
+          "Leiden");
+  }
   std::vector<std::int32_t> communities(strengths.size());
   for (std::size_t i = 0; i < communities.size(); ++i)
     communities[i] = static_cast<std::int32_t>(VECTOR(membership.raw)[i]);

@@ -96,6 +96,7 @@ ArrayInfo describe_dataset(const ArrayFile::Impl& file, hid_t dataset, const std
     for (const hsize_t extent : extents) info.chunk.push_back(static_cast<std::int64_t>(extent));
   }
   info.compressed = H5Pget_nfilters(list.id()) > 0;
+  info.element_bytes = static_cast<std::int64_t>(H5Tget_size(type.id()));
   info.stored_bytes = static_cast<std::int64_t>(H5Dget_storage_size(dataset));
   return info;
 }
@@ -105,11 +106,14 @@ void plausible_size(const ArrayFile::Impl& file, const ArrayInfo& info, const st
   // Gzip shrinks at most 1032-fold; other filters do better, on nothing that has content.
   constexpr std::int64_t always_allowed = std::int64_t{64} << 20;
   constexpr std::int64_t greatest_ratio = 1 << 16;
-  std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(elements, std::int64_t{8}, &bytes)) bytes = INT64_MAX;
-  if (bytes > always_allowed && bytes / greatest_ratio > info.stored_bytes)
+  const auto refuse = [&] {
     file.damaged(name,
                  fmt::format("claims {} values, but only {} bytes are stored", info.shape_text(), info.stored_bytes));
+  };
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(elements, info.element_bytes, &bytes)) bytes = INT64_MAX;
+  if (info.chunk.empty() && info.stored_bytes > 0 && bytes > info.stored_bytes) refuse();
+  if (bytes > always_allowed && bytes / greatest_ratio > info.stored_bytes) refuse();
 }
 
 ArrayFile::ArrayFile(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstring>
 
 namespace masksc {
 namespace {
@@ -70,9 +71,9 @@ Handle text_type() {
 
 void ArrayFile::Impl::fail(const std::string& what) const {
   const HdfText reason = hdf5_error_text();
-  if (writable)
+  if (writing)
     throw EnvironmentError(fmt::format("cannot {} to '{}': {}; check free space, quota and permissions", what,
-                                       path.string(), reason.text));
+                                       path.string(), write_failed() ? std::strerror(writing->error) : reason.text));
   if (reason.from_system)
     throw EnvironmentError(fmt::format("cannot {} from '{}': {}; check the disk or the network file system", what,
                                        path.string(), reason.text));

@@ -8,9 +8,11 @@
 #include <mpi.h>
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <utility>
 
+#include "array_file_driver.hpp"
 #include "masksc/io/array_file.hpp"
 
 namespace masksc {
@@ -56,8 +58,8 @@ Handle text_type();
 
 struct ArrayFile::Impl {
   std::filesystem::path path;
+  std::unique_ptr<WriteState> writing;  // set in a file being written; outlives the handles
   Handle file;
-  bool writable = false;
   Collectives* ranks = nullptr;           // set when opened over MPI
   std::map<std::string, Handle> growing;  // arrays that append_rows lengthens
   bool last_collective = false;
@@ -76,12 +78,14 @@ struct ArrayFile::Impl {
   }
   /// An id that HDF5 returned, checked.
   Handle own(hid_t id, Handle::Close close, const std::string& what) const {
-    if (id < 0) fail(what);
-    return {id, close};
+    Handle handle(id, close);
+    if (id < 0 || write_failed()) fail(what);
+    return handle;
   }
   void check(herr_t result, const std::string& what) const {
-    if (result < 0) fail(what);
+    if (result < 0 || write_failed()) fail(what);
   }
+  [[nodiscard]] bool write_failed() const { return writing && writing->error != 0; }
   [[nodiscard]] Handle open_dataset(const std::string& name, hid_t access = H5P_DEFAULT) const;
   [[nodiscard]] Handle open_object(const std::string& name) const;
 };

@@ -147,10 +147,7 @@ std::vector<std::string> ArrayFile::read_text(const std::string& name) const {
     throw UserError(fmt::format("'{}' in '{}' holds no text", name, impl_->path.string()));
   const Handle stored = impl_->own(H5Dget_type(dataset.id()), H5Tclose, what);
   const bool variable = H5Tis_variable_str(stored.id()) > 0;
-  const auto width = static_cast<std::int64_t>(variable ? sizeof(char*) : H5Tget_size(stored.id()));
-  std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(found.size(), width, &bytes)) bytes = INT64_MAX;
-  plausible_size(*impl_, found, name, bytes / 8);
+  plausible_size(*impl_, found, name, found.size());
   const auto count = static_cast<std::size_t>(found.size());
   if (count == 0) return {};
   return variable ? read_variable_texts(*impl_, dataset, stored, count, what)

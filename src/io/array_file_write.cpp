@@ -60,13 +60,12 @@ ArrayFile ArrayFile::create(const std::filesystem::path& path) {
   const auto lock = lock_hdf5();
   auto impl = std::make_unique<Impl>();
   impl->path = path;
-  impl->writable = true;
+  impl->writing = std::make_unique<WriteState>();
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  H5Pset_file_locking(access.id(), 0, 1);
+  use_staging_driver(access.id(), *impl->writing);
   const Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
   H5Pset_obj_track_times(creation.id(), false);
-  impl->file =
-      impl->own(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.id(), access.id()), H5Fclose, "create the file");
+  impl->file = impl->own(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.id(), access.id()), H5Fclose, "write");
   return ArrayFile(std::move(impl));
 }
 
@@ -76,7 +75,7 @@ void ArrayFile::close() {
   const auto impl = std::move(impl_);
   const std::string what = "write the last blocks";
   for (auto& [name, dataset] : impl->growing) impl->check(dataset.close(), what);
-  if (impl->writable) impl->check(H5Fflush(impl->file.id(), H5F_SCOPE_GLOBAL), what);
+  if (impl->writing) impl->check(H5Fflush(impl->file.id(), H5F_SCOPE_GLOBAL), what);
   impl->check(impl->file.close(), what);
 }
 

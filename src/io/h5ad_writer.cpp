@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "h5ad_uns.hpp"
@@ -70,11 +71,19 @@ struct H5adWriter::Impl {
     const std::vector<std::int64_t> shape = {cells, genes};
     file.set_attribute("X", "shape", std::span<const std::int64_t>(shape));
     file.create_array("X/data", NumericType::f32, {}, {chunk_bytes / 4, 0});
-    file.create_array("X/indices", NumericType::i32, {}, {chunk_bytes / 4, 0});
-    file.create_array("X/indptr", NumericType::i64, {}, {chunk_bytes / 8, 0});
-    const std::int64_t zero = 0;
-    file.append_rows("X/indptr", std::span<const std::int64_t>(&zero, 1));
+    // scipy and scikit-learn want indices and indptr of one type: wide for both where the last offset might need it.
+    wide_offsets = genes > 0 && cells > std::numeric_limits<std::int32_t>::max() / genes;
+    const NumericType offset = wide_offsets ? NumericType::i64 : NumericType::i32;
+    file.create_array("X/indices", offset, {}, {chunk_bytes / 4, 0});
+    file.create_array("X/indptr", offset, {}, {chunk_bytes / 4, 0});
+    append_offsets("X/indptr", {0});
     rows["X"] = 0;
+  }
+  void append_offsets(const std::string& name, const std::vector<std::int64_t>& values) {
+    if (wide_offsets)
+      file.append_rows(name, std::span<const std::int64_t>(values));
+    else
+      file.append_rows(name, std::span<const std::int32_t>(std::vector<std::int32_t>(values.begin(), values.end())));
   }
 
   StagedFile staged;
@@ -82,6 +91,7 @@ struct H5adWriter::Impl {
   std::int64_t cells;
   std::int64_t genes;
   std::int64_t nonzeros = 0;
+  bool wide_offsets = false;  // X/indices and X/indptr are int64
   std::map<std::string, std::vector<std::string>> columns;  // of each data frame, in order
   std::map<std::string, std::int64_t> rows;                 // written so far of each streamed matrix
 };
@@ -142,8 +152,8 @@ void H5adWriter::append_X(const CsrMatrix& rows) {
   for (std::int64_t row = 0; row < rows.rows; ++row)
     ends.push_back(impl_->nonzeros + rows.row_start[static_cast<std::size_t>(row) + 1]);
   impl_->file.append_rows("X/data", std::span<const float>(rows.values));
-  impl_->file.append_rows("X/indices", std::span<const std::int32_t>(rows.indices));
-  impl_->file.append_rows("X/indptr", std::span<const std::int64_t>(ends));
+  impl_->append_offsets("X/indices", {rows.indices.begin(), rows.indices.end()});
+  impl_->append_offsets("X/indptr", ends);
   impl_->nonzeros += rows.nonzeros();
   impl_->rows["X"] += rows.rows;
 }

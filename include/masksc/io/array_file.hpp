@@ -74,6 +74,7 @@ struct ArrayInfo {
   std::vector<std::int64_t> chunk;      // empty: stored in one piece
   bool compressed = false;              // or filtered in any other way
   std::int64_t stored_bytes = 0;        // on disk
+  std::int64_t element_bytes = 0;       // of one stored element
 
   [[nodiscard]] bool is_group() const { return kind == Kind::group; }
   [[nodiscard]] bool is_numeric() const {

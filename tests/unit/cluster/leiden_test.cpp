@@ -85,6 +85,7 @@ TEST(Leiden, CellsBeyondTheSampleFollowTheirNeighbours) {
   const Blobs made = blobs({400, 300, 200});
   LeidenSettings settings;
   settings.most_cells = 250;
+  settings.resolution = 0.3;
   const Labels found = over_ranks(made.x, 3, settings);
   EXPECT_EQ(found.names.size(), 3U);
   EXPECT_EQ(found.codes, made.group);

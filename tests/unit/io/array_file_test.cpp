@@ -140,12 +140,24 @@ TEST(ArrayFile, RefusesTruncatedFilesAtAnyLength) {
   }
 }
 
+/// A damaged header that claims 2^40 cells must not ask for the memory.
 TEST(ArrayFile, RefusesAShapeThatTheStoredBytesCannotFill) {
   const TemporaryFolder folder;
-  ArrayFile out = ArrayFile::create(folder / "a.h5");
-  out.create_array("m", NumericType::f64, {std::int64_t{1} << 40}, {1, 0});
-  EXPECT_THROW(out.append_rows("m", std::span<const double>(std::vector<double>(7))), InvariantError);
-  out.close();
+  const Counts counts;
+  write_xy(folder / "a.h5", counts, {});
+  std::ifstream in(folder / "a.h5", std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(in)), {});
+  const std::vector<std::int64_t> shape = {counts.cells, counts.genes};
+  const std::size_t at = bytes.find(std::string(reinterpret_cast<const char*>(shape.data()), 16));
+  ASSERT_NE(at, std::string::npos);
+  for (const std::size_t high_byte : {5U, 7U, 8U + 2U, 8U + 5U}) {
+    std::string bad = bytes;
+    bad[at + high_byte] = 1;
+    std::ofstream(folder / "bad.h5", std::ios::binary) << bad;
+    EXPECT_THAT(user_error([&] { open_counts(folder / "bad.h5", {}); }), HasSubstr("bad.h5")) << high_byte;
+    const ArrayFile file = ArrayFile::open(folder / "bad.h5");
+    EXPECT_THROW(static_cast<void>(file.read<double>("X")), UserError) << high_byte;
+  }
 }
 
 }  // namespace

@@ -48,7 +48,8 @@ TEST_F(CountsReaderTest, ReadsWideRowsWithRunsOfZeros) {
   counts_.cells = 3;
   counts_.genes = 1003;
   counts_.values.assign(3009, 0);
-  for (const std::size_t at : {0U, 15U, 16U, 500U, 1002U, 1003U, 2000U, 3008U}) counts_.values[at] = 1.0 + at;
+  for (const std::size_t at : {0U, 15U, 16U, 500U, 1002U, 1003U, 2000U, 3008U})
+    counts_.values[at] = 1.0 + static_cast<double>(at);
   write_xy(path(), counts_, {});
   EXPECT_EQ(read_all(path()), counts_.values);
 }
@@ -79,8 +80,7 @@ TEST_F(CountsReaderTest, ReadsCsrCscDenseLayersAndRaw) {
 TEST_F(CountsReaderTest, SortsRowsSumsDuplicatesAndDropsStoredZeros) {
   const Sparse messy{{3, 1, 2, 4, 0}, {5, 0, 2, 2, 1}, {0, 3, 4, 4, 5, 5}};
   write([&](ArrayFile& file) { write_sparse(file, "X", messy, "csr_matrix", 5, 6); });
-  const auto reader = open_counts(path(), {});
-  const CsrMatrix block = reader->read_rows({0, 5});
+  const CsrMatrix block = open_counts(path(), {})->read_rows({0, 5});
   EXPECT_THAT(block.indices, ElementsAre(0, 2, 5, 2));
   EXPECT_THAT(block.values, ElementsAre(1, 2, 3, 4));
   EXPECT_THAT(block.row_start, ElementsAre(0, 3, 4, 4, 4, 4));

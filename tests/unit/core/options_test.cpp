@@ -1,0 +1,77 @@
+#include "masksc/core/options.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "masksc/core/error.hpp"
+#include "masksc/core/text.hpp"
+
+namespace masksc {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+enum class Fruit { apple, pear };
+
+struct Settings {
+  std::int64_t epochs = 3;
+  double rate = 1e-3;
+  bool fast = false;
+  Fruit fruit = Fruit::apple;
+};
+
+OptionTable table_of(Settings& s) {
+  OptionTable table;
+  table.begin_group("G");
+  table.add("epochs", s.epochs, "passes");
+  table.add("learning-rate", s.rate, "rate");
+  table.add("fast", s.fast, "speed");
+  table.add_choice("fruit", s.fruit, {{"apple", Fruit::apple}, {"pear", Fruit::pear}}, "kind");
+  return table;
+}
+
+TEST(OptionTable, SetsAndPrintsWhatItReadsBack) {
+  Settings s;
+  OptionTable table = table_of(s);
+  table.set("epochs", "12", "here");
+  table.set("learning-rate", "0.00025", "here");
+  table.set("fast", "yes", "here");
+  table.set("fruit", "pear", "here");
+  EXPECT_EQ(s.epochs, 12);
+  EXPECT_EQ(s.fruit, Fruit::pear);
+  Settings copy;
+  OptionTable other = table_of(copy);
+  for (const Option& option : table.options()) other.set(option.name, option.get(), "copy");
+  EXPECT_EQ(copy.epochs, 12);
+  EXPECT_EQ(copy.rate, 0.00025);
+  EXPECT_TRUE(copy.fast);
+  EXPECT_EQ(copy.fruit, Fruit::pear);
+}
+
+TEST(OptionTable, NamesTheNearestOption) {
+  Settings s;
+  OptionTable table = table_of(s);
+  EXPECT_THAT([&] { table.set("epoch", "1", "in 'x.ini'"); },
+              ThrowsMessage<UserError>(::testing::AllOf(HasSubstr("'epochs'"), HasSubstr("x.ini"))));
+}
+
+TEST(OptionTable, RefusesValuesThatDoNotParse) {
+  Settings s;
+  OptionTable table = table_of(s);
+  for (const auto& [name, value] :
+       {std::pair{"epochs", "3.5"}, std::pair{"epochs", ""}, std::pair{"epochs", "9x"},
+        std::pair{"epochs", "99999999999999999999"}, std::pair{"learning-rate", "nan"},
+        std::pair{"learning-rate", "inf"}, std::pair{"fast", "maybe"}, std::pair{"fruit", "plum"}})
+    EXPECT_THAT([&] { table.set(name, value, "here"); }, ThrowsMessage<UserError>(HasSubstr(name))) << value;
+  EXPECT_EQ(s.epochs, 3);
+}
+
+TEST(NearestName, FindsTyposButNotStrangers) {
+  const std::vector<std::string> known = {"celltype", "batch", "sample"};
+  EXPECT_EQ(nearest_name("cell_type", known), "celltype");
+  EXPECT_EQ(nearest_name("xyzzyplugh", known), "");
+}
+
+}  // namespace
+}  // namespace masksc

@@ -1,0 +1,89 @@
+// Every operation on 1, 2, 3 and 5 ranks as threads.
+#include "masksc/dist/collectives.hpp"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+namespace masksc {
+namespace {
+
+class OnRanks : public ::testing::TestWithParam<int> {};
+
+TEST_P(OnRanks, ReduceGatherBroadcast) {
+  const int size = GetParam();
+  run_as_threads(size, [&](Collectives& ranks) {
+    std::vector<double> values = {static_cast<double>(ranks.rank()), 1.0};
+    ranks.all_reduce(std::span(values));
+    EXPECT_EQ(values, (std::vector<double>{size * (size - 1) / 2.0, static_cast<double>(size)}));
+    EXPECT_EQ(ranks.all_reduce(std::int64_t{ranks.rank()}, ReduceOp::max), size - 1);
+    EXPECT_EQ(ranks.all_reduce(std::int32_t{ranks.rank()}, ReduceOp::min), 0);
+
+    const std::vector<std::int32_t> mine(static_cast<std::size_t>(ranks.rank()), ranks.rank());  // rank 0 brings none
+    const std::vector<std::int32_t> all = ranks.all_gather_varied(std::span(mine));
+    EXPECT_EQ(all.size(), static_cast<std::size_t>(size * (size - 1) / 2));
+    EXPECT_TRUE(std::is_sorted(all.begin(), all.end()));
+    EXPECT_EQ(ranks.gather_varied(std::span(mine)).size(), ranks.is_root() ? all.size() : 0U);
+
+    std::vector<float> text = {static_cast<float>(ranks.rank())};
+    ranks.broadcast(std::span(text), size - 1);
+    EXPECT_EQ(text[0], static_cast<float>(size - 1));
+    EXPECT_EQ(broadcast_text(ranks, ranks.is_root() ? "hello" : ""), "hello");
+  });
+}
+
+TEST_P(OnRanks, ReduceScatterAndAllToAll) {
+  const int size = GetParam();
+  run_as_threads(size, [&](Collectives& ranks) {
+    std::vector<std::int64_t> input(static_cast<std::size_t>(2 * size));
+    std::iota(input.begin(), input.end(), 0);
+    std::vector<std::int64_t> output(2);
+    ranks.reduce_scatter(std::span<const std::int64_t>(input), std::span(output));
+    EXPECT_EQ(output, (std::vector<std::int64_t>{2 * ranks.rank() * size, (2 * ranks.rank() + 1) * size}));
+
+    // rank a sends a + b elements of value 10 a + b to rank b
+    std::vector<std::int32_t> send;
+    std::vector<std::int64_t> counts;
+    for (int b = 0; b < size; ++b) {
+      counts.push_back(ranks.rank() + b);
+      send.insert(send.end(), static_cast<std::size_t>(ranks.rank() + b), 10 * ranks.rank() + b);
+    }
+    std::vector<std::int64_t> received_counts;
+    const auto received = ranks.all_to_all(std::span<const std::int32_t>(send), counts, &received_counts);
+    std::vector<std::int32_t> expected;
+    for (int a = 0; a < size; ++a)
+      expected.insert(expected.end(), static_cast<std::size_t>(a + ranks.rank()), 10 * a + ranks.rank());
+    EXPECT_EQ(received, expected);
+    EXPECT_EQ(received_counts, counts);  // a + b is symmetric
+  });
+}
+
+TEST_P(OnRanks, AnErrorOnOneRankIsEveryRanksError) {
+  const int size = GetParam();
+  run_as_threads(size, [&](Collectives& ranks) {
+    try {
+      together(ranks, [&] {
+        if (ranks.rank() == size - 1) throw UserError("bad row 7");
+      });
+      FAIL() << "no error on rank " << ranks.rank();
+    } catch (const UserError& e) {
+      EXPECT_STREQ(e.what(), "bad row 7");
+    }
+    EXPECT_THROW(on_root(ranks, [] { throw EnvironmentError("disk"); }), EnvironmentError);
+    EXPECT_NO_THROW(on_root(ranks, [] {}));
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, OnRanks, ::testing::Values(1, 2, 3, 5));
+
+TEST(Threads, ARankThatThrowsWakesTheOthers) {
+  EXPECT_THROW(run_as_threads(3,
+                              [](Collectives& ranks) {
+                                if (ranks.rank() == 1) throw UserError("gone");
+                                ranks.barrier();
+                              }),
+               Error);
+}
+
+}  // namespace
+}  // namespace masksc

@@ -1,0 +1,175 @@
+// The prepared file holds what the source holds, whatever the number of ranks and the size of blocks.
+#include "masksc/io/prepared.hpp"
+
+#include <fstream>
+#include <mutex>
+#include <random>
+
+#include "counts_files.hpp"
+
+namespace masksc {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class PreparedTest : public ::testing::Test {
+ protected:
+  void prepare(const Counts& counts, const std::vector<double>& labels, std::int64_t block = default_block_bytes) {
+    write_xy(folder_ / "source.h5", counts, labels);
+    const auto reader = open_counts(folder_ / "source.h5", {"", labels.empty() ? "" : "Y"});
+    report_ = write_prepared(*reader, path(), block);
+  }
+  [[nodiscard]] std::filesystem::path path() const { return folder_ / "prepared.h5"; }
+  [[nodiscard]] std::string fingerprint() const {
+    const auto self = single_rank();
+    return PreparedFile(path(), *self).fingerprint();
+  }
+
+  TemporaryFolder folder_;
+  PreparationReport report_;
+};
+
+Counts random_counts(std::int64_t cells, std::int64_t genes) {
+  Counts counts{cells, genes, {}};
+  std::mt19937 random(7);
+  for (std::int64_t i = 0; i < cells * genes; ++i)
+    counts.values.push_back(random() % 4 == 0 ? static_cast<double>(random() % 50) : 0.0);
+  return counts;
+}
+
+TEST_F(PreparedTest, DropsEmptyCellsAndKeepsTheirPlace) {
+  prepare(Counts{}, {3, 1, 2, 1, 3});
+  EXPECT_EQ(report_.cells, 4);
+  EXPECT_EQ(report_.empty_cells_dropped, 1);
+  EXPECT_EQ(report_.genes_without_counts, 1);
+  EXPECT_EQ(report_.nonzeros, 8);
+  const auto self = single_rank();
+  const PreparedFile file(path(), *self);
+  EXPECT_EQ(file.cells(), 4);
+  EXPECT_EQ(file.genes(), 6);
+  EXPECT_THAT(file.original_rows(), ElementsAre(0, 1, 3, 4));
+  EXPECT_THAT(file.cell_names({1, 4}), ElementsAre("1", "3", "4"));
+  EXPECT_THAT(file.labels().codes, ElementsAre(2, 0, 0, 2));
+  EXPECT_THAT(file.labels().names, ElementsAre("1", "2", "3"));
+  EXPECT_EQ(file.label_column(), "Y");
+  EXPECT_THAT(dense(file.read_rows({1, 3})), ElementsAre(0, 4, 0, 0, 0, 0, 5, 0, 0, 6, 0, 0));
+  EXPECT_TRUE(file.highly_variable().empty());
+  EXPECT_FALSE(file.reads_were_collective()) << "no MPI here";
+}
+
+TEST_F(PreparedTest, IsTheSameOnAnyNumberOfRanks) {
+  const Counts counts = random_counts(23, 40);
+  prepare(counts, {});
+  ASSERT_EQ(report_.empty_cells_dropped, 0);
+  for (const int ranks : {1, 2, 3, 5, 30}) {  // 30: some ranks have no cells
+    std::vector<double> all(counts.values.size());
+    std::mutex mutex;
+    run_as_threads(ranks, [&](Collectives& world) {
+      const PreparedFile file(path(), world);
+      const RowRange mine = rows_of_rank(file.cells(), world.rank(), world.size());
+      const std::vector<double> rows = dense(file.read_rows(mine));
+      const std::vector<std::string> names = file.cell_names(mine);
+      const std::scoped_lock lock(mutex);
+      std::copy(rows.begin(), rows.end(), all.begin() + mine.begin * file.genes());
+      ASSERT_EQ(static_cast<std::int64_t>(names.size()), mine.size());
+      for (std::int64_t i = 0; i < mine.size(); ++i)
+        EXPECT_EQ(names[static_cast<std::size_t>(i)], std::to_string(mine.begin + i));
+    });
+    EXPECT_EQ(all, counts.values) << ranks << " ranks";
+  }
+}
+
+TEST_F(PreparedTest, FingerprintTellsContentNotStorage) {
+  const Counts counts = random_counts(23, 40);
+  prepare(counts, {});
+  const std::string whole = fingerprint();
+  EXPECT_EQ(whole.size(), 16U);
+  for (const std::int64_t block : {1, 1000, 3000}) {
+    prepare(counts, {}, block);
+    EXPECT_EQ(fingerprint(), whole) << "blocks of " << block << " bytes";
+  }
+  prepare(counts, std::vector<double>(23, 1.0));
+  EXPECT_EQ(fingerprint(), whole) << "labels are no part of it";
+  const auto sparse = compress(counts, true);
+  {
+    ArrayFile file = ArrayFile::create(folder_ / "source.h5ad");
+    for (const auto& [frame, count] : {std::pair<std::string, std::int64_t>{"obs", 23}, {"var", 40}}) {
+      write_frame(file, frame, "", count);
+    }
+    write_sparse(file, "X", sparse, "csc_matrix", 23, 40);
+    file.close();
+  }
+  write_prepared(*open_counts(folder_ / "source.h5ad", {}), path());
+  EXPECT_EQ(fingerprint(), whole) << "the same counts and names in h5ad";
+  Counts changed = counts;
+  changed.values[500] += 1;
+  prepare(changed, {});
+  EXPECT_NE(fingerprint(), whole);
+}
+
+TEST_F(PreparedTest, IsAnInputLikeAnyOther) {
+  prepare(Counts{}, {3, 1, 2, 1, 3});
+  const auto reader = open_counts(path(), {"", "Y"});
+  EXPECT_EQ(reader->cells(), 4);
+  EXPECT_THAT(reader->labels().codes, ElementsAre(2, 0, 0, 2));
+  const PreparationReport again = write_prepared(*reader, folder_ / "again.h5");
+  EXPECT_EQ(again.nonzeros, 8);
+  EXPECT_THAT(user_error([&] { open_counts(path(), {"", "type"}); }), HasSubstr("prepared with labels 'Y'"));
+  prepare(Counts{}, {});
+  EXPECT_THAT(user_error([&] { open_counts(path(), {"", "Y"}); }), HasSubstr("prepared without labels"));
+}
+
+TEST_F(PreparedTest, IsRecognised) {
+  prepare(Counts{}, {});
+  EXPECT_TRUE(is_prepared(path()));
+  EXPECT_FALSE(is_prepared(folder_ / "source.h5"));
+  EXPECT_FALSE(is_prepared(folder_ / "absent"));
+  EXPECT_FALSE(is_prepared(folder_.path()));
+  const auto self = single_rank();
+  EXPECT_THAT(user_error([&] { PreparedFile(folder_ / "source.h5", *self); }), HasSubstr("not a prepared file"));
+}
+
+/// Every rank throws the same error; none is left waiting for the others.
+TEST_F(PreparedTest, DamageIsMetByAllRanks) {
+  const Counts counts = random_counts(20, 30);
+  prepare(counts, {});
+  const auto damage = [&](const std::string& array, std::size_t at, std::int32_t value) {
+    std::string bytes;
+    {
+      std::ifstream in(path(), std::ios::binary);
+      bytes.assign(std::istreambuf_iterator<char>(in), {});
+    }
+    const ArrayFile file = ArrayFile::open(path());
+    const auto before = array == "indices" ? file.read<std::int32_t>(array) : std::vector<std::int32_t>{};
+    const auto starts = array == "row_start" ? file.read<std::int64_t>(array) : std::vector<std::int64_t>{};
+    const std::string part = before.empty()
+                                 ? std::string(reinterpret_cast<const char*>(starts.data()), starts.size() * 8)
+                                 : std::string(reinterpret_cast<const char*>(before.data()), before.size() * 4);
+    const std::size_t place = bytes.find(part);
+    ASSERT_NE(place, std::string::npos);
+    bytes.replace(place + at, 4, std::string(reinterpret_cast<const char*>(&value), 4));
+    std::ofstream(folder_ / "damaged.h5", std::ios::binary) << bytes;
+  };
+  const auto messages = [&] {
+    std::vector<std::string> all(3);
+    run_as_threads(3, [&](Collectives& world) {
+      try {
+        const PreparedFile file(folder_ / "damaged.h5", world);
+        static_cast<void>(file.read_rows(rows_of_rank(file.cells(), world.rank(), 3)));
+      } catch (const UserError& error) {
+        all[static_cast<std::size_t>(world.rank())] = error.what();
+      }
+    });
+    return all;
+  };
+  damage("indices", 0, 30);
+  EXPECT_THAT(messages(), ::testing::Each(HasSubstr("gene index 30")));
+  damage("indices", 4, -2);
+  EXPECT_THAT(messages(), ::testing::Each(HasSubstr("gene index -2")));
+  damage("row_start", 8 * 15, 1 << 30);
+  EXPECT_THAT(messages(), ::testing::Each(HasSubstr("row_start")));
+}
+
+}  // namespace
+}  // namespace masksc

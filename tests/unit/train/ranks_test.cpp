@@ -1,0 +1,220 @@
+// Training over ranks equals training on one, goes on exactly after a checkpoint, and survives damaged ones.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <mutex>
+
+#include "masksc/core/files.hpp"
+#include "masksc/data/loader.hpp"
+#include "masksc/embed/embed.hpp"
+#include "masksc/train/sequence_trainer.hpp"
+#include "masksc/train/stop.hpp"
+#include "masksc/train/trainer.hpp"
+#include "small_expression.hpp"
+#include "temporary_folder.hpp"
+
+namespace masksc {
+namespace {
+
+constexpr std::int64_t cells = 50;
+constexpr std::int64_t side = 6;
+constexpr std::int64_t patch = 2;
+
+TrainSettings short_training() {
+  TrainSettings settings;
+  settings.epochs = 3;
+  settings.batch_size = 16;
+  settings.seed = 4;
+  return settings;
+}
+
+AutoencoderShape small_shape(double dropout = 0) {
+  AutoencoderShape shape;
+  shape.patch_genes = patch * patch;
+  for (std::int64_t t = 0; t < 9; ++t) shape.token_places.emplace_back(t / 3, t % 3);
+  shape.target_features = 60;
+  shape.teacher_features = 60;
+  shape.model = {.dim = 16,
+                 .encoder_depth = 2,
+                 .encoder_heads = 2,
+                 .decoder_depth = 1,
+                 .decoder_heads = 2,
+                 .mask_ratio = 0.5,
+                 .positions = Positions::sincos,
+                 .dropout = dropout};
+  return shape;
+}
+
+Targets targets_of(const Expression& expression, Collectives& ranks) {
+  const Densifier densifier(expression);
+  const auto whole =
+      std::make_shared<SequenceEncoder>(SequenceShape{.groups = 1, .inputs = side * side}, 9, 1, at::kCPU);
+  Targets targets({.target = Target::contrastive, .guidance = 1}, 9, patch * patch, whole, nullptr);
+  targets.standardise(
+      [&](const std::function<void(const at::Tensor&)>& work) {
+        for_each_tile(expression, densifier, patch * patch, at::kCPU,
+                      [&](const Tile& tile) { work(tile.patches.narrow(0, tile.first_used, tile.rows.size())); });
+      },
+      expression.cells, ranks);
+  return targets;
+}
+
+struct Course {
+  std::vector<double> losses;
+  at::Tensor weights;
+};
+
+/// Trains on `size` ranks; rank 0's losses and weights.
+Course course(int size, TrainSettings settings, double dropout = 0, const std::filesystem::path& folder = {},
+              std::int64_t every = 0) {
+  Course result;
+  const TemporaryFolder logs;
+  run_as_threads(size, [&](Collectives& ranks) {
+    const Expression expression = small_expression(cells, side, patch, ranks);
+    const Targets targets = targets_of(expression, ranks);
+    MaskedAutoencoder model(small_shape(dropout), 4, at::kCPU);
+    AdamW optimizer(model.parameters(), {.weight_decay = 0.05});
+    RunLog nothing;
+    RunLog log(logs / std::to_string(ranks.rank()));
+    TrainContext context{ranks, log};
+    std::unique_ptr<CheckpointFolder> checkpoints;
+    std::int64_t first = 0;
+    if (!folder.empty()) {
+      checkpoints = std::make_unique<CheckpointFolder>(folder, "data", 2, ranks);
+      first = checkpoints->load(model.parameters(), optimizer).value_or(0);
+    }
+    train(model, optimizer, {expression, targets, {.guidance = 1}, settings, every, checkpoints.get(), first}, context);
+    if (ranks.is_root()) result.weights = model.parameters().values().clone();
+  });
+  std::ifstream lines(logs / "0");
+  for (std::string line; std::getline(lines, line);)
+    if (const Json entry = Json::parse(line); entry.contains("loss")) result.losses.push_back(entry["loss"]);
+  return result;
+}
+
+TEST(Train, LossesDoNotDependOnTheNumberOfRanks) {
+  for (const double dropout : {0.0, 0.2}) {
+    const Course alone = course(1, short_training(), dropout);
+    ASSERT_EQ(alone.losses.size(), 12U);
+    EXPECT_LT(alone.losses.back(), alone.losses.front());
+    for (const int size : {2, 3, 4}) {
+      const Course shared = course(size, short_training(), dropout);
+      ASSERT_EQ(shared.losses.size(), alone.losses.size());
+      for (std::size_t i = 0; i < alone.losses.size(); ++i)
+        EXPECT_NEAR(shared.losses[i] / alone.losses[i], 1, 1e-5) << size << " ranks, step " << i + 1;
+    }
+  }
+}
+
+TEST(Train, TheSameRunTwiceHasTheSameBits) {
+  EXPECT_TRUE(at::equal(course(3, short_training()).weights, course(3, short_training()).weights));
+}
+
+TEST(Train, GoesOnExactlyAfterACheckpoint) {
+  const Course whole = course(2, short_training());
+  const TemporaryFolder folder;
+  TrainSettings part = short_training();
+  course(2, part, 0, folder / "checkpoints", 5);  // saves at 5, 10 and the end
+  std::filesystem::remove(folder / "checkpoints" / "step-00000012.h5");
+  const Course resumed = course(2, part, 0, folder / "checkpoints", 5);
+  EXPECT_EQ(resumed.losses.size(), 2U);  // steps 11 and 12
+  EXPECT_TRUE(at::equal(resumed.weights, whole.weights));
+}
+
+TEST(Checkpoint, ADamagedOneIsSetAsideAndTheOneBeforeUsed) {
+  const TemporaryFolder folder;
+  const Course whole = course(1, short_training(), 0, folder / "checkpoints", 5);
+  std::filesystem::remove(folder / "checkpoints" / "step-00000012.h5");
+  course(1, short_training(), 0, folder / "checkpoints", 5);  // leaves 10 and 12
+  std::string bytes = read_file(folder / "checkpoints" / "step-00000012.h5");
+  for (const std::size_t at : {bytes.size() / 2, bytes.size() - 500}) {
+    std::string damaged = bytes;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x40);
+    write_file(folder / "checkpoints" / "step-00000012.h5", damaged);
+    const Course resumed = course(1, short_training(), 0, folder / "checkpoints", 5);
+    EXPECT_EQ(resumed.losses.size(), 2U) << "byte " << at;
+    EXPECT_TRUE(at::equal(resumed.weights, whole.weights));
+    EXPECT_TRUE(std::filesystem::exists(folder / "checkpoints" / "step-00000012.h5.damaged"));
+    std::filesystem::remove(folder / "checkpoints" / "step-00000012.h5.damaged");
+  }
+}
+
+TEST(Checkpoint, OfOtherDataIsRefused) {
+  const TemporaryFolder folder;
+  const auto ranks = single_rank();
+  MaskedAutoencoder model(small_shape(), 4, at::kCPU);
+  AdamW optimizer(model.parameters(), {});
+  CheckpointFolder(folder / "c", "one", 2, *ranks).save(model.parameters(), optimizer, 7);
+  CheckpointFolder other(folder / "c", "two", 2, *ranks);
+  EXPECT_THROW(other.load(model.parameters(), optimizer, folder / "c" / "step-00000007.h5"), UserError);
+  CheckpointFolder same(folder / "c", "one", 2, *ranks);
+  EXPECT_EQ(same.load(model.parameters(), optimizer), 7);
+}
+
+TEST(Train, ALossThatIsNotFiniteEndsEveryRank) {
+  TrainSettings settings = short_training();
+  settings.learning_rate = 1e30;
+  EXPECT_THROW(course(2, settings), UserError);
+}
+
+TEST(SequenceTrainer, EqualsOneRank) {
+  const auto trained = [](int size, ContrastiveLoss loss, std::int64_t groups) {
+    at::Tensor weights;
+    run_as_threads(size, [&](Collectives& ranks) {
+      const Expression expression = small_expression(cells, side, patch, ranks);
+      SequenceEncoder encoder({.groups = groups, .inputs = side * side / groups}, 2, 1, at::kCPU);
+      RunLog log;
+      TrainContext context{ranks, log};
+      SequenceSettings settings;
+      settings.epochs = 2;
+      settings.batch_size = 20;
+      settings.dropout = 0.3;
+      settings.temperature = 0.5;
+      settings.loss = loss;
+      train_sequence_encoder(encoder, expression, settings, 6, "test", context);
+      if (ranks.is_root()) weights = at::cat({encoder.parameters().values(), encoder.running()[1].flatten()});
+    });
+    return weights;
+  };
+  for (const ContrastiveLoss loss : {ContrastiveLoss::ntxent, ContrastiveLoss::eq1})
+    for (const std::int64_t groups : {1, 9}) {
+      const at::Tensor alone = trained(1, loss, groups);
+      for (const int size : {2, 3})  // Adam turns rounding of tiny gradients into steps: compare norm-wise
+        EXPECT_LT(((trained(size, loss, groups) - alone).norm() / alone.norm()).item<double>(), 2e-3);
+    }
+}
+
+TEST(Embed, BitsDoNotDependOnTheNumberOfRanks) {
+  const auto embedding = [](int size) {
+    std::vector<float> all;
+    run_as_threads(size, [&](Collectives& ranks) {
+      const Expression expression = small_expression(300, side, patch, ranks);
+      const MaskedAutoencoder model(small_shape(), 4, at::kCPU);
+      const DenseMatrix mine = embed_cells(model, expression, Densifier(expression), at::kCPU);
+      const std::vector<float> gathered = ranks.gather_varied(std::span<const float>(mine.values));
+      if (ranks.is_root()) all = gathered;
+    });
+    return all;
+  };
+  const std::vector<float> alone = embedding(1);
+  EXPECT_EQ(alone.size(), 300U * 16U);
+  for (const int size : {2, 3, 5}) EXPECT_EQ(embedding(size), alone);
+}
+
+TEST(Parameters, StartTheSameEverywhereAndDecayOnlyMatrices) {
+  const MaskedAutoencoder a(small_shape(), 4, at::kCPU);
+  EXPECT_EQ(a.parameters().hash(), MaskedAutoencoder(small_shape(), 4, at::kCPU).parameters().hash());
+  EXPECT_NE(a.parameters().hash(), MaskedAutoencoder(small_shape(), 5, at::kCPU).parameters().hash());
+  for (const ParameterSpec& spec : a.parameters().specs()) EXPECT_EQ(spec.decay, spec.shape.size() == 2) << spec.name;
+}
+
+TEST(Schedule, WarmsUpThenFallsToZero) {
+  EXPECT_NEAR(scheduled_learning_rate(0, 100, 1.0, 0.1), 0.1, 1e-12);
+  EXPECT_NEAR(scheduled_learning_rate(9, 100, 1.0, 0.1), 1.0, 0.03);
+  EXPECT_NEAR(scheduled_learning_rate(50, 100, 1.0, 0.1), 0.5, 1e-12);
+  EXPECT_LT(scheduled_learning_rate(99, 100, 1.0, 0.1), 1e-3);
+}
+
+}  // namespace
+}  // namespace masksc
