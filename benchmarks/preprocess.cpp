@@ -3,6 +3,7 @@
 //   benchmark_preprocess INPUT MATRIX [DUMP]     prints CPU seconds by stage as JSON; DUMP gets the rows as raw float32
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 #include <fstream>
 
@@ -27,12 +28,19 @@ class Clock {
   std::clock_t start_ = std::clock();
 };
 
-masksc::DenseMatrix densify(const masksc::Expression& expression) {
+/// Dense rows in batches, as training takes them; all of them go to `dump` when it is open.
+void densify(const masksc::Expression& expression, std::ofstream& dump) {
+  constexpr std::int64_t batch_rows = 256;
   const masksc::Densifier densifier(expression);
-  masksc::DenseMatrix dense(expression.values.rows, densifier.width());
-  for (std::int64_t cell = 0; cell < dense.rows; ++cell)
-    densifier.fill(expression.values.row_indices(cell), expression.values.row_values(cell), dense.row(cell));
-  return dense;
+  masksc::DenseMatrix batch(batch_rows, densifier.width());
+  for (std::int64_t begin = 0; begin < expression.values.rows; begin += batch_rows) {
+    const std::int64_t rows = std::min(batch_rows, expression.values.rows - begin);
+    for (std::int64_t i = 0; i < rows; ++i)
+      densifier.fill(expression.values.row_indices(begin + i), expression.values.row_values(begin + i), batch.row(i));
+    if (dump.is_open())
+      dump.write(reinterpret_cast<const char*>(batch.values.data()),
+                 rows * batch.columns * static_cast<std::int64_t>(sizeof(float)));
+  }
 }
 
 /// Gene of the file for each place of a dense row; every token of these matrices has genes.
@@ -62,16 +70,13 @@ int main(int argc, char** argv) {
   const auto expression = masksc::prepare_expression(std::move(counts), reader->cells(), {0, reader->cells()},
                                                      reader->gene_names(), {}, settings, *ranks);
   const double prepare = clock.lap();
-  const masksc::DenseMatrix dense = densify(expression);
+  std::ofstream dump;
+  if (argc > 3) dump.open(argv[3], std::ios::binary);
+  densify(expression, dump);
   const double densified = clock.lap();
 
-  if (argc > 3) {
-    std::ofstream out(argv[3], std::ios::binary);
-    out.write(reinterpret_cast<const char*>(dense.values.data()),
-              static_cast<std::streamsize>(dense.values.size() * sizeof(float)));
-  }
   fmt::print(R"({{"read": {}, "prepare": {}, "densify": {}, "cells": {}, "genes": [{}]}})"
              "\n",
-             read, prepare, densified, dense.rows, fmt::join(genes_of_slots(expression), ", "));
+             read, prepare, densified, expression.values.rows, fmt::join(genes_of_slots(expression), ", "));
   return 0;
 }

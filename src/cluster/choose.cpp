@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::int64_t most_clusters = 30;         // tried by silhouette
 constexpr std::int64_t silhouette_cells = 10'000;  // of more, a sample: the silhouette compares all pairs
+constexpr double as_good = 0.975;                  // share of the best silhouette that counts as equal to it
 constexpr std::int64_t trial_restarts = 3;         // of K-means for each number tried
 constexpr std::int64_t percent_of_cells = 1;       // a Leiden cluster below it doesn't count
 
@@ -46,43 +47,22 @@ std::int64_t count_by_leiden(const DenseMatrix& local_rows, RowRange rows, std::
   return std::max<std::int64_t>(1, large);
 }
 
-/// The local ones of the rows `chosen`, dealt out as they are.
-struct Sample {
-  DenseMatrix rows;
-  RowRange range;
-};
-
-Sample take_sample(const DenseMatrix& local_rows, RowRange rows, const std::vector<std::int64_t>& chosen) {
-  const auto position = [&](std::int64_t row) {
-    return std::lower_bound(chosen.begin(), chosen.end(), row) - chosen.begin();
-  };
-  Sample sample;
-  sample.range = {position(rows.begin), position(rows.end)};
-  sample.rows = DenseMatrix(sample.range.size(), local_rows.columns);
-  for (std::int64_t i = 0; i < sample.range.size(); ++i) {
-    const auto from = local_rows.row(chosen[static_cast<std::size_t>(sample.range.begin + i)] - rows.begin);
-    std::copy(from.begin(), from.end(), sample.rows.row(i).begin());
-  }
-  return sample;
-}
-
 std::int64_t count_by_silhouette(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::uint64_t seed,
                                  Collectives& ranks, const std::function<void()>& poll) {
   const auto chosen = sample_rows(cells, silhouette_cells, seed);
-  const Sample sample = take_sample(local_rows, rows, chosen);
+  const DealtSample sample = take_rows(local_rows, rows, chosen);
   const auto size = std::ssize(chosen);
-  std::int64_t best_count = 1;
-  double best = -1;
+  std::vector<double> scores;  // of 2, 3, ... clusters
   for (std::int64_t count = 2; count <= std::min(most_clusters, size - 1); ++count) {
     const KMeansSettings settings{.clusters = count, .restarts = trial_restarts, .seed = seed};
-    const auto found = kmeans(sample.rows, sample.range, size, settings, ranks, poll);
-    const auto score = silhouette(sample.rows, sample.range, size, found.labels, ranks, poll);
-    if (score && *score > best) {
-      best = *score;
-      best_count = count;
-    }
+    const auto found = kmeans(sample.local_rows, sample.rows, size, settings, ranks, poll);
+    scores.push_back(silhouette(sample.local_rows, sample.rows, size, found.labels, ranks, poll).value_or(-1));
   }
-  return best_count;
+  if (scores.empty()) return 1;
+  const double best = *std::max_element(scores.begin(), scores.end());
+  if (best <= 0) return 1;
+  const auto last = std::find_if(scores.rbegin(), scores.rend(), [&](double s) { return s >= as_good * best; });
+  return 1 + (scores.rend() - last);
 }
 
 }  // namespace
@@ -95,7 +75,7 @@ void describe(OptionTable& table, ClusterSettings& settings) {
   table.add_choice("auto-clusters", settings.choice,
                    {{"leiden", ClusterChoice::leiden}, {"silhouette", ClusterChoice::silhouette}},
                    "what chooses the number: communities of the neighbour graph, or the silhouette over 2 .. 30");
-  table.add("resolution", settings.resolution, "resolution of Leiden: more clusters above 1, fewer below");
+  table.add("resolution", settings.resolution, "resolution of Leiden's modularity: more clusters above, fewer below");
   table.add("neighbours", settings.neighbours, "nearest cells of a cell in Leiden's graph");
   table.add("kmeans-restarts", settings.restarts, "starts of K-means; the best is kept");
   table.add("kmeans-iterations", settings.max_iterations, "most iterations of K-means per start");

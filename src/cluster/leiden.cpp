@@ -14,16 +14,39 @@
 namespace masksc {
 namespace {
 
-/// The commonest code among `near` (the lowest of equals).
-std::int32_t vote(const std::vector<std::int32_t>& near, const std::vector<std::int32_t>& codes, std::size_t clusters) {
-  std::vector<std::int32_t> votes(clusters);
-  for (const std::int32_t row : near) ++votes[static_cast<std::size_t>(codes[static_cast<std::size_t>(row)])];
-  return static_cast<std::int32_t>(std::max_element(votes.begin(), votes.end()) - votes.begin());
+/// The commonest code among the neighbours of each query (the lowest of equals).
+std::vector<std::int32_t> vote(const detail::NeighbourTable& near, std::int64_t queries,
+                               const std::vector<std::int32_t>& codes, std::int64_t clusters) {
+  std::vector<std::int32_t> winners;
+  std::vector<std::int32_t> votes(static_cast<std::size_t>(clusters));
+  for (std::int64_t q = 0; q < queries; ++q) {
+    std::fill(votes.begin(), votes.end(), 0);
+    for (std::int64_t i = 0; i < near.count; ++i) {
+      const std::int32_t row = near.rows[static_cast<std::size_t>(q * near.count + i)];
+      ++votes[static_cast<std::size_t>(codes[static_cast<std::size_t>(row)])];
+    }
+    winners.push_back(static_cast<std::int32_t>(std::max_element(votes.begin(), votes.end()) - votes.begin()));
+  }
+  return winners;
 }
 
-void broadcast(std::vector<std::int32_t>& values, std::size_t size, Collectives& ranks) {
-  values.resize(size);
-  ranks.broadcast(std::span(values));
+/// The community of each row of `graph_rows` (the same on every rank), which each rank's share of the neighbours and
+/// rank 0's Leiden find. A collective.
+std::vector<std::int32_t> communities(const DenseMatrix& graph_rows, const LeidenSettings& settings,
+                                      Collectives& ranks) {
+  const RowRange mine = rows_of_rank(graph_rows.rows, ranks.rank(), ranks.size());
+  DenseMatrix queries(mine.size(), graph_rows.columns);
+  std::copy_n(graph_rows.values.begin() + mine.begin * graph_rows.columns, queries.values.size(),
+              queries.values.begin());
+  detail::NeighbourTable table = detail::nearest_rows(queries, graph_rows, settings.neighbours, mine.begin);
+  table.rows = ranks.gather_varied(std::span<const std::int32_t>(table.rows));
+  std::vector<std::int32_t> codes(static_cast<std::size_t>(graph_rows.rows));
+  on_root(ranks, [&] {
+    const auto graph = detail::shared_neighbour_graph(table, graph_rows.rows);
+    codes = detail::leiden_communities(graph, settings.resolution, settings.seed);
+  });
+  ranks.broadcast(std::span(codes));
+  return codes;
 }
 
 }  // namespace
@@ -33,27 +56,24 @@ Labels leiden(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, 
   const std::int64_t columns = check_dealt_rows(local_rows, rows, cells, ranks);
   check_finite(local_rows, rows, "Leiden", ranks);
   const auto chosen = sample_rows(cells, settings.most_cells, settings.seed);
-  DenseMatrix graph_rows = gather_rows(local_rows, rows, columns, chosen, ranks);
-  std::vector<std::int32_t> codes;
-  on_root(ranks, [&] {
-    const auto graph = detail::shared_neighbour_graph(detail::nearest_neighbours(graph_rows, settings.neighbours));
-    codes = detail::leiden_communities(graph, settings.resolution, settings.seed);
-  });
-  broadcast(codes, chosen.size(), ranks);
+  const DealtSample sample = take_rows(local_rows, rows, chosen);
+  DenseMatrix graph_rows(0, columns);
+  graph_rows.rows = std::ssize(chosen);
+  graph_rows.values = ranks.all_gather_varied(std::span<const float>(sample.local_rows.values));
+  const auto codes = communities(graph_rows, settings, ranks);
   const std::int64_t clusters = codes.empty() ? 0 : *std::max_element(codes.begin(), codes.end()) + 1;
 
-  std::vector<std::int32_t> local(static_cast<std::size_t>(rows.size()));
-  if (std::cmp_equal(chosen.size(), cells)) {
-    std::copy_n(codes.begin() + rows.begin, local.size(), local.begin());
+  std::vector<std::int32_t> local;
+  if (graph_rows.rows == cells) {
+    local.assign(codes.begin() + rows.begin, codes.begin() + rows.end);
   } else {
-    graph_rows.rows = std::ssize(chosen);
-    graph_rows.values.resize(static_cast<std::size_t>(graph_rows.rows * columns));
-    ranks.broadcast(std::span(graph_rows.values));
-    const auto near = detail::nearest_to(local_rows, graph_rows, settings.neighbours);
-    for (std::size_t i = 0; i < local.size(); ++i) local[i] = vote(near[i], codes, static_cast<std::size_t>(clusters));
+    local = vote(detail::nearest_rows(local_rows, graph_rows, settings.neighbours), rows.size(), codes, clusters);
   }
   number_by_size(local, ranks);
-  return name_clusters(std::move(local), clusters);
+  // A community of the sample may have no cell left after the vote: such come last, and have no name.
+  const auto last = std::max_element(local.begin(), local.end());
+  const std::int32_t named = ranks.all_reduce(last == local.end() ? 0 : *last + 1, ReduceOp::max);
+  return name_clusters(std::move(local), named);
 }
 
 }  // namespace masksc

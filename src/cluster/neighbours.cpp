@@ -2,70 +2,122 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <memory>
+#include <span>
+#include <utility>
 
-#include "knncolle_kmknn/knncolle_kmknn.hpp"
+#include "masksc/dist/collectives.hpp"
+#include "tile_kernels.hpp"
+#include "tiled_rows.hpp"
 
 namespace masksc::detail {
 namespace {
 
-using Index = std::unique_ptr<knncolle::Prebuilt<std::int32_t, float, float>>;
+constexpr std::int64_t batch_queries = 32;
+constexpr std::int64_t batch_tiles = 80;  // of rows: their distances to a batch of queries stay in the cache
 
-Index build_index(const DenseMatrix& rows) {
-  const auto distance = std::make_shared<knncolle::EuclideanDistance<float, float>>();
-  const knncolle_kmknn::KmknnBuilder<std::int32_t, float, float> builder(distance);
-  return builder.build_unique(knncolle::SimpleMatrix<std::int32_t, float>(
-      static_cast<std::size_t>(rows.columns), static_cast<std::int32_t>(rows.rows), rows.values.data()));
+/// The nearest rows met so far: a heap, the farthest first.
+class Nearest {
+ public:
+  explicit Nearest(std::size_t count) : count_(count) {}
+
+  /// Rows `first`, `first` + 1, ... at these squared distances, in ascending order over all calls; not the row `self`.
+  void meet(std::span<const float> squared, std::int32_t first, std::int32_t self) {
+    for (std::size_t i = 0; i < squared.size(); ++i) {
+      if (heap_.size() == count_ && squared[i] >= heap_.front().first) continue;
+      const std::int32_t row = first + static_cast<std::int32_t>(i);
+      if (row == self) continue;
+      if (heap_.size() == count_) {
+        std::pop_heap(heap_.begin(), heap_.end());
+        heap_.pop_back();
+      }
+      heap_.emplace_back(squared[i], row);
+      std::push_heap(heap_.begin(), heap_.end());
+    }
+  }
+  void append_to(std::vector<std::int32_t>& rows) {
+    std::sort_heap(heap_.begin(), heap_.end());
+    for (const auto& entry : heap_) rows.push_back(entry.second);
+  }
+
+ private:
+  std::size_t count_;
+  std::vector<std::pair<float, std::int32_t>> heap_;
+};
+
+/// The queries [begin, end), centred and scaled as `data`.
+std::vector<float> scale_queries(const DenseMatrix& queries, RowRange batch, const TiledRows& data) {
+  std::vector<float> scaled;
+  for (std::int64_t q = batch.begin; q < batch.end; ++q) {
+    const auto row = queries.row(q);
+    for (std::size_t f = 0; f < row.size(); ++f) {
+      scaled.push_back(static_cast<float>(static_cast<double>(row[f] - data.mean[f]) * data.scale));
+    }
+  }
+  return scaled;
 }
 
 }  // namespace
 
-std::vector<std::vector<std::int32_t>> nearest_neighbours(const DenseMatrix& rows, std::int64_t count) {
-  return knncolle::find_nearest_neighbors_index_only(*build_index(rows), static_cast<int>(count));
-}
-
-std::vector<std::vector<std::int32_t>> nearest_to(const DenseMatrix& queries, const DenseMatrix& rows,
-                                                  std::int64_t count) {
-  const auto index = build_index(rows);
-  const auto searcher = index->initialize();
-  std::vector<std::vector<std::int32_t>> found(static_cast<std::size_t>(queries.rows));
-  for (std::size_t q = 0; q < found.size(); ++q) {
-    searcher->search(queries.row(static_cast<std::int64_t>(q)).data(),
-                     static_cast<std::int32_t>(std::min(count, rows.rows)), &found[q], nullptr);
+NeighbourTable nearest_rows(const DenseMatrix& queries, const DenseMatrix& rows, std::int64_t count,
+                            std::int64_t first_self) {
+  const auto alone = single_rank();
+  const TiledRows data = pack_rows(rows, {0, rows.rows}, rows.rows, rows.columns, *alone);
+  NeighbourTable table;
+  table.count = std::clamp<std::int64_t>(rows.rows - (first_self >= 0 ? 1 : 0), 0, count);
+  if (table.count == 0) return table;
+  constexpr std::int64_t stride = batch_tiles * tile_rows;
+  std::vector<float> squared(static_cast<std::size_t>(batch_queries * stride));
+  for (std::int64_t begin = 0; begin < queries.rows; begin += batch_queries) {
+    const RowRange batch = {begin, std::min(begin + batch_queries, queries.rows)};
+    const auto packed = pack_centres(scale_queries(queries, batch, data), batch.size(), rows.columns);
+    std::vector<Nearest> nearest(static_cast<std::size_t>(batch.size()),
+                                 Nearest(static_cast<std::size_t>(table.count)));
+    for (std::int64_t tile = 0; tile < data.tiles(); tile += batch_tiles) {
+      const std::int64_t last = std::min(tile + batch_tiles, data.tiles());
+      for (std::int64_t t = tile; t < last; ++t) {
+        squared_distances(data.tile(t), data.columns, packed, stride, squared.data() + (t - tile) * tile_rows);
+      }
+      const std::int64_t first = tile * tile_rows;
+      const auto size = static_cast<std::size_t>(std::min(last * tile_rows, data.rows) - first);
+      for (std::int64_t q = 0; q < batch.size(); ++q) {
+        const std::int64_t self = first_self >= 0 ? first_self + batch.begin + q : -1;
+        nearest[static_cast<std::size_t>(q)].meet({squared.data() + q * stride, size}, static_cast<std::int32_t>(first),
+                                                  static_cast<std::int32_t>(self));
+      }
+    }
+    for (Nearest& found : nearest) found.append_to(table.rows);
   }
-  return found;
+  return table;
 }
 
-WeightedGraph shared_neighbour_graph(const std::vector<std::vector<std::int32_t>>& neighbours) {
-  const std::size_t nodes = neighbours.size();
-  std::vector<std::vector<std::int32_t>> hosts(nodes);  // whose neighbour (or self) a row is
-  for (std::size_t i = 0; i < nodes; ++i) {
-    hosts[i].push_back(static_cast<std::int32_t>(i));
-    for (const std::int32_t near : neighbours[i])
-      hosts[static_cast<std::size_t>(near)].push_back(static_cast<std::int32_t>(i));
+WeightedGraph shared_neighbour_graph(const NeighbourTable& neighbours, std::int64_t nodes) {
+  const auto of = [&](std::int64_t row) {
+    return std::span(neighbours.rows)
+        .subspan(static_cast<std::size_t>(row * neighbours.count), static_cast<std::size_t>(neighbours.count));
+  };
+  std::vector<std::vector<std::int32_t>> hosts(static_cast<std::size_t>(nodes));  // whose neighbour, or self, a row is
+  for (std::int32_t i = 0; i < nodes; ++i) {
+    hosts[static_cast<std::size_t>(i)].push_back(i);
+    for (const std::int32_t near : of(i)) hosts[static_cast<std::size_t>(near)].push_back(i);
   }
   WeightedGraph graph;
-  graph.nodes = static_cast<std::int64_t>(nodes);
-  std::vector<std::int32_t> shared(nodes);
+  graph.nodes = nodes;
+  std::vector<std::int32_t> shared(static_cast<std::size_t>(nodes));
   std::vector<std::int32_t> met;
-  for (std::size_t i = 0; i < nodes; ++i) {
-    const auto visit = [&](std::size_t near) {
-      for (const std::int32_t host : hosts[near]) {
-        if (static_cast<std::size_t>(host) >= i) continue;
-        if (shared[static_cast<std::size_t>(host)]++ == 0) met.push_back(host);
+  for (std::int32_t i = 0; i < nodes; ++i) {
+    const auto visit = [&](std::int32_t near) {
+      for (const std::int32_t host : hosts[static_cast<std::size_t>(near)]) {
+        if (host < i && shared[static_cast<std::size_t>(host)]++ == 0) met.push_back(host);
       }
     };
     visit(i);
-    for (const std::int32_t near : neighbours[i]) visit(static_cast<std::size_t>(near));
+    for (const std::int32_t near : of(i)) visit(near);
     std::sort(met.begin(), met.end());
     for (const std::int32_t host : met) {
-      auto& both = shared[static_cast<std::size_t>(host)];
-      const std::size_t united =
-          neighbours[i].size() + neighbours[static_cast<std::size_t>(host)].size() + 2 - static_cast<std::size_t>(both);
-      graph.from.push_back(static_cast<std::int32_t>(i));
+      const std::int32_t both = std::exchange(shared[static_cast<std::size_t>(host)], 0);
+      graph.from.push_back(i);
       graph.to.push_back(host);
-      graph.weights.push_back(both / static_cast<double>(united));
-      both = 0;
+      graph.weights.push_back(both / static_cast<double>(2 * (neighbours.count + 1) - both));
     }
     met.clear();
   }

@@ -8,12 +8,16 @@
 
 namespace masksc::detail {
 
-/// [rows][count] the nearest other rows of each row, the nearest first. Fewer when there are fewer rows.
-std::vector<std::vector<std::int32_t>> nearest_neighbours(const DenseMatrix& rows, std::int64_t count);
+/// [rows, count] numbers of rows, the nearest first (the lower number of equals).
+struct NeighbourTable {
+  std::int64_t count = 0;
+  std::vector<std::int32_t> rows;
+};
 
-/// [queries][count] the nearest of `rows` to each query, the nearest first.
-std::vector<std::vector<std::int32_t>> nearest_to(const DenseMatrix& queries, const DenseMatrix& rows,
-                                                  std::int64_t count);
+/// The `count` nearest of `rows` to each query; of all when there are fewer. With first_self >= 0, query q is itself
+/// row first_self + q and isn't its own neighbour. The same bits for any grouping of the queries.
+NeighbourTable nearest_rows(const DenseMatrix& queries, const DenseMatrix& rows, std::int64_t count,
+                            std::int64_t first_self = -1);
 
 struct WeightedGraph {
   std::int64_t nodes = 0;
@@ -22,6 +26,6 @@ struct WeightedGraph {
 };
 
 /// Two rows are joined when they share a neighbour (a row is its own): weight = shared / united (Jaccard).
-WeightedGraph shared_neighbour_graph(const std::vector<std::vector<std::int32_t>>& neighbours);
+WeightedGraph shared_neighbour_graph(const NeighbourTable& neighbours, std::int64_t nodes);
 
 }  // namespace masksc::detail

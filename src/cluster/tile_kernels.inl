@@ -22,9 +22,10 @@ void nearest_centres(const float* tile, std::int64_t columns, std::int64_t group
     const float* x = tile;
     const float* y = centres + g * columns * group;
     for (std::int64_t f = 0; f < columns; ++f, x += tile_rows, y += group) {
-      for (int v = 0; v < vectors; ++v) {
-        const Floats values = *reinterpret_cast<const Floats*>(x + v * lanes);
-        for (int c = 0; c < group; ++c) score[c][v] += values * y[c];
+      Floats values[vectors];
+      for (int v = 0; v < vectors; ++v) values[v] = *reinterpret_cast<const Floats*>(x + v * lanes);
+      for (int c = 0; c < group; ++c) {
+        for (int v = 0; v < vectors; ++v) score[c][v] += values[v] * y[c];
       }
     }
     for (int c = 0; c < group; ++c) {

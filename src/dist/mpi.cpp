@@ -226,7 +226,8 @@ int run_program(int argc, char** argv, const std::function<ExitCode(Runtime&)>& 
       const Failure failure = describe_failure(std::current_exception());
       const int code = static_cast<int>(failure.code);
       const bool shared = all_arrive(MPI_COMM_WORLD, std::chrono::seconds(3));
-      if (!shared || rank == 0) log::error("{}", failure.message);
+      const log::Level level = failure.code == ExitCode::stopped ? log::Level::warning : log::Level::error;
+      if (!shared || rank == 0) log::write(level, failure.message);
       if (!shared) MPI_Abort(MPI_COMM_WORLD, code);
       return code;
     }

@@ -130,7 +130,7 @@ ArrayFile ArrayFile::open(const std::filesystem::path& path) {
   auto impl = std::make_unique<Impl>();
   impl->path = path;
   const Handle access = access_list();
-  impl->file = impl->own(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.id()), H5Fclose, "read");
+  impl->file = impl->own(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.id()), H5Fclose, "read the beginning");
   return ArrayFile(std::move(impl));
 }
 
@@ -151,7 +151,7 @@ ArrayFile ArrayFile::open(const std::filesystem::path& path, Collectives& ranks)
     impl->ranks = &ranks;
     const Handle access = access_list();
     H5Pset_fapl_mpio(access.id(), *static_cast<const MPI_Comm*>(ranks.mpi_communicator()), MPI_INFO_NULL);
-    impl->file = impl->own(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.id()), H5Fclose, "read");
+    impl->file = impl->own(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.id()), H5Fclose, "read the beginning");
   });
   return ArrayFile(std::move(impl));
 }

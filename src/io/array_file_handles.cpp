@@ -72,8 +72,9 @@ Handle text_type() {
 void ArrayFile::Impl::fail(const std::string& what) const {
   const HdfText reason = hdf5_error_text();
   if (writing)
-    throw EnvironmentError(fmt::format("cannot {} to '{}': {}; check free space, quota and permissions", what,
-                                       path.string(), write_failed() ? std::strerror(writing->error) : reason.text));
+    throw EnvironmentError(fmt::format("writing '{}' failed ({}): {}; check free space, quota and permissions",
+                                       path.string(), what,
+                                       write_failed() ? std::strerror(writing->error) : reason.text));
   if (reason.from_system)
     throw EnvironmentError(fmt::format("cannot {} from '{}': {}; check the disk or the network file system", what,
                                        path.string(), reason.text));

@@ -65,7 +65,8 @@ ArrayFile ArrayFile::create(const std::filesystem::path& path) {
   use_staging_driver(access.id(), *impl->writing);
   const Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
   H5Pset_obj_track_times(creation.id(), false);
-  impl->file = impl->own(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.id(), access.id()), H5Fclose, "write");
+  impl->file =
+      impl->own(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.id(), access.id()), H5Fclose, "create the file");
   return ArrayFile(std::move(impl));
 }
 

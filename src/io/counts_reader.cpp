@@ -42,8 +42,8 @@ void describe(OptionTable& table, InputSettings& settings) {
   table.add("labels", settings.labels, "labels to compare with: column of obs (h5ad) or Y (X/Y file)", "COLUMN");
   table.begin_group("Input", OptionRole::result);
   table.add("layer", settings.layer, "counts of an h5ad file: a layer's name, or raw; empty is X", "NAME|raw");
-  table.add("allow-noninteger", settings.allow_noninteger,
-            "accept normalised data: values only finite and not negative");
+  table.add_switch("allow-noninteger", settings.allow_noninteger,
+                   "accept normalised data: values only finite and not negative");
 }
 
 CsrMatrix MatrixReader::read_rows(RowRange rows) {

@@ -91,7 +91,7 @@ struct H5adWriter::Impl {
   std::int64_t cells;
   std::int64_t genes;
   std::int64_t nonzeros = 0;
-  bool wide_offsets = false;  // X/indices and X/indptr are int64
+  bool wide_offsets = false;                                // X/indices and X/indptr are int64
   std::map<std::string, std::vector<std::string>> columns;  // of each data frame, in order
   std::map<std::string, std::int64_t> rows;                 // written so far of each streamed matrix
 };

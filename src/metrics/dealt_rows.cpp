@@ -60,21 +60,18 @@ std::vector<std::int64_t> sample_rows(std::int64_t cells, std::int64_t size, std
   return chosen;
 }
 
-DenseMatrix gather_rows(const DenseMatrix& local_rows, RowRange rows, std::int64_t columns,
-                        std::span<const std::int64_t> chosen, Collectives& ranks) {
-  const auto first = std::lower_bound(chosen.begin(), chosen.end(), rows.begin);
-  const auto last = std::lower_bound(first, chosen.end(), rows.end);
-  std::vector<float> mine;
-  mine.reserve(static_cast<std::size_t>((last - first) * columns));
-  for (auto row = first; row != last; ++row) {
-    const auto values = local_rows.row(*row - rows.begin);
-    mine.insert(mine.end(), values.begin(), values.end());
+DealtSample take_rows(const DenseMatrix& local_rows, RowRange rows, std::span<const std::int64_t> chosen) {
+  const auto position = [&](std::int64_t row) {
+    return std::lower_bound(chosen.begin(), chosen.end(), row) - chosen.begin();
+  };
+  DealtSample sample;
+  sample.rows = {position(rows.begin), position(rows.end)};
+  sample.local_rows = DenseMatrix(sample.rows.size(), local_rows.columns);
+  for (std::int64_t i = 0; i < sample.rows.size(); ++i) {
+    const auto from = local_rows.row(chosen[static_cast<std::size_t>(sample.rows.begin + i)] - rows.begin);
+    std::copy(from.begin(), from.end(), sample.local_rows.row(i).begin());
   }
-  DenseMatrix gathered;
-  gathered.columns = columns;
-  gathered.values = ranks.gather_varied(std::span<const float>(mine));
-  gathered.rows = ranks.is_root() ? static_cast<std::int64_t>(chosen.size()) : 0;
-  return gathered;
+  return sample;
 }
 
 }  // namespace masksc

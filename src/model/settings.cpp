@@ -30,10 +30,10 @@ void describe(OptionTable& table, ModelSettings& s) {
   table.add("encoder-heads", s.encoder_heads, "attention heads of the encoder");
   table.add("decoder-depth", s.decoder_depth, "transformer blocks of the decoder");
   table.add("decoder-heads", s.decoder_heads, "attention heads of the decoder");
-  table.add("mask-ratio", s.mask_ratio, "share of the tokens that are masked, in (0, 1)");
+  table.add("mask-ratio", s.mask_ratio, "share of the tokens that are masked, between 0 and 1");
   table.add_choice("positions", s.positions, {{"learned", Positions::learned}, {"sincos", Positions::sincos}},
                    "position embeddings");
-  table.add("dropout", s.dropout, "dropout on the residual branches, in [0, 1)");
+  table.add("dropout", s.dropout, "dropout on the residual branches, from 0 to below 1");
 }
 
 void describe(OptionTable& table, SequenceSettings& s) {
@@ -41,7 +41,7 @@ void describe(OptionTable& table, SequenceSettings& s) {
   table.add("sequence-epochs", s.epochs, "epochs of contrastive training");
   table.add("sequence-batch-size", s.batch_size, "cells of a global batch");
   table.add("sequence-learning-rate", s.learning_rate, "learning rate of Adam");
-  table.add("sequence-dropout", s.dropout, "dropout on the input that makes the two views, in [0, 1)");
+  table.add("sequence-dropout", s.dropout, "dropout on the input that makes the two views, from 0 to below 1");
   table.add("temperature", s.temperature, "temperature of the contrastive loss");
   table.add_choice("contrastive-loss", s.loss, {{"eq1", ContrastiveLoss::eq1}, {"ntxent", ContrastiveLoss::ntxent}},
                    "the paper's Eq. 1 as printed, or NT-Xent of contrastive-sc");

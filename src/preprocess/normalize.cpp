@@ -1,8 +1,10 @@
 #include "masksc/preprocess/normalize.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
+#include <tuple>
 #include <utility>
 
 #include "masksc/core/error.hpp"
@@ -10,7 +12,7 @@
 namespace masksc {
 namespace {
 
-constexpr int kDigitBits = 16;
+constexpr int kDigitBits = 8;  // eight small all-reduces
 constexpr std::size_t kDigits = std::size_t{1} << kDigitBits;
 
 /// Element `k` of the sorted positive values of all ranks, by radix selection: bits of positive doubles sort as they
@@ -65,43 +67,75 @@ double median_total(std::span<const double> totals, Collectives& ranks) {
 
 void log_normalize(CsrMatrix& counts, std::span<const double> totals, double median) {
   ensure(static_cast<std::int64_t>(totals.size()) == counts.rows, "one total a cell");
-  for (std::int64_t cell = 0; cell < counts.rows; ++cell) {
-    const double total = totals[static_cast<std::size_t>(cell)];
-    if (total <= 0) continue;
-    const auto factor = static_cast<float>(total / median);
-    const auto first = static_cast<std::size_t>(counts.row_start[static_cast<std::size_t>(cell)]);
-    const auto last = static_cast<std::size_t>(counts.row_start[static_cast<std::size_t>(cell) + 1]);
-    for (std::size_t i = first; i < last; ++i) counts.values[i] = std::log1p(counts.values[i] / factor);
+  std::array<float, 32> of_count{};  // log-normalised value of the whole counts below its size, in the current cell
+  std::size_t i = 0;
+  for (std::size_t cell = 0; cell < totals.size(); ++cell) {
+    const auto end = static_cast<std::size_t>(counts.row_start[cell + 1]);
+    if (totals[cell] <= 0) {
+      i = end;
+      continue;
+    }
+    const auto factor = static_cast<float>(totals[cell] / median);
+    of_count.fill(-1);
+    for (; i < end; ++i) {
+      const float count = counts.values[i];
+      const auto whole = count < static_cast<float>(of_count.size()) ? static_cast<std::size_t>(count) : 0;
+      if (static_cast<float>(whole) != count) {
+        counts.values[i] = std::log1p(count / factor);
+        continue;
+      }
+      if (of_count[whole] < 0) of_count[whole] = std::log1p(count / factor);
+      counts.values[i] = of_count[whole];
+    }
   }
 }
+
+namespace {
+
+/// Keeps the columns that have a new index, in their order, and calls `finish` at the end of each row with the range
+/// of its entries.
+template <typename Finish>
+void keep_columns(CsrMatrix& values, std::span<const std::int32_t> new_column, Finish finish) {
+  std::size_t read = 0;
+  std::size_t written = 0;
+  for (std::size_t cell = 0; cell < static_cast<std::size_t>(values.rows); ++cell) {
+    const std::size_t first = written;
+    for (const auto end = static_cast<std::size_t>(values.row_start[cell + 1]); read < end; ++read) {
+      const std::int32_t column = new_column[static_cast<std::size_t>(values.indices[read])];
+      values.indices[written] = column;
+      values.values[written] = values.values[read];
+      written += column >= 0 ? 1 : 0;
+    }
+    finish(first, written);
+    values.row_start[cell + 1] = static_cast<std::int64_t>(written);
+  }
+  values.indices.resize(written);
+  values.values.resize(written);
+}
+
+}  // namespace
 
 CsrMatrix select_columns(CsrMatrix values, std::span<const std::int64_t> genes) {
   std::vector<std::int32_t> new_column(static_cast<std::size_t>(values.columns), -1);
   for (std::size_t i = 0; i < genes.size(); ++i)
     new_column[static_cast<std::size_t>(genes[i])] = static_cast<std::int32_t>(i);
-  const bool keeps_order = std::is_sorted(genes.begin(), genes.end());
 
-  std::vector<std::pair<std::int32_t, float>> row;
-  std::size_t read = 0;
-  std::size_t written = 0;
-  for (std::size_t cell = 0; cell < static_cast<std::size_t>(values.rows); ++cell) {
-    row.clear();
-    for (const auto end = static_cast<std::size_t>(values.row_start[cell + 1]); read < end; ++read) {
-      const std::int32_t column = new_column[static_cast<std::size_t>(values.indices[read])];
-      if (column >= 0) row.emplace_back(column, values.values[read]);
-    }
-    if (!keeps_order) std::sort(row.begin(), row.end());
-    for (const auto& [column, value] : row) {
-      values.indices[written] = column;
-      values.values[written++] = value;
-    }
-    values.row_start[cell + 1] = static_cast<std::int64_t>(written);
+  if (std::is_sorted(genes.begin(), genes.end())) {
+    keep_columns(values, new_column, [](std::size_t, std::size_t) {});
+  } else {
+    std::vector<std::pair<std::int32_t, float>> row;
+    keep_columns(values, new_column, [&](std::size_t first, std::size_t last) {
+      row.clear();
+      for (std::size_t i = first; i < last; ++i) row.emplace_back(values.indices[i], values.values[i]);
+      std::sort(row.begin(), row.end());
+      for (std::size_t i = first; i < last; ++i) std::tie(values.indices[i], values.values[i]) = row[i - first];
+    });
   }
   values.columns = static_cast<std::int64_t>(genes.size());
-  values.indices.resize(written);
-  values.values.resize(written);
-  values.indices.shrink_to_fit();
-  values.values.shrink_to_fit();
+  if (values.indices.size() < values.indices.capacity() / 4 * 3) {  // a copy pays only when it frees much
+    values.indices.shrink_to_fit();
+    values.values.shrink_to_fit();
+  }
   return values;
 }
 

@@ -12,11 +12,11 @@ namespace {
 constexpr std::size_t kBins = 20;
 constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 
-/// Edges of pandas.cut(x, 20): equally spaced, the first moved 0.1 % of the range to the left.
+/// Edges of pandas.cut(x, 20): equally spaced. Its first edge lies lower, so that the smallest x falls in the first
+/// bin; here all below the second edge do.
 std::array<double, kBins + 1> bin_edges(std::span<const double> x) {
   auto [low, high] = std::pair(*std::min_element(x.begin(), x.end()), *std::max_element(x.begin(), x.end()));
-  const bool flat = low == high;
-  if (flat) {
+  if (low == high) {
     low -= low == 0 ? 0.001 : 0.001 * std::abs(low);
     high += high == 0 ? 0.001 : 0.001 * std::abs(high);
   }
@@ -24,7 +24,6 @@ std::array<double, kBins + 1> bin_edges(std::span<const double> x) {
   const double step = (high - low) / static_cast<double>(kBins);
   for (std::size_t i = 0; i < kBins; ++i) edges[i] = static_cast<double>(i) * step + low;
   edges[kBins] = high;
-  if (!flat) edges[0] -= (high - low) * 0.001;
   return edges;
 }
 

@@ -43,6 +43,14 @@ bool at_least_as_long(std::int64_t epochs, std::int64_t max_steps, std::int64_t 
   return epochs >= epochs_before && (max_steps == 0 || (max_before != 0 && max_steps >= max_before));
 }
 
+/// Anything but the prepared file of a run that was killed before it began.
+bool holds_other_files(const fs::path& folder) {
+  const fs::path prepared = folder / "prepared.h5";
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path() != prepared && entry.path() != staging_path(prepared)) return true;
+  return false;
+}
+
 void make_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
@@ -72,7 +80,7 @@ void RunFolder::look(const OptionTable& table) {
   if (!fs::exists(root_)) return;
   if (!fs::is_directory(root_)) throw UserError(fmt::format("--output '{}' is not a folder", root_.string()));
   if (!fs::exists(path("config.ini")) || !fs::exists(path("checkpoints/run.json"))) {
-    if (!fs::is_empty(root_) && !options_.overwrite)
+    if (holds_other_files(root_) && !options_.overwrite)
       throw UserError(
           fmt::format("--output '{}' holds files that are not a run of mask-sc; {}", root_.string(), start_over));
     return;
@@ -160,9 +168,10 @@ void RunFolder::make() {
 }
 
 void RunFolder::abandon() noexcept {
-  if (!made_ || begun_ || !ranks_.is_root()) return;
+  if (begun_ || state_ != FolderState::empty || !ranks_.is_root()) return;
   std::error_code ignored;
-  fs::remove_all(root_, ignored);
+  fs::remove(path("prepared.h5"), ignored);
+  if (made_) fs::remove_all(root_, ignored);
 }
 
 std::string RunFolder::checkpoint_fingerprint(const std::string& data_fingerprint, const std::string& stage1) const {

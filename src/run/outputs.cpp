@@ -4,13 +4,11 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "masksc/cluster/order.hpp"
 #include "masksc/core/hash.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/io/h5ad_writer.hpp"
-#include "masksc/metrics/dealt_rows.hpp"
 
 namespace masksc {
 namespace {
@@ -22,9 +20,15 @@ template <typename Work>
 void for_each_block(const DenseMatrix& embedding, RowRange rows, std::int64_t cells, Collectives& ranks,
                     const Work& work) {
   for (std::int64_t begin = 0; begin < cells; begin += block_rows) {
-    std::vector<std::int64_t> chosen(static_cast<std::size_t>(std::min(block_rows, cells - begin)));
-    std::iota(chosen.begin(), chosen.end(), begin);
-    const DenseMatrix block = gather_rows(embedding, rows, embedding.columns, chosen, ranks);
+    const std::int64_t end = std::min(begin + block_rows, cells);
+    const std::int64_t first = std::clamp(begin, rows.begin, rows.end) - rows.begin;
+    const std::int64_t last = std::clamp(end, rows.begin, rows.end) - rows.begin;
+    DenseMatrix block;
+    block.rows = end - begin;
+    block.columns = embedding.columns;
+    block.values = ranks.gather_varied(std::span(embedding.values)
+                                           .subspan(static_cast<std::size_t>(first * embedding.columns),
+                                                    static_cast<std::size_t>((last - first) * embedding.columns)));
     on_root(ranks, [&] { work(block); });
   }
 }

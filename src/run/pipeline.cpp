@@ -163,10 +163,10 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& 
     const double prepare_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const std::string configuration = resolved_configuration(table);
     folder.begin(input.identity, configuration);
-    log::info("{} cells x {} genes as {} x {}, {} ranks on {}", input.expression.cells, input.expression.genes.size(),
-              input.expression.layout.rows, input.expression.layout.columns, ranks.size(), device.str());
+    log::info("{} ranks on {}, {} threads each", ranks.size(), device.str(), at::get_num_threads());
     std::unique_ptr<RunLog> log = std::make_unique<RunLog>();
     on_root(ranks, [&] { log = std::make_unique<RunLog>(folder.path("log.jsonl")); });
+    for (const std::string& warning : input.warnings) log->event("sequence", "warning", 0, {{"message", warning}});
     TrainContext context{ranks, *log, device, ranks.is_root() && !options.run.quiet};
     return train_and_cluster(options, input, prepare_seconds, configuration, folder, context);
   } catch (...) {

@@ -22,7 +22,8 @@ namespace masksc {
 namespace {
 
 /// The prepared file of this input: the input itself, the one of an interrupted run, or a new one.
-std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& folder, const InputIdentity& identity) {
+std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& folder, const InputIdentity& identity,
+                                    std::vector<std::string>& warnings) {
   if (is_prepared(options.input)) return options.input;
   const std::filesystem::path path = folder.path("prepared.h5");
   if (folder.state() != FolderState::empty && folder.recorded_input().same_file(identity) && is_prepared(path))
@@ -30,8 +31,11 @@ std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& 
   const auto reader = open_counts(options.input, options.counts);
   log::info("reading {}: {} cells x {} genes", options.input, reader->cells(), reader->genes());
   const PreparationReport report = write_prepared(*reader, path);
-  if (report.empty_cells_dropped > 0)
-    log::warning("{} cells without counts are left out of the run and its results", report.empty_cells_dropped);
+  if (report.empty_cells_dropped > 0) {
+    warnings.push_back(
+        fmt::format("{} cells without counts are left out of the run and its results", report.empty_cells_dropped));
+    log::warning("{}", warnings.back());
+  }
   return path;
 }
 
@@ -63,7 +67,7 @@ RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives
   std::string path;
   on_root(ranks, [&] {
     input.identity = identify(options.input);
-    path = prepared_path(options, folder, input.identity).string();
+    path = prepared_path(options, folder, input.identity, input.warnings).string();
   });
   path = broadcast_text(ranks, path);
   input.file = std::make_unique<PreparedFile>(path, ranks);

@@ -71,9 +71,11 @@ void train_sequence_encoder(SequenceEncoder& encoder, const Expression& expressi
                          {"gradient_norm", norm},
                          {"cells_per_second", speed}});
       progress.update(done, fmt::format("loss {:.4f}, {:.0f} cells/s", result.loss, speed));
-      if (ranks.all_reduce(std::int32_t{stop_requested() ? 1 : 0}, ReduceOp::max) != 0)
+      if (ranks.all_reduce(std::int32_t{stop_requested() ? 1 : 0}, ReduceOp::max) != 0) {
+        context.log.event("sequence", "stop", done);
         throw StopRequested(
             fmt::format("stopped on request at step {} of stage 1; start the same command to resume", done));
+      }
     }
   }
 }

@@ -39,7 +39,7 @@ void describe(OptionTable& table, TrainSettings& s) {
   table.add("batch-size", s.batch_size, "cells of a global batch, over all ranks");
   table.add("learning-rate", s.learning_rate, "peak learning rate of AdamW; warm-up, then cosine");
   table.add("weight-decay", s.weight_decay, "decay of matrices (not of biases, norms and tokens)");
-  table.add("warmup", s.warmup, "share of the steps with a rising learning rate, in [0, 1]");
+  table.add("warmup", s.warmup, "share of the steps with a rising learning rate, from 0 to 1");
   table.add("clip", s.clip, "largest norm of the gradient");
   table.add("seed", s.seed, "seed of everything random");
   table.add("precision", s.precision, "arithmetic of stage 2", "auto|fp32");

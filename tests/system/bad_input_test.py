@@ -16,13 +16,13 @@ FOLDER = "bad"
 class BadInput(unittest.TestCase):
     def refuse(self, done, output, words, code=2):
         self.assertEqual(done.codes, [code] * len(done.codes), done)
-        self.assertLess(done.seconds, 10, done)
+        self.assertLess(done.seconds, support.patience(10), done)
         for word in words:
             self.assertIn(str(word), done.err, done)
         saying = [line for line in done.err.splitlines() if str(words[0]) in line and "error" in line.lower()]
         self.assertEqual(len(saying), 1, done)
-        left = {p.name for p in output.glob("*")} if output.exists() else set()
-        self.assertFalse(left - {"config.ini", "log.jsonl", "checkpoints", "model"}, done)
+        left = sorted(p.name for p in output.glob("*")) if output.exists() else []
+        self.assertEqual(left, [], done)  # so that the mended command is not taken for another run
 
     def train(self, data, words, *arguments, ranks=2, labels=None, code=2):
         output = support.fresh(FOLDER, "output")
@@ -160,7 +160,7 @@ class Labels(BadInput):
 
     def test_layer_that_is_not_there(self):
         counts, group = support.small_counts()
-        path = support.write_h5ad(self.file("layers.h5ad"), counts, group, counts=counts)
+        path = support.write_h5ad(self.file("layers.h5ad"), counts, group, layers={"counts": counts})
         self.train(path, ["'count'", "'counts'"], "--layer", "count")
         self.train(path, [path, "raw"], "--layer", "raw")
 
@@ -241,8 +241,8 @@ class DroppedAndReported(BadInput):
         output = support.fresh(FOLDER, "output")
         done = support.train(output, "--max-steps", "2", "--clusters", "3", data=path)
         self.assertEqual(done.codes, [0, 0], done)
-        self.assertRegex(done.err, r"3 cells")
-        self.assertRegex(done.err, r"2 genes")
+        self.assertRegex(done.err, r"\b3 (of 60 )?cells")
+        self.assertRegex(done.err, r"\b2 of 300 have no counts")
         self.assertEqual(support.metrics(output)["cells"], 57)
         names = list(anndata.read_h5ad(output / "result.h5ad").obs_names)
         self.assertEqual(names, [f"cell{i}" for i in range(60) if i not in (5, 6, 20)])

@@ -39,7 +39,7 @@ class Layouts(unittest.TestCase):
 
     def test_h5ad_layer(self):
         path = support.write_h5ad(support.fresh(FOLDER, "layer.h5ad"), np.log1p(self.counts),
-                                  counts=scipy.sparse.csr_matrix(self.counts))
+                                  layers={"counts": scipy.sparse.csr_matrix(self.counts)})
         self.check(path, "--layer", "counts")
 
     def test_h5ad_raw(self):

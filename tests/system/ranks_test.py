@@ -33,9 +33,9 @@ class Ranks(unittest.TestCase):
         for ranks in (1, 8):
             self.assertEqual(support.metrics(support.WORK / "ranks" / str(ranks))["ranks"], ranks)
 
-    def test_saved_sequence_encoder_gives_the_base_runs_losses(self):
-        base = np.array([line["loss"] for line in support.steps(support.BASE)])[:20]
-        np.testing.assert_allclose(self.losses[2], base, rtol=1e-5)
+    def test_saved_sequence_encoder_gives_the_base_runs_loss(self):
+        # Only the first step: --max-steps bends the schedule of the learning rate.
+        self.assertAlmostEqual(self.losses[2][0], support.steps(support.BASE)[0]["loss"], places=6)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ def main():
     shutil.rmtree(support.WORK, ignore_errors=True)
     support.SIMULATED.parent.mkdir(parents=True)
     simulated = support.run("masksc_simulate", "--cells", support.CELLS, "--genes", support.GENES, "--groups",
-                            support.GROUPS, "--seed", 3, "--output", support.SIMULATED, ranks=1)
+                            support.GROUPS, "--seed", 3, "--de-probability", 0.6, "--de-location", 1.2, "--output",
+                            support.SIMULATED, ranks=1)
     print(simulated)
     if any(simulated.codes):
         return 1

@@ -123,6 +123,11 @@ def wait_for(condition, seconds, running=None):
     return False
 
 
+def patience(seconds):
+    """`seconds` on a machine that is ours alone, more on one that others load too (this test keeps two cores busy)."""
+    return seconds * max(1.0, os.getloadavg()[0] / max(2, os.cpu_count()))
+
+
 def log_lines(output):
     path = pathlib.Path(output) / "log.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
@@ -156,7 +161,7 @@ def small_counts(cells=60, genes=300, groups=3, seed=1):
     return counts, group
 
 
-def write_h5ad(path, counts, group=None, **parts):
+def write_h5ad(path, counts, group=None, layers=None):
     """An h5ad as anndata writes it; `counts` dense or sparse; names cell0..., gene0...; obs['group']."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -165,7 +170,7 @@ def write_h5ad(path, counts, group=None, **parts):
     if group is not None:
         obs["group"] = pd.Categorical([f"type{g}" for g in group])
     data = anndata.AnnData(counts, obs=obs, var=pd.DataFrame(index=[f"gene{j}" for j in range(genes)]))
-    for name, layer in parts.items():
+    for name, layer in (layers or {}).items():
         data.layers[name] = layer
     data.write_h5ad(path)
     return path

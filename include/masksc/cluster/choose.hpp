@@ -16,7 +16,7 @@ enum class ClusterChoice { leiden, silhouette };
 struct ClusterSettings {
   std::string clusters;  // "" = as many as label categories, or auto without labels; a number; "auto"
   ClusterChoice choice = ClusterChoice::leiden;
-  double resolution = 1.0;            // of Leiden
+  double resolution = 0.2;            // of Leiden
   std::int64_t neighbours = 15;       // of a cell in Leiden's graph
   std::int64_t restarts = 10;         // of K-means
   std::int64_t max_iterations = 300;  // of K-means, per restart
@@ -40,9 +40,12 @@ ClusterCount decide_clusters(const ClusterSettings& settings, std::int64_t label
                              const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::uint64_t seed,
                              Collectives& ranks, const std::function<void()>& poll = {});
 
-/// A number of clusters from the rows alone, by settings.choice. leiden: the number of Leiden's clusters that hold at
-/// least 1 % of the cells. silhouette: the k in 2 .. 30 whose K-means has the highest mean silhouette (on a sample of
-/// 10,000 cells when there are more). The same on any number of ranks. A collective.
+/// A number of clusters from the rows alone, by settings.choice; the same on any number of ranks. A collective.
+/// leiden: the number of Leiden's clusters that hold at least 1 % of the cells (of a sample of 50,000 when there are
+/// more). Its default resolution is 0.2, not the 1 that is usual on principal components: learnt embeddings are so
+/// clustered that 1 splits types (14 clusters of 8 types of PBMC, 18 of 10 of worm neurons; 0.2 finds 8 and 10).
+/// silhouette: the largest k in 2 .. 30 whose K-means has a mean silhouette of at least 97.5 % of the best (on a sample
+/// of 10,000 cells when there are more); 1 when none is above 0.
 std::int64_t choose_clusters(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
                              const ClusterSettings& settings, std::uint64_t seed, Collectives& ranks,
                              const std::function<void()>& poll = {});

@@ -24,8 +24,11 @@ void check_finite(const DenseMatrix& local_rows, RowRange rows, std::string_view
 /// `size` of 0 .. cells-1, ascending, drawn without replacement and by `seed` only; all of them when size >= cells.
 std::vector<std::int64_t> sample_rows(std::int64_t cells, std::int64_t size, std::uint64_t seed);
 
-/// The rows with the ascending global numbers `chosen`, in that order, on rank 0; no rows elsewhere. A collective.
-DenseMatrix gather_rows(const DenseMatrix& local_rows, RowRange rows, std::int64_t columns,
-                        std::span<const std::int64_t> chosen, Collectives& ranks);
+/// The local ones of the rows with the ascending global numbers `chosen`, and which of the chosen they are.
+struct DealtSample {
+  DenseMatrix local_rows;
+  RowRange rows;
+};
+DealtSample take_rows(const DenseMatrix& local_rows, RowRange rows, std::span<const std::int64_t> chosen);
 
 }  // namespace masksc

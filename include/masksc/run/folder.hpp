@@ -48,7 +48,7 @@ class RunFolder {
   void make();
   /// The run starts: folder made, an overwritten run removed, config.ini and run.json written. A collective.
   void begin(const InputIdentity& input, const std::string& configuration);
-  /// Removes the folder if this run made it and never began. On rank 0.
+  /// Removes what a run left that never began: its prepared file, and the folder if it made it. On rank 0.
   void abandon() noexcept;
 
   [[nodiscard]] std::filesystem::path path(const std::string& name) const { return root_ / name; }

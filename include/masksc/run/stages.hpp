@@ -27,8 +27,9 @@ struct RunInput {
   std::unique_ptr<PreparedFile> file;
   InputIdentity identity;
   Expression expression;
-  Labels labels;                 // of all cells, on every rank; empty without --labels
-  std::int64_t label_count = 0;  // categories that occur
+  Labels labels;                      // of all cells, on every rank; empty without --labels
+  std::int64_t label_count = 0;       // categories that occur
+  std::vector<std::string> warnings;  // of reading, on rank 0
 };
 
 /// Opens the prepared file, or makes it from --input (rank 0, streamed), and prepares the expression. A collective.

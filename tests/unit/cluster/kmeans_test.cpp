@@ -112,6 +112,7 @@ TEST(KMeans, EqualsScikitLearnFromTheSameStart) {
     const auto columns = entry["columns"].get<std::int64_t>();
     KMeansSettings settings;
     settings.clusters = entry["clusters"].get<std::int64_t>();
+    settings.max_iterations = entry["max_iterations"].get<std::int64_t>();
     DenseMatrix start(settings.clusters, columns);
     start.values = entry["start"].get<std::vector<float>>();
     DenseMatrix x(std::ssize(entry["labels"].get<std::vector<int>>()), columns);
@@ -125,10 +126,11 @@ TEST(KMeans, EqualsScikitLearnFromTheSameStart) {
     for (std::size_t i = 0; i < centres.size(); ++i) {
       EXPECT_NEAR(found.centres.values[i], centres[i], 1e-6F * std::max(1.F, std::abs(centres[i])));
     }
+    expect_same_bits(x, settings, &start);
+    settings.max_iterations = 300;
     const auto best = entry["best_inertia"].get<double>();
     EXPECT_LE(over_ranks(x, {x.rows}, settings).inertia, best * 1.01);
     expect_same_bits(x, settings);
-    expect_same_bits(x, settings, &start);
   }
 }
 

@@ -74,7 +74,7 @@ TEST(H5adWriter, IsReadBack) {
   const ArrayFile file = ArrayFile::open(folder / "r.h5ad");
   EXPECT_EQ(file.text_attribute("/", "encoding-type"), "anndata");
   EXPECT_THAT(file.texts_attribute("obs", "column-order"), ElementsAre("masksc", "total"));
-  EXPECT_EQ(file.info("X/indptr").type, NumericType::i64);
+  EXPECT_EQ(file.info("X/indptr").type, file.info("X/indices").type) << "scipy wants them alike";
   EXPECT_THAT(file.info("obsm/X_masksc").shape, ElementsAre(5, 2));
   EXPECT_EQ(file.read<float>("obsm/X_masksc")[9], 4);
   EXPECT_EQ(file.read<std::int64_t>("uns/masksc/seed")[0], 3);
@@ -83,6 +83,25 @@ TEST(H5adWriter, IsReadBack) {
   EXPECT_THAT(file.read_text("uns/masksc/files"), ElementsAre("a/b", "c"));
   EXPECT_THAT(file.read_text("uns/masksc/mixed"), ElementsAre(R"([1,"x"])"));
   EXPECT_EQ(file.info("uns/masksc/a_b").kind, ArrayInfo::Kind::boolean);
+}
+
+/// As many as 50000 x 50000 counts need offsets beyond 32 bits.
+TEST(H5adWriter, OffsetsAreWideWhereTheyMightNeedIt) {
+  const TemporaryFolder folder;
+  constexpr std::int64_t size = 50000;
+  H5adWriter writer(folder / "r.h5ad", std::vector<std::string>(size, "c"), std::vector<std::string>(size, "g"));
+  CsrMatrix rows;
+  rows.rows = rows.columns = size;
+  rows.row_start.assign(size, 0);
+  rows.row_start.push_back(1);
+  rows.indices = {size - 1};
+  rows.values = {3};
+  writer.append_X(rows);
+  writer.finish();
+  const ArrayFile file = ArrayFile::open(folder / "r.h5ad");
+  EXPECT_EQ(file.info("X/indptr").type, NumericType::i64);
+  EXPECT_EQ(file.info("X/indices").type, NumericType::i64);
+  EXPECT_THAT(open_counts(folder / "r.h5ad", {})->read_rows({size - 1, size}).indices, ElementsAre(size - 1));
 }
 
 TEST(H5adWriter, UnfinishedLeavesNothingAndKeepsTheOldFile) {
@@ -133,7 +152,7 @@ TEST(FullDiskDeathTest, H5adIsAnEnvironmentErrorAndLeavesNothing) {
   ::testing::GTEST_FLAG(death_test_style) = "threadsafe";
   const TemporaryFolder folder;
   const Counts counts = many_counts();
-  for (const rlim_t limit : {rlim_t{100}, rlim_t{4000}, rlim_t{60000}, rlim_t{700000}, rlim_t{2300000}}) {
+  for (const rlim_t limit : {rlim_t{1000}, rlim_t{4000}, rlim_t{60000}, rlim_t{700000}, rlim_t{2300000}}) {
     const auto work = [&] {
       std::vector<std::string> names(3000, "cell");
       H5adWriter writer(folder / "r.h5ad", names, std::vector<std::string>(100, "gene"));
@@ -151,7 +170,7 @@ TEST(FullDiskDeathTest, PreparedFileIsAnEnvironmentErrorAndLeavesNothing) {
   const TemporaryFolder source;
   const TemporaryFolder folder;
   write_xy(source / "x.h5", many_counts(), {});
-  for (const rlim_t limit : {rlim_t{100}, rlim_t{60000}, rlim_t{2300000}}) {
+  for (const rlim_t limit : {rlim_t{1000}, rlim_t{60000}, rlim_t{2300000}}) {
     const auto work = [&] { write_prepared(*open_counts(source / "x.h5", {}), folder / "p.h5", 1 << 16); };
     EXPECT_EXIT(with_little_space(limit, work), ::testing::ExitedWithCode(3), "File too large.*free space") << limit;
     EXPECT_THAT(files_in(folder.path()), IsEmpty()) << limit;
