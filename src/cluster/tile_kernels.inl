@@ -42,21 +42,21 @@ void nearest_centres(const float* tile, std::int64_t columns, std::int64_t group
 
 void squared_distances(const float* tile, std::int64_t columns, std::int64_t groups, const float* centres,
                        std::int64_t stride, float* squared) {
-  for (std::int64_t g = 0; g < groups; ++g) {
-    Floats sum[group][vectors] = {};
+  constexpr int pair = 2;  // centres at once: a sum for each of all four would not stay in the registers
+  for (std::int64_t first = 0; first < groups * group; first += pair) {
+    Floats sum[pair][vectors] = {};
     const float* x = tile;
-    const float* y = centres + g * columns * group;
+    const float* y = centres + first / group * columns * group + first % group;
     for (std::int64_t f = 0; f < columns; ++f, x += tile_rows, y += group) {
-      for (int v = 0; v < vectors; ++v) {
-        const Floats values = *reinterpret_cast<const Floats*>(x + v * lanes);
-        for (int c = 0; c < group; ++c) {
-          const Floats difference = values - y[c];
+      for (int c = 0; c < pair; ++c) {
+        for (int v = 0; v < vectors; ++v) {
+          const Floats difference = *reinterpret_cast<const Floats*>(x + v * lanes) - y[c];
           sum[c][v] += difference * difference;
         }
       }
     }
-    for (int c = 0; c < group; ++c) {
-      float* to = squared + (g * group + c) * stride;
+    for (int c = 0; c < pair; ++c) {
+      float* to = squared + (first + c) * stride;
       for (int v = 0; v < vectors; ++v) *reinterpret_cast<Floats*>(to + v * lanes) = sum[c][v];
     }
   }

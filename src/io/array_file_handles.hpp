@@ -94,4 +94,8 @@ ArrayInfo describe_dataset(const ArrayFile::Impl& file, hid_t dataset, const std
 /// Throws UserError when the stored bytes can't possibly hold `elements` numbers.
 void plausible_size(const ArrayFile::Impl& file, const ArrayInfo& info, const std::string& name, std::int64_t elements);
 
+/// Throws UserError unless the variable-length texts of `dataset` lie where their references say.
+void check_text_references(const ArrayFile::Impl& file, const Handle& dataset, const ArrayInfo& info,
+                           const std::string& name);
+
 }  // namespace masksc

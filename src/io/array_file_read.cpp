@@ -150,6 +150,7 @@ std::vector<std::string> ArrayFile::read_text(const std::string& name) const {
   plausible_size(*impl_, found, name, found.size());
   const auto count = static_cast<std::size_t>(found.size());
   if (count == 0) return {};
+  if (variable) check_text_references(*impl_, dataset, found, name);
   return variable ? read_variable_texts(*impl_, dataset, stored, count, what)
                   : read_fixed_texts(*impl_, dataset, stored, count, what);
 }

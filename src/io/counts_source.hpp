@@ -34,6 +34,19 @@ bool is_count(T value, bool allow_noninteger) {
   }
 }
 
+/// Entries of `stream` as type T, whatever integer or floating type is stored.
+template <typename T>
+std::vector<T> read_entries(RowStream& stream, RowRange range) {
+  return with_numeric_type(stream.info().type, [&]<typename Stored>(Stored) {
+    std::vector<Stored> stored(static_cast<std::size_t>(range.size()));
+    stream.read(range, stored.data());
+    if constexpr (std::is_same_v<Stored, T>)
+      return stored;
+    else
+      return std::vector<T>(stored.begin(), stored.end());
+  });
+}
+
 /// Throws the UserError for the count `value` at (row, column).
 [[noreturn]] void refuse_count(const CountsPlace& place, std::int64_t row, std::int64_t column, double value);
 

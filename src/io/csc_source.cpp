@@ -81,25 +81,16 @@ class CscSource final : public CountsSource {
   /// Calls work(row, column, count) for every stored entry, column by column.
   template <typename Work>
   void for_each_entry(const Work& work) {
-    with_numeric_type(data_->info().type, [&]<typename Count>(Count) {
-      with_numeric_type(indices_->info().type, [&]<typename Index>(Index) { visit<Count, Index>(work); });
-    });
-  }
-  template <typename Count, typename Index, typename Work>
-  void visit(const Work& work) {
-    std::vector<Count> counts(static_cast<std::size_t>(std::min(step, starts_.back())));
-    std::vector<Index> rows(counts.size());
     std::size_t column = 0;
     for (std::int64_t begin = 0; begin < starts_.back(); begin += step) {
       const RowRange range{begin, std::min(starts_.back(), begin + step)};
-      data_->read(range, counts.data());
-      indices_->read(range, rows.data());
+      const auto counts = read_entries<double>(*data_, range);
+      const auto rows = read_entries<std::int64_t>(*indices_, range);
       for (std::int64_t entry = range.begin; entry < range.end; ++entry) {
         while (starts_[column + 1] <= entry) ++column;
         const auto at = static_cast<std::size_t>(entry - range.begin);
-        const auto row = static_cast<std::int64_t>(rows[at]);
-        if (row < 0 || row >= place_.cells()) refuse_row(row, column);
-        work(row, static_cast<std::int64_t>(column), static_cast<double>(counts[at]));
+        if (rows[at] < 0 || rows[at] >= place_.cells()) refuse_row(rows[at], column);
+        work(rows[at], static_cast<std::int64_t>(column), counts[at]);
       }
     }
   }

@@ -9,19 +9,6 @@
 namespace masksc {
 namespace {
 
-/// Entries of `stream` as type T, whatever integer or floating type is stored.
-template <typename T>
-std::vector<T> read_entries(RowStream& stream, RowRange range) {
-  return with_numeric_type(stream.info().type, [&]<typename Stored>(Stored) {
-    std::vector<Stored> stored(static_cast<std::size_t>(range.size()));
-    stream.read(range, stored.data());
-    if constexpr (std::is_same_v<Stored, T>)
-      return stored;
-    else
-      return std::vector<T>(stored.begin(), stored.end());
-  });
-}
-
 class CsrSource final : public CountsSource {
  public:
   CsrSource(const ArrayFile& file, const std::string& name, const CountsPlace& place)

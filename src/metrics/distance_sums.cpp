@@ -1,7 +1,3 @@
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("no-math-errno")  // a square root is one instruction, so that its loop can be vectorised
-#endif
-
 #include "distance_sums.hpp"
 
 namespace masksc::detail {

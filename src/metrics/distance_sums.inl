@@ -16,13 +16,14 @@ void add_distances(const double* group, const double* tile, const double* weight
         }
       }
     }
-    double distances[group_rows][tile_rows];
+    double distances[group_rows * tile_rows];
     for (int r = 0; r < group_rows; ++r) {
-      for (int v = 0; v < vectors; ++v) *reinterpret_cast<Vector*>(&distances[r][4 * v]) = squared[r][v];
+      for (int v = 0; v < vectors; ++v) *reinterpret_cast<Vector*>(&distances[r * tile_rows + 4 * v]) = squared[r][v];
     }
+    for (double& distance : distances) distance = __builtin_sqrt(distance);
     const double* weight = weights + t * tile_rows;
     for (int r = 0; r < group_rows; ++r) {
-      for (int i = 0; i < tile_rows; ++i) lanes[r][i] += weight[i] * __builtin_sqrt(distances[r][i]);
+      for (int i = 0; i < tile_rows; ++i) lanes[r][i] += weight[i] * distances[r * tile_rows + i];
     }
   }
   for (int r = 0; r < group_rows; ++r) {

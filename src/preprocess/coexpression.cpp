@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/log.hpp"
 
 namespace masksc {
 namespace {
@@ -85,6 +86,8 @@ PairDistances correlation_distances(const CsrMatrix& values, std::int64_t cells,
 
 std::vector<std::int64_t> coexpression_order(const CsrMatrix& values, std::int64_t cells, RowRange rows,
                                              Collectives& ranks) {
+  if (cells > kCoexpressionCells)
+    log::info("gene order: correlations from {} of {} cells, evenly spaced", kCoexpressionCells, cells);
   PairDistances distances = correlation_distances(values, cells, rows, ranks);
   std::vector<std::int64_t> order(static_cast<std::size_t>(values.columns));
   on_root(ranks, [&] { order = average_linkage_leaves(std::move(distances)); });

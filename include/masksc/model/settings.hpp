@@ -16,7 +16,7 @@ struct ModelSettings {
   std::int64_t encoder_heads = 4;
   std::int64_t decoder_depth = 2;
   std::int64_t decoder_heads = 4;
-  double mask_ratio = 0.5;  // share of the tokens that are masked
+  double mask_ratio = 0.4;  // share of the tokens that are masked
   Positions positions = Positions::learned;
   double dropout = 0;  // on the residual branches; 0 in the paper
 };
@@ -38,7 +38,7 @@ enum class GuidanceToken { mean, global };
 
 struct TargetSettings {
   Target target = Target::contrastive;
-  double guidance = 1;  // weight of the whole-cell term; 0 is the paper's loss
+  double guidance = 3;  // weight of the whole-cell term; 0 is the paper's loss
   GuidanceToken guidance_token = GuidanceToken::mean;
 };
 

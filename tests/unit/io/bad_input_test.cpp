@@ -168,6 +168,30 @@ TEST_F(BadInput, DataFramesWithoutAnIndex) {
   EXPECT_THAT(message(), HasSubstr("_index"));
 }
 
+/// HDF5 1.10 itself follows such a reference out of bounds.
+TEST_F(BadInput, TextsThatPointNowhere) {
+  write([&](ArrayFile& file) { write_sparse(file, "X", compress(counts_, false), "csr_matrix", 5, 6); });
+  std::string bytes;
+  {
+    std::ifstream in(path(), std::ios::binary);
+    bytes.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  // References are (uint32 length, uint64 heap, uint32 index): "cell0" and "cell1" are neighbours in one heap.
+  std::size_t at = 0;
+  const auto number = [&](std::size_t from) { return static_cast<unsigned char>(bytes[from]); };
+  while (at + 32 < bytes.size() &&
+         !(number(at) == 5 && number(at + 16) == 5 && number(at + 12) + 1 == number(at + 28) &&
+           bytes.compare(at + 1, 11, bytes, at + 17, 11) == 0))
+    ++at;
+  ASSERT_LT(at + 32, bytes.size());
+  for (const std::size_t byte : {at + 13, at + 14, at + 5, at + 9, at + 2}) {
+    std::string bad = bytes;
+    bad[byte] = 0x55;
+    std::ofstream(path(), std::ios::binary) << bad;
+    EXPECT_THAT(message(), AllOf(HasSubstr("obs/names"), HasSubstr("text 0 of 5 pointing nowhere"))) << byte - at;
+  }
+}
+
 /// Any bytes changed: an error or counts, never a crash (the sanitizer run watches).
 TEST_F(BadInput, SurvivesFlippedBytes) {
   write([&](ArrayFile& file) {
