@@ -100,15 +100,17 @@ void validate(const ClusterSettings& settings) {
   at_least_one("kmeans-iterations", settings.max_iterations);
 }
 
+void check_clusters(const ClusterSettings& settings, std::int64_t cells) {
+  const auto count = parse_count(settings.clusters);
+  if (count && *count > cells)
+    throw UserError(fmt::format("--clusters is {}, but there are only {} cells; ask for fewer", *count, cells));
+}
+
 ClusterCount decide_clusters(const ClusterSettings& settings, std::int64_t label_categories,
                              const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::uint64_t seed,
                              Collectives& ranks, const std::function<void()>& poll) {
-  if (const auto count = parse_count(settings.clusters)) {
-    if (*count > cells) {
-      throw UserError(fmt::format("--clusters is {}, but there are only {} cells; ask for fewer", *count, cells));
-    }
-    return {*count, "option"};
-  }
+  check_clusters(settings, cells);
+  if (const auto count = parse_count(settings.clusters)) return {*count, "option"};
   if (settings.clusters.empty() && label_categories > 0) return {label_categories, "labels"};
   return {choose_clusters(local_rows, rows, cells, settings, seed, ranks, poll), "auto"};
 }

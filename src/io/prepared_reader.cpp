@@ -10,9 +10,13 @@ namespace {
 class PreparedReader final : public CountsReader {
  public:
   PreparedReader(const std::filesystem::path& path, bool with_labels)
-      : self_(single_rank()), file_(path, *self_), cell_names_(file_.cell_names({0, file_.cells()})) {
+      : path_(path.string()),
+        self_(single_rank()),
+        file_(path, *self_),
+        cell_names_(file_.cell_names({0, file_.cells()})) {
     if (with_labels) labels_ = file_.labels();
   }
+  [[nodiscard]] std::string path() const override { return path_; }
   [[nodiscard]] std::int64_t cells() const override { return file_.cells(); }
   [[nodiscard]] std::int64_t genes() const override { return file_.genes(); }
   [[nodiscard]] const std::vector<std::string>& cell_names() const override { return cell_names_; }
@@ -24,6 +28,7 @@ class PreparedReader final : public CountsReader {
   CsrMatrix read_rows(RowRange rows) override { return file_.read_rows(rows); }
 
  private:
+  std::string path_;
   std::unique_ptr<Collectives> self_;
   PreparedFile file_;
   std::vector<std::string> cell_names_;

@@ -104,7 +104,8 @@ PreparationReport write_prepared(CountsReader& reader, const std::filesystem::pa
     writer.append(reader.read_rows({begin, std::min(reader.cells(), begin + step)}), begin);
   const std::vector<std::int64_t>& rows = writer.original_rows();
   if (rows.empty())
-    throw UserError(fmt::format("none of the {} cells has a count: nothing to prepare", reader.cells()));
+    throw UserError(
+        fmt::format("'{}': none of the {} cells has a count: nothing to prepare", reader.path(), reader.cells()));
 
   std::vector<std::string> cell_names;
   for (const std::int64_t row : rows) cell_names.push_back(reader.cell_names()[static_cast<std::size_t>(row)]);

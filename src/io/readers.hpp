@@ -22,6 +22,7 @@ class MatrixReader final : public CountsReader {
   explicit MatrixReader(Parts parts)
       : parts_(std::move(parts)), source_(make_source(parts_.file, parts_.place.matrix, parts_.place)) {}
 
+  [[nodiscard]] std::string path() const override { return parts_.file.path().string(); }
   [[nodiscard]] std::int64_t cells() const override { return parts_.place.cells(); }
   [[nodiscard]] std::int64_t genes() const override { return parts_.place.genes(); }
   [[nodiscard]] const std::vector<std::string>& cell_names() const override { return parts_.place.cell_names; }

@@ -126,6 +126,16 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
   return metrics;
 }
 
+/// What only the data can tell is wrong, before the run begins. A collective; throws UserError.
+void check_fit(const RunOptions& options, const RunInput& input, Collectives& ranks) {
+  if (ranks.size() > options.train.batch_size)
+    throw UserError(fmt::format("--batch-size {} is smaller than the {} ranks: every rank needs a cell",
+                                options.train.batch_size, ranks.size()));
+  visible_tokens(input.expression.layout.tokens_with_genes(), options.model.mask_ratio);
+  check_clusters(options.cluster, input.expression.cells);
+  check_sequence_model(options, input.expression, ranks);
+}
+
 /// Whether --input is the very file that the folder's run was made from. A collective.
 bool input_unchanged(const RunOptions& options, const RunFolder& folder, Collectives& ranks) {
   std::int32_t same = 0;
@@ -156,10 +166,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& 
     const auto start = std::chrono::steady_clock::now();
     const at::Device device = choose_device(options.run.device, runtime.local_rank());
     const RunInput input = prepare_input(options, folder, ranks);
-    if (ranks.size() > options.train.batch_size)
-      throw UserError(fmt::format("--batch-size {} is smaller than the {} ranks: every rank needs a cell",
-                                  options.train.batch_size, ranks.size()));
-    visible_tokens(input.expression.layout.tokens_with_genes(), options.model.mask_ratio);  // throws when none is left
+    check_fit(options, input, ranks);
     const double prepare_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const std::string configuration = resolved_configuration(table);
     folder.begin(input.identity, configuration);

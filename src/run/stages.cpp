@@ -48,6 +48,30 @@ auto every_patch(const Expression& expression, const Densifier& densifier, std::
   };
 }
 
+constexpr std::uint32_t whole_set = 1;  // sets of starting parameters; 0 is the masked autoencoder's
+constexpr std::uint32_t per_patch_set = 2;
+
+/// A sequence encoder that the targets need, and where it is kept in model/.
+struct NeededEncoder {
+  SequenceShape shape;
+  std::uint32_t parameter_set;
+  const char* file;
+  const char* title;
+};
+
+std::vector<NeededEncoder> needed_encoders(const TargetSettings& target, const Expression& expression) {
+  const std::int64_t patch_genes = expression.layout.patch * expression.layout.patch;
+  const std::int64_t tokens = expression.layout.tokens_with_genes();
+  std::vector<NeededEncoder> needed;
+  if (Targets::needs_whole(target))
+    needed.push_back(
+        {{.groups = 1, .inputs = tokens * patch_genes}, whole_set, "sequence_encoder.h5", "sequence encoder: step"});
+  if (Targets::needs_per_patch(target))
+    needed.push_back(
+        {{.groups = tokens, .inputs = patch_genes}, per_patch_set, "patch_encoder.h5", "patch encoders: step"});
+  return needed;
+}
+
 void poll_stop(Collectives& ranks, const char* stage) {
   if (ranks.all_reduce(std::int32_t{stop_requested() ? 1 : 0}, ReduceOp::max) != 0)
     throw StopRequested(fmt::format("stopped on request while {}; start the same command to resume", stage));
@@ -93,35 +117,38 @@ std::string SequenceEncoders::hash() const {
   return (whole ? whole->parameters().hash() : std::string("-")) + (per_patch ? per_patch->parameters().hash() : "-");
 }
 
+void check_sequence_model(const RunOptions& options, const Expression& expression, Collectives& ranks) {
+  if (options.sequence.model.empty()) return;
+  const std::string genes = genes_hash(expression);
+  for (const NeededEncoder& needed : needed_encoders(options.target, expression)) {
+    SequenceEncoder scratch(needed.shape, 0, needed.parameter_set, at::kCPU);
+    load_sequence_encoder(std::filesystem::path(options.sequence.model) / needed.file, scratch, genes, ranks);
+  }
+}
+
 SequenceEncoders sequence_stage(const RunOptions& options, const Expression& expression, const RunFolder& folder,
                                 TrainContext& context) {
-  const Densifier densifier(expression);
-  const std::int64_t patch_genes = expression.layout.patch * expression.layout.patch;
-  const std::int64_t tokens = densifier.width() / patch_genes;
   const std::string genes = genes_hash(expression);
   const auto seed = static_cast<std::uint64_t>(options.train.seed);
-  const auto make = [&](SequenceShape shape, std::uint32_t set, const std::string& name, const char* title) {
-    auto encoder = std::make_shared<SequenceEncoder>(shape, seed, set, context.device);
-    const std::filesystem::path own = folder.path("model") / (name + ".h5");
-    std::string from =
-        options.sequence.model.empty() ? "" : (std::filesystem::path(options.sequence.model) / (name + ".h5")).string();
-    bool saved = false;
-    on_root(context.ranks, [&] { saved = from.empty() && std::filesystem::exists(own); });
-    if (context.ranks.all_reduce(std::int32_t{saved ? 1 : 0}) > 0) from = own.string();
-    if (!from.empty()) {
-      load_sequence_encoder(from, *encoder, genes, context.ranks);
-      log::info("stage 1: the sequence encoder of {}", from);
-    } else {
-      train_sequence_encoder(*encoder, expression, options.sequence, seed, title, context);
-    }
-    if (from != own.string()) on_root(context.ranks, [&] { save_sequence_encoder(own, *encoder, genes); });
-    return encoder;
-  };
   SequenceEncoders encoders;
-  if (Targets::needs_whole(options.target))
-    encoders.whole = make({.groups = 1, .inputs = densifier.width()}, 1, "sequence_encoder", "sequence encoder: step");
-  if (Targets::needs_per_patch(options.target))
-    encoders.per_patch = make({.groups = tokens, .inputs = patch_genes}, 2, "patch_encoder", "patch encoders: step");
+  for (const NeededEncoder& needed : needed_encoders(options.target, expression)) {
+    auto encoder = std::make_shared<SequenceEncoder>(needed.shape, seed, needed.parameter_set, context.device);
+    const std::filesystem::path own = folder.path("model") / needed.file;
+    std::filesystem::path from;
+    if (!options.sequence.model.empty()) from = std::filesystem::path(options.sequence.model) / needed.file;
+    std::int32_t saved = 0;  // by the interrupted run that this one continues
+    on_root(context.ranks, [&] { saved = std::filesystem::exists(own) ? 1 : 0; });
+    context.ranks.broadcast(std::span(&saved, 1));
+    if (saved == 1) from = own;
+    if (from.empty()) {
+      train_sequence_encoder(*encoder, expression, options.sequence, seed, needed.title, context);
+    } else {
+      load_sequence_encoder(from, *encoder, genes, context.ranks);
+      log::info("stage 1: the sequence encoder of {}", from.string());
+    }
+    if (saved == 0) on_root(context.ranks, [&] { save_sequence_encoder(own, *encoder, genes); });
+    (needed.parameter_set == whole_set ? encoders.whole : encoders.per_patch) = encoder;
+  }
   return encoders;
 }
 

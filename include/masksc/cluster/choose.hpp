@@ -28,6 +28,9 @@ void describe(OptionTable& table, ClusterSettings& settings);
 /// Throws UserError for a value out of range, or Leiden in a build without igraph.
 void validate(const ClusterSettings& settings);
 
+/// Throws UserError when more clusters are asked for than there are cells: to be known before hours of training.
+void check_clusters(const ClusterSettings& settings, std::int64_t cells);
+
 /// The number of clusters and where it came from: "option", "labels" or "auto".
 struct ClusterCount {
   std::int64_t clusters = 1;

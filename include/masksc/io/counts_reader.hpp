@@ -31,6 +31,8 @@ class CountsReader {
   CountsReader& operator=(const CountsReader&) = delete;
   virtual ~CountsReader() = default;
 
+  /// The file, for messages.
+  [[nodiscard]] virtual std::string path() const = 0;
   [[nodiscard]] virtual std::int64_t cells() const = 0;
   [[nodiscard]] virtual std::int64_t genes() const = 0;
   [[nodiscard]] virtual const std::vector<std::string>& cell_names() const = 0;

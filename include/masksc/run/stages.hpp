@@ -42,6 +42,9 @@ struct SequenceEncoders {
   std::shared_ptr<SequenceEncoder> per_patch;
   [[nodiscard]] std::string hash() const;
 };
+/// Throws UserError when --sequence-model is not there, damaged, or of other genes: before the run begins. A
+/// collective.
+void check_sequence_model(const RunOptions& options, const Expression& expression, Collectives& ranks);
 SequenceEncoders sequence_stage(const RunOptions& options, const Expression& expression, const RunFolder& folder,
                                 TrainContext& context);
 

@@ -176,7 +176,7 @@ TEST_F(BadInput, TextsThatPointNowhere) {
     std::ifstream in(path(), std::ios::binary);
     bytes.assign(std::istreambuf_iterator<char>(in), {});
   }
-  // References are (uint32 length, uint64 heap, uint32 index): "cell0" and "cell1" are neighbours in one heap.
+  // References are (uint32 length, uint64 heap, uint32 index): two names are neighbours in one heap.
   std::size_t at = 0;
   const auto number = [&](std::size_t from) { return static_cast<unsigned char>(bytes[from]); };
   while (at + 32 < bytes.size() &&
@@ -188,7 +188,7 @@ TEST_F(BadInput, TextsThatPointNowhere) {
     std::string bad = bytes;
     bad[byte] = 0x55;
     std::ofstream(path(), std::ios::binary) << bad;
-    EXPECT_THAT(message(), AllOf(HasSubstr("obs/names"), HasSubstr("text 0 of 5 pointing nowhere"))) << byte - at;
+    EXPECT_THAT(message(), AllOf(HasSubstr("obs/names"), HasSubstr("of 5 pointing nowhere"))) << byte - at;
   }
 }
 
