@@ -16,7 +16,7 @@ struct ModelSettings {
   std::int64_t encoder_heads = 4;
   std::int64_t decoder_depth = 2;
   std::int64_t decoder_heads = 4;
-  double mask_ratio = 0.4;  // share of the tokens that are masked
+  double mask_ratio = 0.5;  // share of the tokens that are masked
   Positions positions = Positions::learned;
   double dropout = 0;  // on the residual branches; 0 in the paper
 };

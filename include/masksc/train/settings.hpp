@@ -9,7 +9,7 @@
 namespace masksc {
 
 struct TrainSettings {
-  std::int64_t epochs = 30;
+  std::int64_t epochs = 36;
   std::int64_t max_steps = 0;    // 0: all epochs
   std::int64_t batch_size = 64;  // global, over all ranks
   double learning_rate = 1e-3;   // peak
