@@ -107,6 +107,7 @@ void CheckpointFolder::save(const FlatParameters& parameters, const AdamW& optim
     for (std::int64_t i = 0; i < surplus; ++i) std::filesystem::remove(kept[static_cast<std::size_t>(i)]);
   });
   last_save_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  ranks_.broadcast(std::span(&last_save_seconds_, 1));  // the cadence depends on it: all ranks must decide alike
 }
 
 std::optional<std::int64_t> CheckpointFolder::load(FlatParameters& parameters, AdamW& optimizer,

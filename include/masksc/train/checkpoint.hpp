@@ -28,7 +28,7 @@ class CheckpointFolder {
   std::optional<std::int64_t> load(FlatParameters& parameters, AdamW& optimizer,
                                    const std::optional<std::filesystem::path>& path = std::nullopt);
 
-  /// Seconds that the last save took.
+  /// Seconds that the last save took on rank 0, the same on all ranks.
   [[nodiscard]] double last_save_seconds() const { return last_save_seconds_; }
 
  private:

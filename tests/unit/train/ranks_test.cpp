@@ -140,6 +140,21 @@ TEST(Checkpoint, ADamagedOneIsSetAsideAndTheOneBeforeUsed) {
   }
 }
 
+TEST(Checkpoint,
+     AllRanksKnowTheSameSaveTime) {  // the cadence follows from it: else a rank saves alone and waits forever
+  const TemporaryFolder folder;
+  run_as_threads(3, [&](Collectives& ranks) {
+    MaskedAutoencoder model(small_shape(), 4, at::kCPU);
+    const AdamW optimizer(model.parameters(), {});
+    CheckpointFolder checkpoints(folder / "c", "data", 2, ranks);
+    checkpoints.save(model.parameters(), optimizer, 1);
+    const double seconds = checkpoints.last_save_seconds();
+    EXPECT_GT(seconds, 0);
+    EXPECT_EQ(ranks.all_reduce(seconds, ReduceOp::max), seconds);
+    EXPECT_EQ(ranks.all_reduce(seconds, ReduceOp::min), seconds);
+  });
+}
+
 TEST(Checkpoint, OfOtherDataIsRefused) {
   const TemporaryFolder folder;
   const auto ranks = single_rank();
