@@ -24,7 +24,7 @@ std::vector<std::int64_t> count_labels(const Labels& labels) {
 }
 
 /// Peak resident memory of this process, KiB.
-std::int64_t peak_memory() {
+[[maybe_unused]] std::int64_t peak_memory() {
   std::ifstream status("/proc/self/status");
   std::string word;
   while (status >> word)
