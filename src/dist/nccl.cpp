@@ -180,6 +180,8 @@ std::unique_ptr<DeviceRequest> NcclCollectives::launch(const char* verb, std::si
   const auto operation = std::make_shared<NcclOperation>(
       fmt::format("{} of {} {} elements ({})", verb, count, name_of(type), where()), events_);
   watch_->add(operation);  // before the calls: NCCL's first ones connect to the peers, and may hang
+  watch_->check_cuda(events_->take(&operation->ready), *operation);
+  watch_->check_cuda(events_->take(&operation->done), *operation);
   watch_->check_cuda(api_->cuda_event_record(operation->ready, producer), *operation);
   watch_->check_cuda(api_->cuda_stream_wait_event(stream_.get(), operation->ready, 0), *operation);
   watch_->check_nccl(call(stream_.get()), *operation);

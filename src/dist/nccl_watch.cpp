@@ -26,31 +26,20 @@ NcclEvents::~NcclEvents() {
   for (void* event : free_) api_->cuda_event_destroy(event);
 }
 
-void* NcclEvents::take() {
+int NcclEvents::take(void** event) {
   const std::scoped_lock lock(mutex_);
-  if (free_.empty()) {
-    void* event = nullptr;
-    int code = api_->cuda_set_device(device_);  // events belong to the device of their maker
-    if (code == cuda::success) code = api_->cuda_event_create_with_flags(&event, cuda::event_disable_timing);
-    if (code != cuda::success)
-      throw EnvironmentError(fmt::format("GPU {}: no event: {}", device_, api_->cuda_get_error_string(code)));
-    return event;
+  if (!free_.empty()) {
+    *event = free_.back();
+    free_.pop_back();
+    return cuda::success;
   }
-  void* event = free_.back();
-  free_.pop_back();
-  return event;
+  const int code = api_->cuda_set_device(device_);  // an event belongs to its maker's device
+  return code != cuda::success ? code : api_->cuda_event_create_with_flags(event, cuda::event_disable_timing);
 }
 
 void NcclEvents::give_back(void* event) {
   const std::scoped_lock lock(mutex_);
   if (event != nullptr) free_.push_back(event);
-}
-
-NcclOperation::NcclOperation(std::string title, std::shared_ptr<NcclEvents> events)
-    : name(std::move(title)), pool(std::move(events)) {
-  if (!pool) return;
-  ready = pool->take();
-  done = pool->take();
 }
 
 NcclOperation::~NcclOperation() {

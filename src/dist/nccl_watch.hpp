@@ -24,8 +24,8 @@ class NcclEvents {
   ~NcclEvents();
   NcclEvents(const NcclEvents&) = delete;
   NcclEvents& operator=(const NcclEvents&) = delete;
-  /// Throws EnvironmentError.
-  void* take();
+  /// Returns CUDA's result.
+  int take(void** event);
   void give_back(void* event);
 
  private:
@@ -39,7 +39,8 @@ class NcclEvents {
 struct NcclOperation {
   enum class State { calling, running, over };
 
-  NcclOperation(std::string title, std::shared_ptr<NcclEvents> events);
+  NcclOperation(std::string title, std::shared_ptr<NcclEvents> events)
+      : name(std::move(title)), pool(std::move(events)) {}
   ~NcclOperation();
   NcclOperation(const NcclOperation&) = delete;
   NcclOperation& operator=(const NcclOperation&) = delete;

@@ -230,8 +230,9 @@ class HostNccl {
       return enter(rank, "cudaStreamWaitEvent");
     };
     api.cuda_event_create_with_flags = [=, this](void** event, unsigned flags) {
-      *event = new Event;
-      return flags == cuda::event_disable_timing ? enter(rank, "cudaEventCreate", false) : 1;
+      const int planted = enter(rank, "cudaEventCreate", false);
+      if (planted == 0) *event = new Event;
+      return flags == cuda::event_disable_timing ? planted : 1;
     };
     api.cuda_event_destroy = [=, this](void* event) {
       delete static_cast<Event*>(event);
@@ -257,20 +258,6 @@ class HostNccl {
   std::map<std::size_t, Meeting> meetings_;
   bool reaches_ = false;
   int misuses_ = 0;
-};
-
-/// What a rank has in a test; `failure` gets the watch's message.
-struct HostRank {
-  HostRank(HostNccl& host, Collectives& world, std::chrono::milliseconds timeout = std::chrono::minutes(1))
-      : nccl(host.api(world.rank()), world,
-             {.device = world.rank(),
-              .timeout = timeout,
-              .poll = std::chrono::milliseconds(1),
-              .on_failure = [this](const std::string& message) { failure.set_value(message); }}) {}
-
-  std::promise<std::string> failure;
-  HostStream compute;
-  NcclCollectives nccl;
 };
 
 }  // namespace masksc

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include "host_nccl.hpp"
+#include "host_rank.hpp"
 
 namespace masksc {
 namespace {
@@ -130,7 +130,8 @@ TEST(NcclFailure, ACallThatKeepsTheHostRunsIntoTheTimeout) {
 }
 
 TEST(NcclFailure, AFailedCallThrowsWithRankAndOperation) {
-  for (const std::string function : {"ncclAllReduce", "cudaEventRecord", "cudaStreamWaitEvent", "ncclGroupEnd"}) {
+  for (const std::string function :
+       {"ncclAllReduce", "cudaEventCreate", "cudaEventRecord", "cudaStreamWaitEvent", "ncclGroupEnd"}) {
     HostNccl host(1);
     run_as_threads(1, [&](Collectives& world) {
       HostRank mine(host, world);

@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "host_nccl.hpp"
+#include "host_rank.hpp"
 #include "masksc/dist/gpu_place.hpp"
 
 namespace masksc {
