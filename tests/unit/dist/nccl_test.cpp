@@ -72,19 +72,19 @@ INSTANTIATE_TEST_SUITE_P(Sizes, OnGpus, ::testing::Values(1, 2, 3, 5));
 TEST(Nccl, ReadsAfterTheProducerAndWritesBeforeTheConsumer) {
   HostNccl host(2);
   run_as_threads(2, [&](Collectives& world) {
-    HostRank mine(host, world, 50ms);  // far less than the producers need: their time does not count
     float value = 0;
     float seen = 0;
-    std::promise<void> gate;
-    mine.compute.push([&] {
-      gate.get_future().wait();
+    HostRank mine(host, world, 400ms);  // less than the producers need: their time does not count
+    HostStream consumer;
+    std::promise<void> gate;  // opens for the streams in any case
+    mine.compute.push([&, opened = gate.get_future().share()] {
+      opened.wait();
       value = 3;
     });
     const auto request = mine.nccl.all_reduce(&value, 1, DeviceElement::f32, &mine.compute);
-    HostStream consumer;
     request->wait(&consumer);
     consumer.push([&] { seen = value; });
-    std::this_thread::sleep_for(200ms);  // the host is free
+    std::this_thread::sleep_for(800ms);  // the host is free
     EXPECT_FALSE(request->test());
     world.barrier();
     gate.set_value();
