@@ -90,14 +90,10 @@ void validate(const ClusterSettings& settings) {
     throw UserError(
         "--auto-clusters leiden: this build of mask-sc has no Leiden (igraph was left out); choose silhouette");
   }
-  if (!(settings.resolution > 0))
-    throw UserError(fmt::format("--resolution is {}; it must be above 0", settings.resolution));
-  const auto at_least_one = [](const char* name, std::int64_t value) {
-    if (value < 1) throw UserError(fmt::format("--{} is {}; it must be at least 1", name, value));
-  };
-  at_least_one("neighbours", settings.neighbours);
-  at_least_one("kmeans-restarts", settings.restarts);
-  at_least_one("kmeans-iterations", settings.max_iterations);
+  require_positive("resolution", settings.resolution);
+  require_at_least("neighbours", settings.neighbours, 1);
+  require_at_least("kmeans-restarts", settings.restarts, 1);
+  require_at_least("kmeans-iterations", settings.max_iterations, 1);
 }
 
 void check_clusters(const ClusterSettings& settings, std::int64_t cells) {

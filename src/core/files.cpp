@@ -41,14 +41,14 @@ void publish(const std::filesystem::path& staged, const std::filesystem::path& p
 }
 
 void write_file(const std::filesystem::path& path, std::string_view text) {
-  const std::filesystem::path staged = staging_path(path);
+  StagedFile staged(path);
   {
-    std::ofstream out(staged, std::ios::binary | std::ios::trunc);
+    std::ofstream out(staged.path(), std::ios::binary | std::ios::trunc);
     out.write(text.data(), static_cast<std::streamsize>(text.size()));
     out.flush();
-    if (!out) fail("write", staged, errno);
+    if (!out) fail("write", staged.path(), errno);
   }
-  publish(staged, path);
+  staged.publish();
 }
 
 std::string read_file(const std::filesystem::path& path) {

@@ -112,4 +112,26 @@ void OptionTable::set(std::string_view name, std::string_view value, std::string
   }
 }
 
+void require_at_least(const char* option, std::int64_t value, std::int64_t least) {
+  if (value < least) throw UserError(fmt::format("--{} must be at least {}, not {}", option, least, value));
+}
+
+void require_positive(const char* option, double value) {
+  if (!(value > 0)) throw UserError(fmt::format("--{} must be positive, not {}", option, value));
+}
+
+void require_within(const char* option, double value, double least, double most) {
+  if (!(value >= least && value <= most))
+    throw UserError(fmt::format("--{} must lie between {} and {}, not {}", option, least, most, value));
+}
+
+void require_fraction(const char* option, double value) {
+  if (!(value >= 0 && value < 1)) throw UserError(fmt::format("--{} must lie in [0, 1), not {}", option, value));
+}
+
+void require_one_of(const char* option, const std::string& value, const std::vector<std::string>& choices) {
+  if (std::find(choices.begin(), choices.end(), value) == choices.end())
+    throw UserError(fmt::format("--{} needs one of {}, not '{}'", option, fmt::join(choices, ", "), value));
+}
+
 }  // namespace masksc

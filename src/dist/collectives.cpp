@@ -1,9 +1,19 @@
 #include "masksc/dist/collectives.hpp"
 
+#include <bit>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
 namespace masksc {
+
+float to_float(Bf16 value) noexcept { return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16); }
+
+Bf16 to_bf16(float value) noexcept {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  if (std::isnan(value)) return {static_cast<std::uint16_t>((bits >> 16) | 0x40)};
+  return {static_cast<std::uint16_t>((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16)};
+}
 
 std::vector<std::int64_t> Collectives::gather_counts(std::size_t mine) {
   std::vector<std::int64_t> counts(static_cast<std::size_t>(size_));

@@ -34,6 +34,8 @@ MPI_Datatype mpi_type(ElementType type) {
       return MPI_INT64_T;
     case ElementType::u64:
       return MPI_UINT64_T;
+    case ElementType::bf16:
+      return MPI_UINT16_T;
     case ElementType::f32:
       return MPI_FLOAT;
     default:
@@ -41,7 +43,27 @@ MPI_Datatype mpi_type(ElementType type) {
   }
 }
 
-MPI_Op mpi_op(ReduceOp op) {
+/// MPI 3 knows no bfloat16: its sum as an operation on 16-bit words.
+void sum_bf16(void* from, void* into, int* count, MPI_Datatype* /*type*/) {
+  const auto* a = static_cast<const Bf16*>(from);
+  auto* b = static_cast<Bf16*>(into);
+  for (int i = 0; i < *count; ++i) b[i] = to_bf16(to_float(a[i]) + to_float(b[i]));
+}
+
+MPI_Op bf16_sum() {
+  static const MPI_Op made = [] {
+    MPI_Op op = MPI_OP_NULL;
+    check(MPI_Op_create(sum_bf16, /*commute=*/1, &op), "operation");
+    return op;
+  }();
+  return made;
+}
+
+MPI_Op mpi_op(ElementType type, ReduceOp op) {
+  if (type == ElementType::bf16) {
+    ensure(op == ReduceOp::sum, "bfloat16 over MPI: sums only");
+    return bf16_sum();
+  }
   switch (op) {
     case ReduceOp::min:
       return MPI_MIN;
@@ -107,7 +129,7 @@ class MpiCollectives final : public Collectives {
  protected:
   void all_reduce_raw(void* values, std::size_t count, ElementType type, ReduceOp op) override {
     slices(values, count, type, [&](void* at, int n) {
-      check(MPI_Allreduce(MPI_IN_PLACE, at, n, mpi_type(type), mpi_op(op), comm_), "all-reduce");
+      check(MPI_Allreduce(MPI_IN_PLACE, at, n, mpi_type(type), mpi_op(type, op), comm_), "all-reduce");
     });
   }
   std::unique_ptr<Request> all_reduce_async_raw(void* values, std::size_t count, ElementType type,
@@ -115,13 +137,19 @@ class MpiCollectives final : public Collectives {
     std::vector<MPI_Request> requests;
     slices(values, count, type, [&](void* at, int n) {
       MPI_Request request = MPI_REQUEST_NULL;
-      check(MPI_Iallreduce(MPI_IN_PLACE, at, n, mpi_type(type), mpi_op(op), comm_, &request), "all-reduce");
+      check(MPI_Iallreduce(MPI_IN_PLACE, at, n, mpi_type(type), mpi_op(type, op), comm_, &request),
+            "all-reduce");
       requests.push_back(request);
     });
     return std::make_unique<MpiRequest>(std::move(requests));
   }
-  void reduce_scatter_raw(const void* input, void* output, std::size_t count, ElementType type) override {
-    check(MPI_Reduce_scatter_block(input, output, to_int(count), mpi_type(type), MPI_SUM, comm_), "reduce-scatter");
+  std::unique_ptr<Request> reduce_scatter_async_raw(const void* input, void* output, std::size_t count,
+                                                    ElementType type) override {
+    MPI_Request request = MPI_REQUEST_NULL;
+    check(MPI_Ireduce_scatter_block(input, output, to_int(count), mpi_type(type), mpi_op(type, ReduceOp::sum), comm_,
+                                    &request),
+          "reduce-scatter");
+    return std::make_unique<MpiRequest>(std::vector<MPI_Request>{request});
   }
   void all_gather_raw(const void* local, void* all, std::size_t count, ElementType type) override {
     check(MPI_Allgather(local, to_int(count), mpi_type(type), all, to_int(count), mpi_type(type), comm_), "all-gather");
@@ -194,7 +222,7 @@ bool all_arrive(MPI_Comm comm, std::chrono::seconds patience) {
 
 Runtime::Runtime(int& argc, char**& argv) {
   int provided = 0;
-  check(MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided), "start");
+  check(MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &provided), "start");
   MPI_Comm comm = MPI_COMM_NULL;
   check(MPI_Comm_dup(MPI_COMM_WORLD, &comm), "communicator");
   int rank = 0;

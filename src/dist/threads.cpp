@@ -47,6 +47,14 @@ class Group {
   bool broken_ = false;
 };
 
+void combine(Bf16* into, const Bf16* from, std::size_t count, ReduceOp op) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const float a = to_float(into[i]);
+    const float b = to_float(from[i]);
+    into[i] = to_bf16(op == ReduceOp::sum ? a + b : op == ReduceOp::min ? std::min(a, b) : std::max(a, b));
+  }
+}
+
 template <typename T>
 void combine(T* into, const T* from, std::size_t count, ReduceOp op) {
   for (std::size_t i = 0; i < count; ++i) {
@@ -69,6 +77,8 @@ void combine(std::byte* into, const std::byte* from, std::size_t count, ElementT
       return as(std::int64_t{});
     case ElementType::u64:
       return as(std::uint64_t{});
+    case ElementType::bf16:
+      return as(Bf16{});
     case ElementType::f32:
       return as(float{});
     case ElementType::f64:
@@ -105,9 +115,11 @@ class ThreadCollectives final : public Collectives {
     all_reduce_raw(values, count, type, op);
     return std::make_unique<DoneRequest>();
   }
-  void reduce_scatter_raw(const void* input, void* output, std::size_t count, ElementType type) override {
+  std::unique_ptr<Request> reduce_scatter_async_raw(const void* input, void* output, std::size_t count,
+                                                    ElementType type) override {
     reduce_slice(input, output, static_cast<std::size_t>(rank()) * count, count, type, ReduceOp::sum);
     group_->meet();
+    return std::make_unique<DoneRequest>();
   }
   void all_gather_raw(const void* local, void* all, std::size_t count, ElementType type) override {
     const std::vector<std::int64_t> counts(static_cast<std::size_t>(size()), static_cast<std::int64_t>(count));

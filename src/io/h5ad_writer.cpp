@@ -1,4 +1,5 @@
 // Writing h5ad: the encoding of anndata's on-disk format (docs/fileformat-prose.md of anndata).
+#include "masksc/core/files.hpp"
 #include "masksc/io/h5ad_writer.hpp"
 
 #include <fmt/format.h>
@@ -9,7 +10,6 @@
 
 #include "h5ad_uns.hpp"
 #include "masksc/io/array_file.hpp"
-#include "staged_file.hpp"
 
 namespace masksc {
 namespace {

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
+#include "masksc/core/files.hpp"
 #include "masksc/core/hash.hpp"
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/prepared.hpp"
 #include "prepared_format.hpp"
-#include "staged_file.hpp"
 
 namespace masksc {
 namespace {

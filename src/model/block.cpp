@@ -1,18 +1,27 @@
 #include "masksc/model/block.hpp"
 
 #include <cmath>
-#include <tuple>
 
 namespace masksc {
 namespace {
 
-/// Queries, keys and values, each [B, H, T, D / H].
-std::tuple<at::Tensor, at::Tensor, at::Tensor> heads_of(const FlatParameters& parameters, const std::string& name,
-                                                        std::int64_t heads, const at::Tensor& x) {
-  const at::Tensor qkv = apply_linear(parameters, name + ".qkv", apply_norm(parameters, name + ".norm1", x))
-                             .view({x.size(0), x.size(1), 3, heads, x.size(2) / heads})
-                             .permute({2, 0, 3, 1, 4});
-  return {qkv.select(0, 0), qkv.select(0, 1), qkv.select(0, 2)};
+/// y [B, T, n * D] -> n tensors [B, H, T, D / H].
+std::vector<at::Tensor> split_heads(const at::Tensor& y, std::int64_t n, std::int64_t heads) {
+  return y.view({y.size(0), y.size(1), n, heads, y.size(2) / (n * heads)}).permute({2, 0, 3, 1, 4}).unbind(0);
+}
+
+/// Queries, keys and values, each [B, H, T, D / H]; queries of some tokens only, if given.
+std::vector<at::Tensor> heads_of(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
+                                 const at::Tensor& x, const at::Tensor& queries) {
+  const at::Tensor normed = apply_norm(parameters, name + ".norm1", x);
+  if (!queries.defined()) return split_heads(apply_linear(parameters, name + ".qkv", normed), 3, heads);
+  const std::int64_t dim = x.size(2);
+  const auto weights = at::split_with_sizes(parameters.at(name + ".qkv.weight"), {dim, 2 * dim});
+  const auto biases = at::split_with_sizes(parameters.at(name + ".qkv.bias"), {dim, 2 * dim});
+  std::vector<at::Tensor> heads_qkv =
+      split_heads(at::linear(take_tokens(normed, queries), weights[0], biases[0]), 1, heads);
+  for (const at::Tensor& t : split_heads(at::linear(normed, weights[1], biases[1]), 2, heads)) heads_qkv.push_back(t);
+  return heads_qkv;
 }
 
 }  // namespace
@@ -26,6 +35,10 @@ void add_block(std::vector<ParameterSpec>& specs, const std::string& name, std::
   add_linear(specs, name + ".fc2", 4 * dim, dim);
 }
 
+at::Tensor take_tokens(const at::Tensor& x, const at::Tensor& index) {
+  return at::gather(x, 1, index.unsqueeze(-1).expand({-1, -1, x.size(-1)}));
+}
+
 at::Tensor apply_norm(const FlatParameters& parameters, const std::string& name, const at::Tensor& x) {
   return at::layer_norm(x, {x.size(-1)}, parameters.at(name + ".weight"), parameters.at(name + ".bias"));
 }
@@ -35,11 +48,12 @@ at::Tensor apply_linear(const FlatParameters& parameters, const std::string& nam
 }
 
 at::Tensor apply_block(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
-                       const at::Tensor& x, const BranchDropout& dropout) {
-  const auto [q, k, v] = heads_of(parameters, name, heads, x);
-  at::Tensor branch = at::scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(x.sizes());
+                       const at::Tensor& x, const BranchDropout& dropout, const at::Tensor& queries) {
+  const std::vector<at::Tensor> qkv = heads_of(parameters, name, heads, x, queries);
+  const at::Tensor residual = queries.defined() ? take_tokens(x, queries) : x;
+  at::Tensor branch = at::scaled_dot_product_attention(qkv[0], qkv[1], qkv[2]).transpose(1, 2).reshape(residual.sizes());
   branch = apply_linear(parameters, name + ".proj", branch);
-  const at::Tensor attended = x + (dropout ? dropout(branch, 0) : branch);
+  const at::Tensor attended = residual + (dropout ? dropout(branch, 0) : branch);
   branch = apply_linear(parameters, name + ".fc1", apply_norm(parameters, name + ".norm2", attended));
   branch = apply_linear(parameters, name + ".fc2", at::gelu(branch));
   return attended + (dropout ? dropout(branch, 1) : branch);
@@ -47,9 +61,9 @@ at::Tensor apply_block(const FlatParameters& parameters, const std::string& name
 
 at::Tensor block_attention(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
                            const at::Tensor& x) {
-  const auto [q, k, v] = heads_of(parameters, name, heads, x);
+  const std::vector<at::Tensor> qkv = heads_of(parameters, name, heads, x, {});
   const double scale = 1 / std::sqrt(static_cast<double>(x.size(2) / heads));
-  return at::softmax(at::matmul(q, k.transpose(-2, -1)) * scale, -1);
+  return at::softmax(at::matmul(qkv[0], qkv[1].transpose(-2, -1)) * scale, -1);
 }
 
 }  // namespace masksc

@@ -58,6 +58,12 @@ void all_reduce(Collectives& ranks, const at::Tensor& tensor) {
   if (!tensor.is_cpu()) at::Tensor(tensor).copy_(host);
 }
 
+void broadcast(Collectives& ranks, const at::Tensor& tensor) {
+  const at::Tensor host = tensor.cpu().contiguous();
+  ranks.broadcast(std::span(host.data_ptr<float>(), static_cast<std::size_t>(host.numel())));
+  if (!ranks.is_root()) at::Tensor(tensor).copy_(host);
+}
+
 BatchStatistics batch_statistics(const at::Tensor& x, const at::Tensor& row_weights, std::int64_t count,
                                  Collectives& ranks) {
   const at::NoGradGuard no_gradient;

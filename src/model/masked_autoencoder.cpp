@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "masksc/core/error.hpp"
 #include "masksc/model/block.hpp"
+#include "masksc/model/recompute.hpp"
 
 namespace masksc {
 namespace {
@@ -54,11 +56,6 @@ at::Tensor sincos_positions(const AutoencoderShape& shape) {
   return positions;
 }
 
-/// x [B, T, D], index [B, K] -> [B, K, D]
-at::Tensor rows(const at::Tensor& x, const at::Tensor& index) {
-  return at::gather(x, 1, index.unsqueeze(-1).expand({-1, -1, x.size(-1)}));
-}
-
 BranchDropout branch_dropout(const std::optional<DropoutKey>& key, double p, std::int64_t block) {
   if (!key || p <= 0) return {};
   return [key = *key, p, block](const at::Tensor& branch, int part) {
@@ -68,33 +65,53 @@ BranchDropout branch_dropout(const std::optional<DropoutKey>& key, double p, std
   };
 }
 
+/// Layers [0, count) one after the other, in segments of `every` that are computed again in the backward pass; 0: none.
+at::Tensor apply_layers(std::int64_t count, std::int64_t every, at::Tensor x,
+                        const std::function<at::Tensor(std::int64_t, const at::Tensor&)>& layer) {
+  const std::int64_t length = every > 0 && at::GradMode::is_enabled() ? every : 0;
+  if (length == 0) {
+    for (std::int64_t i = 0; i < count; ++i) x = layer(i, x);
+    return x;
+  }
+  for (std::int64_t first = 0; first < count; first += length)
+    x = recomputed(
+        [layer, first, last = std::min(first + length, count)](const at::Tensor& input) {
+          at::Tensor y = input;
+          for (std::int64_t i = first; i < last; ++i) y = layer(i, y);
+          return y;
+        },
+        x);
+  return x;
+}
+
 }  // namespace
 
 MaskedAutoencoder::MaskedAutoencoder(AutoencoderShape shape, std::uint64_t seed, at::Device device)
     : shape_(std::move(shape)), parameters_(specs_of(shape_), seed, 0, device) {
-  if (shape_.model.positions == Positions::sincos) {
-    encoder_positions_ = sincos_positions(shape_).to(device);
-    decoder_positions_ = encoder_positions_;
-  } else {
-    encoder_positions_ = parameters_.at("pos");
-    decoder_positions_ = parameters_.at("dec_pos");
-  }
+  if (shape_.model.positions == Positions::sincos) sincos_ = sincos_positions(shape_).to(device);
+}
+
+at::Tensor MaskedAutoencoder::positions(const std::string& name) const {
+  return sincos_.defined() ? sincos_.to(parameters_.working_type()) : parameters_.at(name);
 }
 
 at::Tensor MaskedAutoencoder::embed(const at::Tensor& patches, const at::Tensor& keep) const {
   const std::int64_t cells = patches.size(0);
-  at::Tensor tokens = apply_linear(parameters_, "embed", keep.defined() ? rows(patches, keep) : patches);
-  const at::Tensor positions = encoder_positions_.expand({cells, -1, -1});
-  tokens = tokens + (keep.defined() ? rows(positions, keep) : positions);
+  const at::Tensor shown = keep.defined() ? take_tokens(patches, keep) : patches;
+  at::Tensor tokens = apply_linear(parameters_, "embed", shown.to(parameters_.working_type()));
+  const at::Tensor places = positions("pos").expand({cells, -1, -1});
+  tokens = tokens + (keep.defined() ? take_tokens(places, keep) : places);
   return at::cat({parameters_.at("cls").expand({cells, -1, -1}), tokens}, 1);
 }
 
 at::Tensor MaskedAutoencoder::encode(const at::Tensor& patches, const at::Tensor& keep,
                                      const std::optional<DropoutKey>& key) const {
-  at::Tensor x = embed(patches, keep);
-  for (std::int64_t i = 0; i < shape_.model.encoder_depth; ++i)
-    x = apply_block(parameters_, encoder_block(i), shape_.model.encoder_heads, x,
-                    branch_dropout(key, shape_.model.dropout, i));
+  const at::Tensor x = apply_layers(
+      shape_.model.encoder_depth, recompute_.encoder_blocks, embed(patches, keep),
+      [this, key](std::int64_t i, const at::Tensor& input) {
+        return apply_block(parameters_, encoder_block(i), shape_.model.encoder_heads, input,
+                           branch_dropout(key, shape_.model.dropout, i));
+      });
   return apply_norm(parameters_, "enc_norm", x);
 }
 
@@ -107,13 +124,20 @@ MaskedAutoencoder::Output MaskedAutoencoder::forward(const at::Tensor& patches, 
   const std::int64_t cells = patches.size(0);
   at::Tensor tokens = parameters_.at("mask_token").expand({cells, shape_.tokens(), -1});
   const at::Tensor places = keep.unsqueeze(-1).expand({-1, -1, shape_.model.dim});
-  tokens = at::scatter(tokens, 1, places, bridged.narrow(1, 1, keep.size(1))) + decoder_positions_;
-  at::Tensor x = at::cat({bridged.narrow(1, 0, 1), tokens}, 1);
-  for (std::int64_t i = 0; i < shape_.model.decoder_depth; ++i)
-    x = apply_block(parameters_, decoder_block(i), shape_.model.decoder_heads, x,
-                    branch_dropout(key, shape_.model.dropout, shape_.model.encoder_depth + i));
-  output.predictions = apply_linear(parameters_, "head", apply_norm(parameters_, "dec_norm", rows(x, masked + 1)));
-  output.global = apply_norm(parameters_, "dec_norm", x.select(1, 0));
+  tokens = at::scatter(tokens, 1, places, bridged.narrow(1, 1, keep.size(1))) + positions("dec_pos");
+  const at::Tensor asked = at::constant_pad_nd(masked + 1, {1, 0}, 0);  // the global token and the masked ones
+  const std::int64_t last = shape_.model.decoder_depth - 1;
+  at::Tensor x = apply_layers(
+      last + 1, recompute_.decoder_blocks, at::cat({bridged.narrow(1, 0, 1), tokens}, 1),
+      [this, key, last, asked](std::int64_t i, const at::Tensor& input) {
+        return apply_block(parameters_, decoder_block(i), shape_.model.decoder_heads, input,
+                           branch_dropout(key, shape_.model.dropout, shape_.model.encoder_depth + i),
+                           i == last ? asked : at::Tensor());
+      });
+  if (last < 0) x = take_tokens(x, asked);
+  x = apply_norm(parameters_, "dec_norm", x);
+  output.predictions = apply_linear(parameters_, "head", x.narrow(1, 1, masked.size(1))).to(at::kFloat);
+  output.global = x.select(1, 0);
   return output;
 }
 
@@ -121,7 +145,8 @@ at::Tensor MaskedAutoencoder::predict_teacher(const Output& output, GuidanceToke
   ensure(shape_.teacher_features > 0, "a model without guidance predicts no teacher");
   const std::int64_t visible = output.encoded.size(1) - 1;
   return apply_linear(parameters_, "guide",
-                      token == GuidanceToken::mean ? output.encoded.narrow(1, 1, visible).mean(1) : output.global);
+                      token == GuidanceToken::mean ? output.encoded.narrow(1, 1, visible).mean(1) : output.global)
+      .to(at::kFloat);
 }
 
 at::Tensor MaskedAutoencoder::last_attention(const at::Tensor& patches) const {

@@ -35,6 +35,25 @@ void initialise(std::span<float> values, const Initial& initial, RandomStream ra
   }
 }
 
+/// Runs when a leaf's gradient has been accumulated: a working leaf's goes to the float32 one and is dropped.
+class GradientArrived final : public torch::autograd::PostAccumulateGradHook {
+ public:
+  GradientArrived(std::size_t index, at::Tensor gradient, std::shared_ptr<std::function<void(std::size_t)>> arrived)
+      : index_(index), gradient_(std::move(gradient)), arrived_(std::move(arrived)) {}
+  void operator()(const torch::autograd::Variable& leaf) override {
+    if (gradient_.defined()) {
+      gradient_.add_(leaf.grad());
+      leaf.mutable_grad().reset();
+    }
+    if (*arrived_) (*arrived_)(index_);
+  }
+
+ private:
+  std::size_t index_;
+  at::Tensor gradient_;  // undefined for a float32 leaf: autograd adds to it in place
+  std::shared_ptr<std::function<void(std::size_t)>> arrived_;
+};
+
 }  // namespace
 
 void add_linear(std::vector<ParameterSpec>& specs, const std::string& name, std::int64_t in, std::int64_t out) {
@@ -63,12 +82,18 @@ FlatParameters::FlatParameters(std::vector<ParameterSpec> specs, std::uint64_t s
   for (std::size_t i = 0; i < specs_.size(); ++i)
     initialise({host.data_ptr<float>() + offsets_[i], static_cast<std::size_t>(element_count(specs_[i]))},
                specs_[i].initial, RandomStream(seed, Purpose::initialisation, set, static_cast<std::uint64_t>(i)));
-  values_ = host.to(device);
-  gradients_ = at::zeros_like(values_);
+  padded_values_ = at::zeros({total + 2 * padding}, at::TensorOptions(at::kFloat).device(device));
+  padded_gradients_ = at::zeros_like(padded_values_);
+  values_ = padded_values_.narrow(0, padding, total);
+  gradients_ = padded_gradients_.narrow(0, padding, total);
+  values_.copy_(host);
+  arrived_ = std::make_shared<std::function<void(std::size_t)>>();
   for (std::size_t i = 0; i < specs_.size(); ++i) {
     at::Tensor view = part(values_, i).detach();
     view.set_requires_grad(true);
     view.mutable_grad() = part(gradients_, i);
+    torch::autograd::impl::set_post_acc_grad_hooks(
+        view, std::make_unique<GradientArrived>(i, at::Tensor(), arrived_));
     views_.push_back(view);
   }
 }
@@ -76,8 +101,29 @@ FlatParameters::FlatParameters(std::vector<ParameterSpec> specs, std::uint64_t s
 const at::Tensor& FlatParameters::at(const std::string& name) const {
   const auto found = index_.find(name);
   if (found == index_.end()) throw InvariantError("no parameter '" + name + "'");
-  return views_[found->second];
+  return working_.defined() ? working_views_[found->second] : views_[found->second];
 }
+
+void FlatParameters::set_working_type(at::ScalarType type) {
+  working_views_.clear();
+  working_.reset();
+  if (type == at::kFloat) return;
+  working_ = values_.to(type);
+  for (std::size_t i = 0; i < specs_.size(); ++i) {
+    at::Tensor view = part(working_, i).detach();
+    view.set_requires_grad(true);
+    torch::autograd::impl::set_post_acc_grad_hooks(
+        view, std::make_unique<GradientArrived>(i, part(gradients_, i), arrived_));
+    working_views_.push_back(view);
+  }
+}
+
+void FlatParameters::refresh_working_copy() {
+  const at::NoGradGuard no_gradient;
+  if (working_.defined()) working_.copy_(values_);
+}
+
+void FlatParameters::on_gradient(std::function<void(std::size_t)> arrived) { *arrived_ = std::move(arrived); }
 
 at::Tensor FlatParameters::part(const at::Tensor& flat, std::size_t i) const {
   return flat.narrow(0, offsets_[i], element_count(specs_[i])).view(specs_[i].shape);

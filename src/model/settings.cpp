@@ -7,22 +7,6 @@
 #include "masksc/core/error.hpp"
 
 namespace masksc {
-namespace {
-
-void at_least(const char* option, std::int64_t value, std::int64_t least) {
-  if (value < least) throw UserError(fmt::format("--{} must be at least {}, not {}", option, least, value));
-}
-
-void probability(const char* option, double value) {
-  if (!(value >= 0 && value < 1)) throw UserError(fmt::format("--{} must lie in [0, 1), not {}", option, value));
-}
-
-void positive(const char* option, double value) {
-  if (!(value > 0)) throw UserError(fmt::format("--{} must be positive, not {}", option, value));
-}
-
-}  // namespace
-
 void describe(OptionTable& table, ModelSettings& s) {
   table.begin_group("Model");
   table.add("dim", s.dim, "features of a token");
@@ -62,12 +46,12 @@ void describe(OptionTable& table, TargetSettings& s) {
 }
 
 void validate(const ModelSettings& s) {
-  at_least("dim", s.dim, 1);
-  at_least("encoder-depth", s.encoder_depth, 1);
-  at_least("decoder-depth", s.decoder_depth, 0);
+  require_at_least("dim", s.dim, 1);
+  require_at_least("encoder-depth", s.encoder_depth, 1);
+  require_at_least("decoder-depth", s.decoder_depth, 0);
   for (const auto& [option, heads] :
        {std::pair{"encoder-heads", s.encoder_heads}, std::pair{"decoder-heads", s.decoder_heads}}) {
-    at_least(option, heads, 1);
+    require_at_least(option, heads, 1);
     if (s.dim % heads != 0)
       throw UserError(fmt::format("--dim {} must be a multiple of --{} {}", s.dim, option, heads));
   }
@@ -75,15 +59,15 @@ void validate(const ModelSettings& s) {
     throw UserError(fmt::format("--mask-ratio must lie between 0 and 1, not {}", s.mask_ratio));
   if (s.positions == Positions::sincos && s.dim % 4 != 0)
     throw UserError(fmt::format("--positions sincos needs a --dim divisible by 4, not {}", s.dim));
-  probability("dropout", s.dropout);
+  require_fraction("dropout", s.dropout);
 }
 
 void validate(const SequenceSettings& s) {
-  at_least("sequence-epochs", s.epochs, 1);
-  at_least("sequence-batch-size", s.batch_size, 2);
-  positive("sequence-learning-rate", s.learning_rate);
-  positive("temperature", s.temperature);
-  probability("sequence-dropout", s.dropout);
+  require_at_least("sequence-epochs", s.epochs, 1);
+  require_at_least("sequence-batch-size", s.batch_size, 2);
+  require_positive("sequence-learning-rate", s.learning_rate);
+  require_positive("temperature", s.temperature);
+  require_fraction("sequence-dropout", s.dropout);
 }
 
 void validate(const TargetSettings& s) {

@@ -5,6 +5,7 @@
 #include "masksc/core/files.hpp"
 #include "masksc/core/hash.hpp"
 #include "masksc/core/version.hpp"
+#include "masksc/model/distributed.hpp"
 #include "masksc/train/weights_file.hpp"
 
 namespace masksc {
@@ -13,28 +14,16 @@ namespace {
 constexpr std::array<const char*, 4> running_names = {"norm1.running_mean", "norm1.running_var", "norm2.running_mean",
                                                       "norm2.running_var"};
 
-/// Writes through a staging file, which goes when writing fails.
+/// An array file of ours, written through a staging file.
 template <typename Write>
 void write_array_file(const std::filesystem::path& path, const char* kind, const Write& write) {
-  const std::filesystem::path staged = staging_path(path);
-  try {
-    ArrayFile file = ArrayFile::create(staged);
-    file.set_attribute("/", "format", fmt::format("mask-sc {} 1", kind));
-    file.set_attribute("/", "version", version_and_commit());
-    write(file);
-    file.close();
-    publish(staged, path);
-  } catch (...) {
-    std::error_code ignored;
-    std::filesystem::remove(staged, ignored);
-    throw;
-  }
-}
-
-void broadcast(Collectives& ranks, const at::Tensor& tensor) {
-  const at::Tensor host = tensor.cpu().contiguous();
-  ranks.broadcast(std::span(host.data_ptr<float>(), static_cast<std::size_t>(host.numel())));
-  at::Tensor(tensor).copy_(host);
+  StagedFile staged(path);
+  ArrayFile file = ArrayFile::create(staged.path());
+  file.set_attribute("/", "format", fmt::format("mask-sc {} 1", kind));
+  file.set_attribute("/", "version", version_and_commit());
+  write(file);
+  file.close();
+  staged.publish();
 }
 
 }  // namespace

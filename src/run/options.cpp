@@ -18,6 +18,7 @@ OptionTable describe_run(RunOptions& o) {
   describe(table, o.target);
   describe(table, o.model);
   describe(table, o.train);
+  describe(table, o.engine);
   describe(table, o.cluster);
   describe(table, o.run);
   return table;
@@ -31,6 +32,7 @@ void validate(const RunOptions& o) {
   validate(o.target);
   validate(o.model);
   validate(o.train);
+  validate(o.engine);
   validate(o.cluster);
   validate(o.run);
 }

@@ -8,6 +8,7 @@
 #include "masksc/core/log.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/model/device.hpp"
+#include "masksc/model/host_memory.hpp"
 #include "masksc/model/mask.hpp"
 #include "masksc/run/folder.hpp"
 #include "masksc/run/model_files.hpp"
@@ -71,6 +72,16 @@ void use_cores(const RunOptions& options, const Runtime& runtime) {
   at::set_num_threads(options.run.threads > 0 ? static_cast<int>(options.run.threads) : runtime.cores_per_rank());
 }
 
+/// Where the training's time went on rank 0, in seconds.
+Json training_report(const TrainOutcome& trained) {
+  return {{"data", trained.data_seconds},
+          {"forward", trained.parts.forward},
+          {"backward", trained.parts.backward},
+          {"exposed_communication", trained.parts.exposed},
+          {"update", trained.parts.update},
+          {"hidden_communication", trained.hidden}};
+}
+
 /// Everything after the input is known to be good.
 Json train_and_cluster(const RunOptions& options, const RunInput& input, double prepare_seconds,
                        const std::string& configuration, RunFolder& folder, TrainContext& context) {
@@ -114,6 +125,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
                   {"loss", trained.cells > 0 ? Json(trained.loss) : Json(nullptr)},
                   {"seconds", clock.seconds()},
                   {"cells_per_second", trained.seconds > 0 ? static_cast<double>(trained.cells) / trained.seconds : 0},
+                  {"training", training_report(trained)},
                   {"peak_memory_bytes", memories},
                   {"weights_hash", model.parameters().hash()},
                   {"embedding_hash", embedding_hash(embedding, expression.rows, expression.cells, ranks)},
@@ -158,6 +170,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& 
   Collectives& ranks = runtime.world();
   validate(options);
   use_cores(options, runtime);
+  use_training_allocator();
   install_stop_signals();
   RunFolder folder(options, table, ranks);
   if (folder.state() == FolderState::finished && input_unchanged(options, folder, ranks))

@@ -17,6 +17,7 @@
 #include "masksc/run/model_files.hpp"
 #include "masksc/train/sequence_trainer.hpp"
 #include "masksc/train/stop.hpp"
+#include "masksc/train/trace.hpp"
 
 namespace masksc {
 namespace {
@@ -46,6 +47,15 @@ auto every_patch(const Expression& expression, const Densifier& densifier, std::
     for_each_tile(expression, densifier, patch_genes, device,
                   [&](const Tile& tile) { work(tile.patches.narrow(0, tile.first_used, tile.rows.size())); });
   };
+}
+
+Recompute recompute_of(const EngineSettings& engine) {
+  const auto blocks = [&](const char* option, const std::string& own) {
+    return own == "same" ? checkpointed_blocks("gradient-checkpointing", engine.gradient_checkpointing)
+                       : checkpointed_blocks(option, own);
+  };
+  return {blocks("encoder-checkpointing", engine.encoder_checkpointing),
+          blocks("decoder-checkpointing", engine.decoder_checkpointing)};
 }
 
 constexpr std::uint32_t whole_set = 1;  // sets of starting parameters; 0 is the masked autoencoder's
@@ -165,22 +175,32 @@ Targets target_stage(const RunOptions& options, const Expression& expression, co
 TrainOutcome train_stage(const RunOptions& options, const Expression& expression, const Targets& targets,
                          const std::string& checkpoint_fingerprint, const RunFolder& folder, MaskedAutoencoder& model,
                          TrainContext& context) {
-  AdamW optimizer(model.parameters(), {.weight_decay = options.train.weight_decay});
+  TrainingEngine engine(model.parameters(), options.train, options.engine, context.ranks);
+  model.set_recompute(recompute_of(options.engine));
   CheckpointFolder checkpoints(folder.path("checkpoints"), checkpoint_fingerprint, options.run.keep_last,
                                context.ranks);
-  std::optional<std::int64_t> resumed;
+  std::optional<TrainState> resumed;
   if (options.run.resume == "auto")
-    resumed = checkpoints.load(model.parameters(), optimizer);
+    resumed = checkpoints.load(model.parameters());
   else if (options.run.resume != "never")
-    resumed = checkpoints.load(model.parameters(), optimizer, std::filesystem::path(options.run.resume));
+    resumed = checkpoints.load(model.parameters(), std::filesystem::path(options.run.resume));
   if (resumed) {
-    context.log.event("train", "resumed", *resumed);
-    log::info("resumed at step {} of {}", *resumed, total_steps(expression.cells, options.train));
+    engine.restore(*resumed);
+    context.log.event("train", "resumed", resumed->step);
+    log::info("resumed at step {} of {}", resumed->step, total_steps(expression.cells, options.train));
   }
-  const TrainJob job{
-      expression,         targets, options.target, options.train, options.run.checkpoint_every_steps, &checkpoints,
-      resumed.value_or(0)};
-  return train(model, optimizer, job, context);
+  StepTrace trace(options.engine.profile,
+                  folder.path(fmt::format("trace-{}.json", context.ranks.rank())).string());
+  const TrainJob job{.expression = expression,
+                     .targets = targets,
+                     .target_settings = options.target,
+                     .settings = options.train,
+                     .micro_batch = options.engine.micro_batch,
+                     .checkpoint_every_steps = options.run.checkpoint_every_steps,
+                     .checkpoints = &checkpoints,
+                     .first_step = resumed ? resumed->step : 0,
+                     .watch = [&](std::int64_t step, bool begins) { trace.step(step, begins); }};
+  return train(model, engine, job, context);
 }
 
 DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& model, TrainContext& context) {

@@ -14,7 +14,7 @@ void require_probability(const char* option, double value) {
   require(value >= 0 && value <= 1, option, "a probability from 0 to 1", value);
 }
 
-void require_positive(const char* option, double value) {
+void require_rate(const char* option, double value) {
   require(value > 0 && value <= 1e6, option, "a number above 0, at most 1e6", value);
 }
 
@@ -64,8 +64,8 @@ void validate(const SimulationSettings& settings) {
     throw UserError(fmt::format("--genes needs 1 to 10000000, not {}", settings.genes));
   if (settings.seed < 0) throw UserError(fmt::format("--seed needs 0 or more, not {}", settings.seed));
   plan_groups(settings.groups, settings.cells);
-  require_positive("mean-shape", settings.mean_shape);
-  require_positive("mean-rate", settings.mean_rate);
+  require_rate("mean-shape", settings.mean_shape);
+  require_rate("mean-rate", settings.mean_rate);
   require_probability("outlier-probability", settings.outlier_probability);
   require_location("outlier-location", settings.outlier_location);
   require_scale("outlier-scale", settings.outlier_scale);
@@ -76,7 +76,7 @@ void validate(const SimulationSettings& settings) {
   require_location("de-location", settings.de_location);
   require_scale("de-scale", settings.de_scale);
   require(settings.bcv >= 0 && settings.bcv <= 10, "bcv", "a coefficient from 0 to 10", settings.bcv);
-  require_positive("bcv-degrees", settings.bcv_degrees);
+  require_rate("bcv-degrees", settings.bcv_degrees);
   require(settings.dropout_mid >= -20 && settings.dropout_mid <= 20, "dropout-mid", "a logarithm from -20 to 20",
           settings.dropout_mid);
   require(settings.dropout_shape >= -100 && settings.dropout_shape <= 100, "dropout-shape", "a slope from -100 to 100",

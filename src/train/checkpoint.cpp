@@ -3,66 +3,70 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 
 #include "masksc/core/files.hpp"
 #include "masksc/core/hash.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/version.hpp"
+#include "masksc/model/distributed.hpp"
 #include "masksc/train/weights_file.hpp"
 
 namespace masksc {
 namespace {
 
-constexpr const char* format_name = "mask-sc checkpoint 1";
+constexpr const char* format_name = "mask-sc checkpoint 2";
 
 /// Hash of all the numbers of a checkpoint.
-std::string content_hash(const FlatParameters& parameters, const AdamW& optimizer, std::int64_t step) {
+std::string content_hash(const FlatParameters& parameters, const TrainState& state) {
   Hasher hasher;
-  hasher.add(std::span<const std::int64_t>(&step, 1));
-  for (const at::Tensor& flat : {parameters.values(), optimizer.first_moment(), optimizer.second_moment()}) {
+  const std::array counts = {state.step, state.optimizer_steps, state.good_steps};
+  hasher.add(std::span<const std::int64_t>(counts));
+  hasher.add(std::span<const double>(&state.loss_scale, 1));
+  for (const at::Tensor& flat : {parameters.values(), state.first_moment, state.second_moment}) {
     const at::Tensor host = flat.cpu();
     hasher.add(std::span<const float>(host.data_ptr<float>(), static_cast<std::size_t>(host.numel())));
   }
   return hasher.hex();
 }
 
-void write_checkpoint(const std::filesystem::path& path, const FlatParameters& parameters, const AdamW& optimizer,
-                      std::int64_t step, const std::string& fingerprint) {
+void write_checkpoint(const std::filesystem::path& path, const FlatParameters& parameters, const TrainState& state,
+                      const std::string& fingerprint) {
   ArrayFile file = ArrayFile::create(path);
   file.set_attribute("/", "format", std::string(format_name));
   file.set_attribute("/", "version", version_and_commit());
   file.set_attribute("/", "fingerprint", fingerprint);
-  file.set_attribute("/", "step", std::span<const std::int64_t>(&step, 1));
-  file.set_attribute("/", "hash", content_hash(parameters, optimizer, step));
+  const std::array counts = {state.step, state.optimizer_steps, state.good_steps};
+  file.set_attribute("/", "step", std::span<const std::int64_t>(counts));
+  file.write<double>("loss_scale", std::span<const double>(&state.loss_scale, 1), {1});
+  file.set_attribute("/", "hash", content_hash(parameters, state));
   write_parameters(file, "weights", parameters, parameters.values());
-  write_parameters(file, "adam_m", parameters, optimizer.first_moment());
-  write_parameters(file, "adam_v", parameters, optimizer.second_moment());
+  write_parameters(file, "adam_m", parameters, state.first_moment);
+  write_parameters(file, "adam_v", parameters, state.second_moment);
   file.close();
 }
 
 /// Reads a checkpoint on this process. Throws UserError when it is damaged or belongs to something else.
-std::int64_t read_checkpoint(const std::filesystem::path& path, FlatParameters& parameters, AdamW& optimizer,
-                             const std::string& fingerprint) {
+TrainState read_checkpoint(const std::filesystem::path& path, FlatParameters& parameters,
+                           const std::string& fingerprint) {
   const ArrayFile file = ArrayFile::open(path);
   if (file.text_attribute("/", "format") != format_name)
     throw UserError(fmt::format("'{}' is not a checkpoint of this version of mask-sc", path.string()));
   if (file.text_attribute("/", "fingerprint") != fingerprint)
     throw UserError(fmt::format("checkpoint '{}' is of other data or another model", path.string()));
-  const std::vector<std::int64_t> step = file.integers_attribute("/", "step");
-  if (step.size() != 1) throw UserError(fmt::format("checkpoint '{}' has no step", path.string()));
+  const std::vector<std::int64_t> counts = file.integers_attribute("/", "step");
+  const std::vector<double> scale = file.read<double>("loss_scale");
+  if (counts.size() != 3 || scale.size() != 1)
+    throw UserError(fmt::format("checkpoint '{}' does not say its step", path.string()));
+  TrainState state{at::zeros_like(parameters.values()), at::zeros_like(parameters.values()), counts[0], counts[1],
+                   scale[0], counts[2]};
   read_parameters(file, "weights", parameters, parameters.values());
-  read_parameters(file, "adam_m", parameters, optimizer.first_moment());
-  read_parameters(file, "adam_v", parameters, optimizer.second_moment());
-  if (file.text_attribute("/", "hash") != content_hash(parameters, optimizer, step[0]))
+  read_parameters(file, "adam_m", parameters, state.first_moment);
+  read_parameters(file, "adam_v", parameters, state.second_moment);
+  if (file.text_attribute("/", "hash") != content_hash(parameters, state))
     throw UserError(fmt::format("checkpoint '{}' is damaged: its checksum does not agree", path.string()));
-  return step[0];
-}
-
-void broadcast(Collectives& ranks, const at::Tensor& tensor) {
-  const at::Tensor host = tensor.cpu();
-  ranks.broadcast(std::span(host.data_ptr<float>(), static_cast<std::size_t>(host.numel())));
-  if (!tensor.is_cpu()) at::Tensor(tensor).copy_(host);
+  return state;
 }
 
 }  // namespace
@@ -89,19 +93,13 @@ std::vector<std::filesystem::path> CheckpointFolder::files() const {
   return found;
 }
 
-void CheckpointFolder::save(const FlatParameters& parameters, const AdamW& optimizer, std::int64_t step) {
+void CheckpointFolder::save(const FlatParameters& parameters, const TrainState& state) {
   const auto start = std::chrono::steady_clock::now();
   on_root(ranks_, [&] {
-    const std::filesystem::path path = folder_ / fmt::format("step-{:08}.h5", step);
-    const std::filesystem::path staged = staging_path(path);
-    try {
-      write_checkpoint(staged, parameters, optimizer, step, fingerprint_);
-      publish(staged, path);
-    } catch (...) {
-      std::error_code ignored;
-      std::filesystem::remove(staged, ignored);
-      throw;
-    }
+    const std::filesystem::path path = folder_ / fmt::format("step-{:08}.h5", state.step);
+    StagedFile staged(path);
+    write_checkpoint(staged.path(), parameters, state, fingerprint_);
+    staged.publish();
     std::vector<std::filesystem::path> kept = files();
     const auto surplus = static_cast<std::int64_t>(kept.size()) - keep_last_;
     for (std::int64_t i = 0; i < surplus; ++i) std::filesystem::remove(kept[static_cast<std::size_t>(i)]);
@@ -110,37 +108,31 @@ void CheckpointFolder::save(const FlatParameters& parameters, const AdamW& optim
   ranks_.broadcast(std::span(&last_save_seconds_, 1));  // the cadence depends on it: all ranks must decide alike
 }
 
-std::optional<std::int64_t> CheckpointFolder::load(FlatParameters& parameters, AdamW& optimizer,
-                                                   const std::optional<std::filesystem::path>& path) {
-  std::int64_t step = -1;
+std::optional<TrainState> CheckpointFolder::load(FlatParameters& parameters,
+                                                 const std::optional<std::filesystem::path>& path) {
+  TrainState state;
+  state.step = -1;
   on_root(ranks_, [&] {
     if (path) {
-      step = read_checkpoint(*path, parameters, optimizer, fingerprint_);
+      state = read_checkpoint(*path, parameters, fingerprint_);
       return;
     }
     const at::Tensor untouched = parameters.values().clone();
     std::vector<std::filesystem::path> candidates = files();
-    for (; !candidates.empty() && step < 0; candidates.pop_back()) {
+    for (; !candidates.empty() && state.step < 0; candidates.pop_back()) {
       try {
-        step = read_checkpoint(candidates.back(), parameters, optimizer, fingerprint_);
+        state = read_checkpoint(candidates.back(), parameters, fingerprint_);
       } catch (const UserError& e) {
         log::warning("{}; set aside, the one before is used", e.what());
         std::filesystem::rename(candidates.back(), candidates.back().string() + ".damaged");
       }
     }
-    if (step < 0) {
-      at::Tensor(parameters.values()).copy_(untouched);
-      optimizer.first_moment().zero_();
-      optimizer.second_moment().zero_();
-    }
+    if (state.step < 0) at::Tensor(parameters.values()).copy_(untouched);
   });
-  ranks_.broadcast(std::span(&step, 1));
-  if (step < 0) return std::nullopt;
+  ranks_.broadcast(std::span(&state.step, 1));
+  if (state.step < 0) return std::nullopt;
   broadcast(ranks_, parameters.values());
-  broadcast(ranks_, optimizer.first_moment());
-  broadcast(ranks_, optimizer.second_moment());
-  optimizer.set_steps(step);
-  return step;
+  return state;
 }
 
 }  // namespace masksc

@@ -3,34 +3,66 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <vector>
 
 namespace masksc {
 
-AdamW::AdamW(const FlatParameters& parameters, AdamWSettings settings)
-    : settings_(settings), first_(at::zeros_like(parameters.values())), second_(at::zeros_like(parameters.values())) {}
+std::vector<FlatSlice> whole_slices(const FlatParameters& parameters) {
+  const std::int64_t decayed = parameters.decayed_count();
+  return {{FlatParameters::padding, decayed, true},
+          {FlatParameters::padding + decayed, parameters.count() - decayed, false}};
+}
 
-void AdamW::step(FlatParameters& parameters, double learning_rate) {
+AdamW::AdamW(const FlatParameters& parameters, AdamWSettings settings)
+    : AdamW(parameters, settings, whole_slices(parameters)) {}
+
+AdamW::AdamW(const FlatParameters& parameters, AdamWSettings settings, std::vector<FlatSlice> slices)
+    : settings_(settings), slices_(std::move(slices)) {
+  std::int64_t length = 0;
+  for (const FlatSlice& slice : slices_) length += slice.length;
+  first_ = at::zeros({length}, parameters.values().options());
+  second_ = at::zeros_like(first_);
+}
+
+void AdamW::step(FlatParameters& parameters, double learning_rate, double divisor) {
   const at::NoGradGuard no_gradient;
   ++steps_;
-  const at::Tensor count = at::full({}, static_cast<double>(steps_), first_.options());
-  const auto update = [&](std::int64_t begin, std::int64_t length, double decay) {
-    if (length == 0) return;
-    const auto part = [&](const at::Tensor& flat) { return std::vector<at::Tensor>{flat.narrow(0, begin, length)}; };
-    at::_fused_adamw_(part(parameters.values()), part(parameters.gradients()), part(first_), part(second_), {}, {count},
-                      learning_rate, settings_.beta1, settings_.beta2, decay, settings_.epsilon, /*amsgrad=*/false,
-                      /*maximize=*/false);
-  };
-  const std::int64_t decayed = parameters.decayed_count();
-  update(0, decayed, settings_.weight_decay);
-  update(decayed, parameters.count() - decayed, 0);
+  const auto scalar = [&](double value) { return at::full({}, value, first_.options()); };
+  const at::Tensor count = scalar(static_cast<double>(steps_));
+  for (const bool decay : {true, false}) {
+    std::vector<at::Tensor> values;
+    std::vector<at::Tensor> gradients;
+    std::vector<at::Tensor> first;
+    std::vector<at::Tensor> second;
+    std::int64_t begin = 0;
+    for (const FlatSlice& slice : slices_) {
+      if (slice.decay == decay && slice.length > 0) {
+        values.push_back(parameters.padded_values().narrow(0, slice.begin, slice.length));
+        gradients.push_back(parameters.padded_gradients().narrow(0, slice.begin, slice.length));
+        first.push_back(first_.narrow(0, begin, slice.length));
+        second.push_back(second_.narrow(0, begin, slice.length));
+      }
+      begin += slice.length;
+    }
+    if (values.empty()) continue;
+    at::_fused_adamw_(values, gradients, first, second, {}, std::vector<at::Tensor>(values.size(), count),
+                      learning_rate, settings_.beta1, settings_.beta2, decay ? settings_.weight_decay : 0.0,
+                      settings_.epsilon, /*amsgrad=*/false, /*maximize=*/false,
+                      divisor == 1 ? std::nullopt : std::optional<at::Tensor>(scalar(divisor)));
+  }
 }
 
-double clip_gradients(const at::Tensor& gradients, double largest) {
-  const double norm = gradients.norm().item<double>();
-  if (norm > largest) at::Tensor(gradients).mul_(largest / (norm + 1e-6));
-  return norm;
+double squared_norm(const FlatParameters& parameters, const std::vector<FlatSlice>& slices) {
+  double sum = 0;
+  for (const FlatSlice& slice : slices) {
+    // Added up in float64: the norm of slices is then that of the whole, and so are the bits of the update.
+    const at::Tensor part = parameters.padded_gradients().narrow(0, slice.begin, slice.length);
+    const double norm = at::linalg_vector_norm(part, 2, std::nullopt, false, at::kDouble).item<double>();
+    sum += norm * norm;
+  }
+  return sum;
 }
+
+double clipping_divisor(double norm, double largest) { return norm > largest ? (norm + 1e-6) / largest : 1; }
 
 double scheduled_learning_rate(std::int64_t step, std::int64_t total, double peak, double warmup) {
   const auto position = static_cast<double>(step);

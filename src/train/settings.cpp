@@ -1,33 +1,21 @@
 #include "masksc/train/settings.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <algorithm>
-#include <vector>
+#include <charconv>
+#include <string_view>
 
 #include "masksc/core/error.hpp"
 
 namespace masksc {
 namespace {
 
-void in_range(const char* option, double value, double least, double most) {
-  if (!(value >= least && value <= most))
-    throw UserError(fmt::format("--{} must lie between {} and {}, not {}", option, least, most, value));
-}
-
-void at_least(const char* option, std::int64_t value, std::int64_t least) {
-  if (value < least) throw UserError(fmt::format("--{} must be at least {}, not {}", option, least, value));
-}
-
-/// `later` are values of the contract whose engine this version lacks.
-void one_of(const char* option, const std::string& value, const std::vector<std::string>& now,
-            const std::vector<std::string>& later) {
-  if (std::find(now.begin(), now.end(), value) != now.end()) return;
-  if (std::find(later.begin(), later.end(), value) != later.end() || value.rfind("every=", 0) == 0)
-    throw UserError(
-        fmt::format("--{} {} is not available in this version; use {}", option, value, fmt::join(now, " or ")));
-  throw UserError(fmt::format("--{} needs one of {}, not '{}'", option, fmt::join(now, ", "), value));
+std::int64_t parse_count(const char* option, const std::string& value, std::string_view digits) {
+  std::int64_t count = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
+  if (error != std::errc() || end != digits.data() + digits.size() || count < 1)
+    throw UserError(fmt::format("--{} {}: '{}' is not a whole number above 0", option, value, digits));
+  return count;
 }
 
 }  // namespace
@@ -42,8 +30,21 @@ void describe(OptionTable& table, TrainSettings& s) {
   table.add("warmup", s.warmup, "share of the steps with a rising learning rate, from 0 to 1");
   table.add("clip", s.clip, "largest norm of the gradient");
   table.add("seed", s.seed, "seed of everything random");
-  table.add("precision", s.precision, "arithmetic of stage 2", "auto|fp32");
-  table.add("gradient-checkpointing", s.gradient_checkpointing, "recompute activations in the backward pass", "none");
+  table.add("precision", s.precision, "arithmetic of stage 2; auto: bf16 on a GPU, fp32 on a CPU",
+            "auto|fp32|bf16|fp16");
+  table.add("reduce-precision", s.reduce_precision, "in which gradients travel and add up", "fp32|bf16");
+}
+
+void describe(OptionTable& table, EngineSettings& s) {
+  table.begin_group("Engine", OptionRole::runtime);
+  table.add("micro-batch", s.micro_batch, "cells of a pass on a rank; a step may take several (0: chosen)");
+  table.add("gradient-checkpointing", s.gradient_checkpointing,
+            "compute activations again in the backward pass: every block, or N blocks at a time", "none|blocks|every=N");
+  table.add("encoder-checkpointing", s.encoder_checkpointing, "for the encoder alone", "same|none|blocks|every=N");
+  table.add("decoder-checkpointing", s.decoder_checkpointing, "for the decoder alone", "same|none|blocks|every=N");
+  table.add("bucket-mib", s.bucket_mib, "gradients that travel together during the backward pass, in MiB");
+  table.add_switch("shard-optimizer", s.shard_optimizer, "each rank keeps its share of the optimizer's state (ZeRO 1)");
+  table.add("profile", s.profile, "write a Chrome trace of these steps to DIR/trace-RANK.json", "none|FIRST:LAST");
 }
 
 void describe(OptionTable& table, RunSettings& s) {
@@ -60,24 +61,55 @@ void describe(OptionTable& table, RunSettings& s) {
 }
 
 void validate(const TrainSettings& s) {
-  at_least("epochs", s.epochs, 1);
-  at_least("max-steps", s.max_steps, 0);
-  at_least("batch-size", s.batch_size, 1);
-  at_least("seed", s.seed, 0);
-  if (!(s.learning_rate > 0)) throw UserError(fmt::format("--learning-rate must be positive, not {}", s.learning_rate));
-  if (!(s.clip > 0)) throw UserError(fmt::format("--clip must be positive, not {}", s.clip));
-  in_range("weight-decay", s.weight_decay, 0, 1e6);
-  in_range("warmup", s.warmup, 0, 1);
-  one_of("precision", s.precision, {"auto", "fp32"}, {"bf16", "fp16"});
-  one_of("gradient-checkpointing", s.gradient_checkpointing, {"none"}, {"blocks"});
+  require_at_least("epochs", s.epochs, 1);
+  require_at_least("max-steps", s.max_steps, 0);
+  require_at_least("batch-size", s.batch_size, 1);
+  require_at_least("seed", s.seed, 0);
+  require_positive("learning-rate", s.learning_rate);
+  require_positive("clip", s.clip);
+  require_within("weight-decay", s.weight_decay, 0, 1e6);
+  require_within("warmup", s.warmup, 0, 1);
+  require_one_of("precision", s.precision, {"auto", "fp32", "bf16", "fp16"});
+  require_one_of("reduce-precision", s.reduce_precision, {"fp32", "bf16"});
+}
+
+void validate(const EngineSettings& s) {
+  require_at_least("micro-batch", s.micro_batch, 0);
+  require_positive("bucket-mib", s.bucket_mib);
+  checkpointed_blocks("gradient-checkpointing", s.gradient_checkpointing);
+  if (s.encoder_checkpointing != "same") checkpointed_blocks("encoder-checkpointing", s.encoder_checkpointing);
+  if (s.decoder_checkpointing != "same") checkpointed_blocks("decoder-checkpointing", s.decoder_checkpointing);
+  profiled_steps(s.profile);
 }
 
 void validate(const RunSettings& s) {
-  one_of("device", s.device, {"auto", "cpu", "cuda"}, {});
-  one_of("collectives", s.collectives, {"auto", "mpi"}, {"nccl"});
-  at_least("threads", s.threads, 0);
-  at_least("checkpoint-every-steps", s.checkpoint_every_steps, 0);
-  at_least("keep-last", s.keep_last, 1);
+  require_one_of("device", s.device, {"auto", "cpu", "cuda"});
+  if (s.collectives == "nccl")
+    throw UserError("--collectives nccl is not available in this version; use auto or mpi");
+  require_one_of("collectives", s.collectives, {"auto", "mpi"});
+  require_at_least("threads", s.threads, 0);
+  require_at_least("checkpoint-every-steps", s.checkpoint_every_steps, 0);
+  require_at_least("keep-last", s.keep_last, 1);
+}
+
+std::int64_t checkpointed_blocks(const char* option, const std::string& value) {
+  if (value == "none") return 0;
+  if (value == "blocks") return 1;
+  constexpr std::string_view every = "every=";
+  if (value.rfind(every, 0) != 0)
+    throw UserError(fmt::format("--{} needs none, blocks or every=N, not '{}'", option, value));
+  return parse_count(option, value, std::string_view(value).substr(every.size()));
+}
+
+std::pair<std::int64_t, std::int64_t> profiled_steps(const std::string& value) {
+  if (value == "none") return {0, 0};
+  const std::size_t colon = value.find(':');
+  if (colon == std::string::npos) throw UserError(fmt::format("--profile needs FIRST:LAST, not '{}'", value));
+  const std::string_view text = value;
+  const std::int64_t first = parse_count("profile", value, text.substr(0, colon));
+  const std::int64_t last = parse_count("profile", value, text.substr(colon + 1));
+  if (last < first) throw UserError(fmt::format("--profile {}: the last step comes before the first", value));
+  return {first, last};
 }
 
 }  // namespace masksc

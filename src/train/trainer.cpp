@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 #include <chrono>
-#include <cmath>
 
+#include "masksc/core/log.hpp"
 #include "masksc/core/progress.hpp"
 #include "masksc/data/loader.hpp"
-#include "masksc/model/distributed.hpp"
 #include "masksc/model/mask.hpp"
 #include "masksc/train/stop.hpp"
 
@@ -18,17 +17,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-/// What one step reports; equal on every rank.
-struct StepReport {
-  double masked_loss = 0;
-  double guidance_loss = 0;
-  double gradient_norm = 0;
-  double learning_rate = 0;
-  bool stop = false;
-
-  [[nodiscard]] double loss(double guidance) const { return masked_loss + guidance * guidance_loss; }
-};
 
 /// When to save: every N steps, or at the ends of epochs as long as saving stays under 5 % of the time.
 class Cadence {
@@ -45,47 +33,60 @@ class Cadence {
   const TrainJob& job_;
 };
 
-/// The training step: sample, forward, backward, update.
-StepReport train_step(MaskedAutoencoder& model, AdamW& optimizer, const TrainJob& job, const Batch& batch,
-                      std::uint32_t epoch, std::int64_t step, std::int64_t total, TrainContext& context) {
-  const TrainSettings& settings = job.settings;
-  const auto seed = static_cast<std::uint64_t>(settings.seed);
-  const AutoencoderShape& shape = model.shape();
+/// A batch on the device, and the passes that it is cut into.
+struct DeviceBatch {
+  DeviceBatch(const Batch& batch, const AutoencoderShape& shape, std::uint64_t seed, std::uint32_t epoch,
+              std::int64_t micro_batch, at::Device device)
+      : pass_rows(std::min(micro_batch, batch.rows)),
+        passes((batch.rows + pass_rows - 1) / pass_rows),
+        key{seed, epoch, 0, batch.cells} {
+    const std::int64_t visible = visible_tokens(shape.tokens(), shape.model.mask_ratio);
+    const Masks masks = draw_masks(seed, epoch, batch.cells, shape.tokens(), visible);
+    keep = to_tensor(masks.visible, {batch.rows, visible}, device);
+    masked = to_tensor(masks.masked, {batch.rows, shape.tokens() - visible}, device);
+    patches = to_patches(batch.values, batch.rows, shape.patch_genes, device);
+    weights = to_tensor(batch.weights, device);
+  }
+  [[nodiscard]] at::Tensor rows(const at::Tensor& whole, std::int64_t pass) const {
+    return whole.narrow(0, pass * pass_rows, std::min(pass_rows, whole.size(0) - pass * pass_rows));
+  }
+  [[nodiscard]] DropoutKey key_of(std::int64_t pass) const {
+    DropoutKey mine = key;
+    mine.cells = key.cells.subspan(static_cast<std::size_t>(pass * pass_rows),
+                                   static_cast<std::size_t>(rows(weights, pass).size(0)));
+    return mine;
+  }
 
-  // sample
-  const std::int64_t visible = visible_tokens(shape.tokens(), shape.model.mask_ratio);
-  const Masks masks = draw_masks(seed, epoch, batch.cells, shape.tokens(), visible);
-  const at::Tensor keep = to_tensor(masks.visible, {batch.rows, visible}, context.device);
-  const at::Tensor masked = to_tensor(masks.masked, {batch.rows, shape.tokens() - visible}, context.device);
-  const at::Tensor patches = to_patches(batch.values, batch.rows, shape.patch_genes, context.device);
-  const at::Tensor weights = to_tensor(batch.weights, context.device);
+  std::int64_t pass_rows;
+  std::int64_t passes;
+  DropoutKey key;
+  at::Tensor patches;
+  at::Tensor weights;
+  at::Tensor keep;
+  at::Tensor masked;
+};
 
-  // forward
-  const DropoutKey key{seed, epoch, 0, batch.cells};
-  const LossShares shares =
-      batch_loss(model, job.targets, job.target_settings, patches, weights, keep, masked, batch.global_cells, key);
-  at::Tensor loss = shares.masked;
-  if (shares.guidance.defined()) loss = loss + job.target_settings.guidance * shares.guidance;
+void add(StepSeconds& sum, const StepSeconds& step) {
+  sum.forward += step.forward;
+  sum.backward += step.backward;
+  sum.exposed += step.exposed;
+  sum.update += step.update;
+}
 
-  // backward
-  model.parameters().gradients().zero_();
-  loss.backward();
-  all_reduce(context.ranks, model.parameters().gradients());
-  std::array scalars = {shares.masked.item<double>(), shares.guidance.defined() ? shares.guidance.item<double>() : 0.0,
-                        stop_requested() ? 1.0 : 0.0};
-  context.ranks.all_reduce(std::span<double>(scalars));
-
-  // update
-  StepReport report{scalars[0], scalars[1], 0,
-                    scheduled_learning_rate(step, total, settings.learning_rate, settings.warmup), scalars[2] > 0};
-  report.gradient_norm = clip_gradients(model.parameters().gradients(), settings.clip);
-  if (!std::isfinite(report.loss(job.target_settings.guidance)) || !std::isfinite(report.gradient_norm))
-    throw UserError(
-        fmt::format("the loss or its gradient is not finite at step {} (loss {}, gradient norm {}); lower "
-                    "--learning-rate (now {}) and start again",
-                    step + 1, report.loss(job.target_settings.guidance), report.gradient_norm, settings.learning_rate));
-  optimizer.step(model.parameters(), report.learning_rate);
-  return report;
+/// Names ranks that compute over 20 % longer than the median rank. A collective.
+void report_laggards(double compute_seconds, std::int64_t step, TrainContext& context) {
+  std::vector<double> all(static_cast<std::size_t>(context.ranks.size()));
+  context.ranks.all_gather(std::span<const double>(&compute_seconds, 1), std::span(all));
+  std::vector<double> sorted = all;
+  std::sort(sorted.begin(), sorted.end());
+  const double median = sorted[(sorted.size() - 1) / 2];
+  for (std::size_t rank = 0; rank < all.size(); ++rank) {
+    if (all[rank] <= 1.2 * median) continue;
+    const std::string message = fmt::format("rank {} computes {:.0f} % longer than the median rank: all wait for it",
+                                            rank, 100 * (all[rank] / median - 1));
+    context.log.event("train", "warning", step, {{"message", message}});
+    if (context.ranks.is_root()) log::warning("{}", message);
+  }
 }
 
 }  // namespace
@@ -113,47 +114,85 @@ LossShares batch_loss(const MaskedAutoencoder& model, const Targets& targets, co
   return shares;
 }
 
-TrainOutcome train(MaskedAutoencoder& model, AdamW& optimizer, const TrainJob& job, TrainContext& context) {
+std::int64_t chosen_micro_batch(const AutoencoderShape& shape, std::int64_t rows, at::Device device) {
+  if (!device.is_cpu()) return rows;
+  constexpr std::int64_t cached = std::int64_t{2} << 20;  // bytes of the widest activation, the MLP's
+  const std::int64_t cell = 4 * shape.model.dim * (shape.tokens() + 1) * static_cast<std::int64_t>(sizeof(float));
+  return std::clamp<std::int64_t>(cached / cell, 1, rows);
+}
+
+TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const TrainJob& job, TrainContext& context) {
   const auto start = Clock::now();
-  Loader loader(job.expression, job.settings.batch_size, static_cast<std::uint64_t>(job.settings.seed), /*stage=*/0,
-                context.ranks);
+  const auto seed = static_cast<std::uint64_t>(job.settings.seed);
+  const double guidance = job.target_settings.guidance;
+  Loader loader(job.expression, job.settings.batch_size, seed, /*stage=*/0, context.ranks);
   const std::int64_t total = total_steps(job.expression.cells, job.settings);
   const std::int64_t steps_per_epoch = loader.plan().steps;
+  const std::int64_t micro_batch =
+      job.micro_batch > 0 ? job.micro_batch : chosen_micro_batch(model.shape(), loader.rows(), context.device);
   const Cadence cadence(job);
-  const double guidance = job.target_settings.guidance;
   Progress progress("training: step", total, context.show_progress, job.first_step);
   TrainOutcome outcome;
   outcome.steps = job.first_step;
   auto last_save = Clock::now();
+  double epoch_compute = 0;
   for (std::int64_t step = job.first_step; step < total; ++step) {
     const auto step_start = Clock::now();
+    if (job.watch) job.watch(step + 1, true);
     const std::int64_t epoch = step / steps_per_epoch;
     if (step % steps_per_epoch == 0 || step == job.first_step) loader.start_epoch(static_cast<std::uint32_t>(epoch));
     const Batch batch = loader.batch(step % steps_per_epoch);
-    const StepReport report =
-        train_step(model, optimizer, job, batch, static_cast<std::uint32_t>(epoch), step, total, context);
+    const DeviceBatch device(batch, model.shape(), seed, static_cast<std::uint32_t>(epoch), micro_batch,
+                             context.device);
+    const double data_seconds = seconds_since(step_start);
+    const double learning_rate =
+        scheduled_learning_rate(step, total, job.settings.learning_rate, job.settings.warmup);
+    const StepReport report = engine.step(
+        device.passes,
+        [&](std::int64_t pass) {
+          return batch_loss(model, job.targets, job.target_settings, device.rows(device.patches, pass),
+                            device.rows(device.weights, pass), device.rows(device.keep, pass),
+                            device.rows(device.masked, pass), batch.global_cells, device.key_of(pass));
+        },
+        guidance, learning_rate, stop_requested());
+    if (job.watch) job.watch(step + 1, false);
 
     outcome.steps = step + 1;
     outcome.cells += batch.global_cells;
-    outcome.loss = report.loss(guidance);
+    outcome.loss = report.loss;
+    outcome.data_seconds += data_seconds;
+    add(outcome.parts, report.seconds);
+    epoch_compute += data_seconds + report.seconds.forward + report.seconds.backward;
     const double speed = static_cast<double>(batch.global_cells) / seconds_since(step_start);
-    context.log.write({{"stage", "train"},
-                       {"epoch", epoch + 1},
-                       {"step", step + 1},
-                       {"loss", outcome.loss},
-                       {"masked_loss", report.masked_loss},
-                       {"guidance_loss", report.guidance_loss},
-                       {"learning_rate", report.learning_rate},
-                       {"gradient_norm", report.gradient_norm},
-                       {"cells_per_second", speed}});
-    progress.update(step + 1, fmt::format("epoch {}, loss {:.4f}, {:.0f} cells/s", epoch + 1, outcome.loss, speed));
+    Json line = {{"stage", "train"},
+                 {"epoch", epoch + 1},
+                 {"step", step + 1},
+                 {"loss", report.loss},
+                 {"masked_loss", report.masked_loss},
+                 {"guidance_loss", report.guidance_loss},
+                 {"learning_rate", learning_rate},
+                 {"gradient_norm", report.gradient_norm},
+                 {"cells_per_second", speed},
+                 {"seconds",
+                  {{"data", data_seconds},
+                   {"forward", report.seconds.forward},
+                   {"backward", report.seconds.backward},
+                   {"exposed_communication", report.seconds.exposed},
+                   {"update", report.seconds.update}}}};
+    if (report.skipped) line["skipped"] = true;
+    context.log.write(line);
+    progress.update(step + 1, fmt::format("epoch {}, loss {:.4f}, {:.0f} cells/s", epoch + 1, report.loss, speed));
 
     const bool epoch_ends = (step + 1) % steps_per_epoch == 0;
     const bool last = step + 1 == total;
+    if (epoch_ends) {
+      report_laggards(epoch_compute, step + 1, context);
+      epoch_compute = 0;
+    }
     double elapsed = epoch_ends ? seconds_since(last_save) : 0;
     if (epoch_ends) context.ranks.broadcast(std::span(&elapsed, 1));
     if (job.checkpoints != nullptr && (last || report.stop || cadence.due(step + 1, epoch_ends, elapsed))) {
-      job.checkpoints->save(model.parameters(), optimizer, step + 1);
+      job.checkpoints->save(model.parameters(), engine.state(step + 1));
       last_save = Clock::now();
       context.log.event("train", "checkpoint", step + 1, {{"seconds", job.checkpoints->last_save_seconds()}});
     }
@@ -164,6 +203,8 @@ TrainOutcome train(MaskedAutoencoder& model, AdamW& optimizer, const TrainJob& j
     }
   }
   outcome.seconds = seconds_since(start);
+  if (engine.exchange().alone_seconds() > 0 && outcome.steps - job.first_step > 1)
+    outcome.hidden = engine.exchange().mean_hidden();
   return outcome;
 }
 

@@ -58,6 +58,16 @@ TYPED_TEST(CollectivesOverMpi, ReduceScatter) {
                                   static_cast<T>((2 * rank() + 1) * size() + ranks)));
 }
 
+TEST(Bfloat16OverMpi, AddsUpInAllReduceAndReduceScatter) {
+  std::vector<Bf16> values(3000, to_bf16(static_cast<float>(rank() + 1)));
+  test_world().all_reduce_async(std::span(values))->wait();
+  for (const Bf16 value : values) EXPECT_EQ(to_float(value), static_cast<float>(size() * (size() + 1) / 2));
+  const std::vector<Bf16> input(static_cast<std::size_t>(5 * size()), to_bf16(-0.5F));
+  std::vector<Bf16> output(5);
+  test_world().reduce_scatter_async(std::span(input), std::span(output))->wait();
+  for (const Bf16 value : output) EXPECT_EQ(to_float(value), -0.5F * static_cast<float>(size()));
+}
+
 TYPED_TEST(CollectivesOverMpi, Gathers) {
   using T = TypeParam;
   const std::vector<T> pair = {static_cast<T>(rank()), static_cast<T>(rank() + 100)};

@@ -72,13 +72,14 @@ class Refused(unittest.TestCase):
         for option, value in [("--epochs", "0"), ("--batch-size", "0"), ("--learning-rate", "-1"), ("--dim", "0"),
                               ("--dim", "31"), ("--max-steps", "-1"), ("--seed", "-1"), ("--clusters", "0"),
                               ("--clusters", "291"), ("--guidance", "-1"), ("--patch", "0"), ("--matrix", "16"),
-                              ("--mask-ratio", "2")]:
+                              ("--mask-ratio", "2"), ("--precision", "fp8"), ("--gradient-checkpointing", "every=0"),
+                              ("--encoder-checkpointing", "some"), ("--micro-batch", "-1"), ("--bucket-mib", "0"),
+                              ("--profile", "5:2"), ("--reduce-precision", "fp16")]:
             with self.subTest(option=option, value=value):
                 self.check([option, value], option.lstrip("-"), value)
 
     def test_values_whose_engine_comes_later(self):
-        for option, value in [("--precision", "fp16"), ("--precision", "bf16"), ("--gradient-checkpointing", "blocks"),
-                              ("--collectives", "nccl")]:
+        for option, value in [("--collectives", "nccl")]:
             with self.subTest(option=option, value=value):
                 self.check([option, value], option.lstrip("-"), value)
 

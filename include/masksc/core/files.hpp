@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <utility>
 
 namespace masksc {
 
@@ -12,6 +14,29 @@ std::filesystem::path staging_path(const std::filesystem::path& path);
 
 /// Flushes `staged` to disk, renames it to `path` and flushes the folder. Throws EnvironmentError.
 void publish(const std::filesystem::path& staged, const std::filesystem::path& path);
+
+/// A file being written under its staging name: removed unless it is published.
+class StagedFile {
+ public:
+  explicit StagedFile(std::filesystem::path target) : target_(std::move(target)), staged_(staging_path(target_)) {}
+  StagedFile(const StagedFile&) = delete;
+  StagedFile& operator=(const StagedFile&) = delete;
+  ~StagedFile() {
+    std::error_code ignored;
+    if (!published_) std::filesystem::remove(staged_, ignored);
+  }
+  [[nodiscard]] const std::filesystem::path& path() const { return staged_; }
+  /// Throws EnvironmentError.
+  void publish() {
+    masksc::publish(staged_, target_);
+    published_ = true;
+  }
+
+ private:
+  std::filesystem::path target_;
+  std::filesystem::path staged_;
+  bool published_ = false;
+};
 
 /// Writes `text` to `path` through a staging file. Throws EnvironmentError; an existing file is never damaged.
 void write_file(const std::filesystem::path& path, std::string_view text);

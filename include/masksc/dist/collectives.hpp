@@ -15,12 +15,20 @@
 namespace masksc {
 
 enum class ReduceOp { sum, min, max };
-enum class ElementType { byte, i32, i64, u64, f32, f64 };
+enum class ElementType { byte, i32, i64, u64, bf16, f32, f64 };
+
+/// The bits of a bfloat16: the upper half of a float32.
+struct Bf16 {
+  std::uint16_t bits = 0;
+};
+float to_float(Bf16 value) noexcept;
+/// Rounds to nearest, ties to even; NaN stays NaN.
+Bf16 to_bf16(float value) noexcept;
 
 template <typename T>
 concept Element =
     std::is_same_v<T, std::uint8_t> || std::is_same_v<T, std::int32_t> || std::is_same_v<T, std::int64_t> ||
-    std::is_same_v<T, std::uint64_t> || std::is_same_v<T, float> || std::is_same_v<T, double>;
+    std::is_same_v<T, std::uint64_t> || std::is_same_v<T, Bf16> || std::is_same_v<T, float> || std::is_same_v<T, double>;
 
 template <Element T>
 constexpr ElementType element_type() {
@@ -28,6 +36,7 @@ constexpr ElementType element_type() {
   if constexpr (std::is_same_v<T, std::int32_t>) return ElementType::i32;
   if constexpr (std::is_same_v<T, std::int64_t>) return ElementType::i64;
   if constexpr (std::is_same_v<T, std::uint64_t>) return ElementType::u64;
+  if constexpr (std::is_same_v<T, Bf16>) return ElementType::bf16;
   if constexpr (std::is_same_v<T, float>) return ElementType::f32;
   if constexpr (std::is_same_v<T, double>) return ElementType::f64;
 }
@@ -36,6 +45,8 @@ constexpr std::size_t size_of(ElementType type) {
   switch (type) {
     case ElementType::byte:
       return 1;
+    case ElementType::bf16:
+      return 2;
     case ElementType::i32:
     case ElementType::f32:
       return 4;
@@ -85,8 +96,13 @@ class Collectives {
   /// Sum over ranks of `input` (size() equal slices); rank r receives slice r in `output`.
   template <Element T>
   void reduce_scatter(std::span<const T> input, std::span<T> output) {
+    reduce_scatter_async(input, output)->wait();
+  }
+  /// Starts a reduce-scatter; both buffers must live and stay untouched until the request is done.
+  template <Element T>
+  std::unique_ptr<Request> reduce_scatter_async(std::span<const T> input, std::span<T> output) {
     ensure(input.size() == output.size() * static_cast<std::size_t>(size_), "reduce_scatter: sizes do not match");
-    reduce_scatter_raw(input.data(), output.data(), output.size(), element_type<T>());
+    return reduce_scatter_async_raw(input.data(), output.data(), output.size(), element_type<T>());
   }
   /// `all` = the equal-sized `local` of all ranks, in rank order.
   template <Element T>
@@ -136,7 +152,8 @@ class Collectives {
   virtual void all_reduce_raw(void* values, std::size_t count, ElementType type, ReduceOp op) = 0;
   virtual std::unique_ptr<Request> all_reduce_async_raw(void* values, std::size_t count, ElementType type,
                                                         ReduceOp op) = 0;
-  virtual void reduce_scatter_raw(const void* input, void* output, std::size_t count, ElementType type) = 0;
+  virtual std::unique_ptr<Request> reduce_scatter_async_raw(const void* input, void* output, std::size_t count,
+                                                            ElementType type) = 0;
   virtual void all_gather_raw(const void* local, void* all, std::size_t count, ElementType type) = 0;
   virtual void all_gather_varied_raw(const void* local, std::size_t count, void* all,
                                      const std::vector<std::int64_t>& counts, ElementType type) = 0;

@@ -15,13 +15,16 @@ void add_block(std::vector<ParameterSpec>& specs, const std::string& name, std::
 /// Applied to each residual branch; the second argument tells attention (0) from MLP (1).
 using BranchDropout = std::function<at::Tensor(const at::Tensor&, int)>;
 
-/// x [B, T, D] -> [B, T, D].
+/// x [B, T, D] -> [B, T, D]. With `queries` [B, K] (int64) only those tokens are computed, from all T: -> [B, K, D].
 at::Tensor apply_block(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
-                       const at::Tensor& x, const BranchDropout& dropout = {});
+                       const at::Tensor& x, const BranchDropout& dropout = {}, const at::Tensor& queries = {});
 
 /// Attention weights of the block, softmax(Q K^T / sqrt(D / H)), [B, H, T, T].
 at::Tensor block_attention(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
                            const at::Tensor& x);
+
+/// Tokens by index: x [B, T, D], index [B, K] -> [B, K, D].
+at::Tensor take_tokens(const at::Tensor& x, const at::Tensor& index);
 
 /// Layer norm and linear layer by name.
 at::Tensor apply_norm(const FlatParameters& parameters, const std::string& name, const at::Tensor& x);

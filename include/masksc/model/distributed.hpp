@@ -9,6 +9,9 @@ namespace masksc {
 /// Sums a contiguous float32 or float64 tensor over ranks, in place; through host memory when it lies on a device.
 void all_reduce(Collectives& ranks, const at::Tensor& tensor);
 
+/// `tensor` (float32) of rank 0 on every rank.
+void broadcast(Collectives& ranks, const at::Tensor& tensor);
+
 /// Mean and biased variance over the global batch. x [g, n, c], row_weights [n] (0 for padding), `count` = their global
 /// sum. Both results are [g, 1, c] without gradient.
 struct BatchStatistics {

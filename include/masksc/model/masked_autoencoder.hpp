@@ -27,13 +27,19 @@ struct AutoencoderShape {
   [[nodiscard]] std::int64_t tokens() const { return static_cast<std::int64_t>(token_places.size()); }
 };
 
+/// Gradient checkpointing: blocks of a segment that is computed again in the backward pass; 0 keeps all activations.
+struct Recompute {
+  std::int64_t encoder_blocks = 0;
+  std::int64_t decoder_blocks = 0;
+};
+
 class MaskedAutoencoder {
  public:
   MaskedAutoencoder(AutoencoderShape shape, std::uint64_t seed, at::Device device);
 
   struct Output {
     at::Tensor encoded;      // [B, 1 + U, D] global token first
-    at::Tensor predictions;  // [B, M, T] for the masked patches (Eq. 5)
+    at::Tensor predictions;  // [B, M, T] for the masked patches (Eq. 5), float32
     at::Tensor global;       // [B, D] the decoder's global token
   };
 
@@ -41,14 +47,17 @@ class MaskedAutoencoder {
   /// for all G. Returns [B, 1 + U, D]. `key` turns on --dropout.
   [[nodiscard]] at::Tensor encode(const at::Tensor& patches, const at::Tensor& keep,
                                   const std::optional<DropoutKey>& key = std::nullopt) const;
-  /// encode, then the decoder (Eq. 5) on the encoded tokens in their places and mask tokens in the M others.
+  /// encode, then the decoder (Eq. 5) on the encoded tokens in their places and mask tokens in the M others. Its last
+  /// block computes the global and the masked tokens only: nobody reads the others.
   [[nodiscard]] Output forward(const at::Tensor& patches, const at::Tensor& keep, const at::Tensor& masked,
                                const std::optional<DropoutKey>& key = std::nullopt) const;
   /// Whole-cell prediction [B, teacher_features] from the mean of the encoded patch tokens or the decoder's global
-  /// token.
+  /// token; float32.
   [[nodiscard]] at::Tensor predict_teacher(const Output& output, GuidanceToken token) const;
   /// Attention weights of the encoder's last block over all tokens, [B, H, 1 + G, 1 + G] (Fig. 6).
   [[nodiscard]] at::Tensor last_attention(const at::Tensor& patches) const;
+
+  void set_recompute(Recompute recompute) { recompute_ = recompute; }
 
   [[nodiscard]] const AutoencoderShape& shape() const { return shape_; }
   [[nodiscard]] FlatParameters& parameters() { return parameters_; }
@@ -57,10 +66,13 @@ class MaskedAutoencoder {
  private:
   [[nodiscard]] at::Tensor embed(const at::Tensor& patches, const at::Tensor& keep) const;
 
+  /// The position embeddings `name`, [1, G, D].
+  [[nodiscard]] at::Tensor positions(const std::string& name) const;
+
   AutoencoderShape shape_;
   FlatParameters parameters_;
-  at::Tensor encoder_positions_;  // [1, G, D]
-  at::Tensor decoder_positions_;  // [1, G, D]
+  Recompute recompute_;
+  at::Tensor sincos_;  // [1, G, D]; undefined when positions are learned
 };
 
 }  // namespace masksc

@@ -1,8 +1,11 @@
 // The parameters of a model in two flat float32 buffers, values and gradients; named tensors are views of them.
-// One buffer means one all-reduce, one optimizer call and one norm, and checkpoints that know parameters by name.
+// One buffer means all-reduces of slices, one optimizer call and one norm, and checkpoints that know parameters by name.
+// For training in bfloat16 or float16 a third one holds a working copy of the values, which the model computes with.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -40,7 +43,8 @@ class FlatParameters {
   /// `set` tells apart the parameter sets of one run.
   FlatParameters(std::vector<ParameterSpec> specs, std::uint64_t seed, std::uint32_t set, at::Device device);
 
-  /// The leaf tensor of that name: a view of values(), its gradient a view of gradients().
+  /// The leaf tensor of that name that the model computes with: a view of values(), whose gradients accumulate in
+  /// gradients(); with a working copy, a view of that, and each gradient is added to gradients() when it arrives.
   [[nodiscard]] const at::Tensor& at(const std::string& name) const;
   /// Decayed parameters first, then the others.
   [[nodiscard]] const std::vector<ParameterSpec>& specs() const { return specs_; }
@@ -51,6 +55,24 @@ class FlatParameters {
   [[nodiscard]] const at::Tensor& gradients() const { return gradients_; }
   /// The part of a flat tensor (values, gradients, optimizer state) that belongs to the parameter of index `i`.
   [[nodiscard]] at::Tensor part(const at::Tensor& flat, std::size_t i) const;
+  /// Where that part begins.
+  [[nodiscard]] std::int64_t offset(std::size_t i) const { return offsets_[i]; }
+
+  /// Spare zeros before and behind both buffers, so that slices at their ends can be cut into equal parts.
+  static constexpr std::int64_t padding = 1024;
+  /// The buffers with their padding: element i of values() is element i + padding here.
+  [[nodiscard]] const at::Tensor& padded_values() const { return padded_values_; }
+  [[nodiscard]] const at::Tensor& padded_gradients() const { return padded_gradients_; }
+
+  /// What at() hands out from now on: float32 the values themselves, bfloat16 or float16 a working copy of them.
+  void set_working_type(at::ScalarType type);
+  [[nodiscard]] at::ScalarType working_type() const { return working_.defined() ? working_.scalar_type() : at::kFloat; }
+  /// Casts the values into the working copy, if there is one: after every change of the values.
+  void refresh_working_copy();
+  /// `arrived(i)` is called in every backward pass as soon as gradients() holds the gradient of parameter i. An empty
+  /// function ends that.
+  void on_gradient(std::function<void(std::size_t)> arrived);
+
   /// Hash of names and values.
   [[nodiscard]] std::string hash() const;
 
@@ -59,8 +81,13 @@ class FlatParameters {
   std::vector<std::int64_t> offsets_;
   std::vector<at::Tensor> views_;
   std::unordered_map<std::string, std::size_t> index_;
-  at::Tensor values_;
+  at::Tensor padded_values_;
+  at::Tensor padded_gradients_;
+  at::Tensor values_;     // views of the padded ones
   at::Tensor gradients_;
+  at::Tensor working_;    // undefined in float32
+  std::vector<at::Tensor> working_views_;
+  std::shared_ptr<std::function<void(std::size_t)>> arrived_;  // shared with the hooks of the leaves
   std::int64_t decayed_ = 0;
 };
 

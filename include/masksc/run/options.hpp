@@ -23,6 +23,7 @@ struct RunOptions {
   TargetSettings target;
   ModelSettings model;
   TrainSettings train;
+  EngineSettings engine;
   ClusterSettings cluster;
   RunSettings run;
 };

@@ -1,7 +1,8 @@
-// AdamW over flat parameters, the learning-rate schedule and gradient clipping.
+// AdamW over flat parameters or a rank's slices of them, the learning-rate schedule and gradient clipping.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "masksc/model/parameters.hpp"
 
@@ -14,27 +15,45 @@ struct AdamWSettings {
   double weight_decay = 0;
 };
 
-/// Decoupled weight decay (Loshchilov & Hutter 2019) through ATen's fused kernel, one call for the decayed part and one
-/// for the rest. With weight_decay 0 it is Adam.
+/// A part of the padded buffers of FlatParameters; weight decay applies to all of it or to none.
+struct FlatSlice {
+  std::int64_t begin = 0;  // element of padded_values()
+  std::int64_t length = 0;
+  bool decay = false;
+};
+/// The decayed parameters and the others.
+std::vector<FlatSlice> whole_slices(const FlatParameters& parameters);
+
+/// Decoupled weight decay (Loshchilov & Hutter 2019) through ATen's fused kernel. With weight_decay 0 it is Adam.
 class AdamW {
  public:
   AdamW(const FlatParameters& parameters, AdamWSettings settings);
-  void step(FlatParameters& parameters, double learning_rate);
+  /// Updates only `slices`; keeps state for them only.
+  AdamW(const FlatParameters& parameters, AdamWSettings settings, std::vector<FlatSlice> slices);
 
+  /// One update by gradients() / divisor, in one pass.
+  void step(FlatParameters& parameters, double learning_rate, double divisor = 1);
+
+  /// State of the slices, one after the other.
   [[nodiscard]] const at::Tensor& first_moment() const { return first_; }
   [[nodiscard]] const at::Tensor& second_moment() const { return second_; }
+  [[nodiscard]] const std::vector<FlatSlice>& slices() const { return slices_; }
   [[nodiscard]] std::int64_t steps() const { return steps_; }
   void set_steps(std::int64_t steps) { steps_ = steps; }
 
  private:
   AdamWSettings settings_;
+  std::vector<FlatSlice> slices_;
   at::Tensor first_;
   at::Tensor second_;
   std::int64_t steps_ = 0;
 };
 
-/// Scales `gradients` so that their norm is at most `largest`; returns the norm before.
-double clip_gradients(const at::Tensor& gradients, double largest);
+/// Sum of the squared gradients of the slices.
+double squared_norm(const FlatParameters& parameters, const std::vector<FlatSlice>& slices);
+
+/// What gradients of that norm are divided by so that their norm is at most `largest`.
+double clipping_divisor(double norm, double largest);
 
 /// Linear warm-up over warmup * total steps, then cosine to zero. `step` counts from 0.
 double scheduled_learning_rate(std::int64_t step, std::int64_t total, double peak, double warmup);

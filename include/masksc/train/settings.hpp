@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "masksc/core/options.hpp"
 
@@ -17,8 +18,19 @@ struct TrainSettings {
   double warmup = 0.1;  // share of the steps
   double clip = 1.0;    // norm of the global gradient
   std::int64_t seed = 0;
-  std::string precision = "auto";
-  std::string gradient_checkpointing = "none";
+  std::string precision = "auto";         // auto, fp32, bf16, fp16
+  std::string reduce_precision = "fp32";  // of gradients on their way between ranks: fp32, bf16
+};
+
+/// How a step is carried out; the result is the same to rounding.
+struct EngineSettings {
+  std::int64_t micro_batch = 0;                 // cells of a forward and backward pass on a rank; 0: chosen
+  std::string gradient_checkpointing = "none";  // none, blocks, every=N
+  std::string encoder_checkpointing = "same";   // same: as gradient_checkpointing
+  std::string decoder_checkpointing = "same";
+  double bucket_mib = 4;  // of gradients that travel together
+  bool shard_optimizer = false;
+  std::string profile = "none";  // or FIRST:LAST steps
 };
 
 struct RunSettings {
@@ -32,10 +44,19 @@ struct RunSettings {
 };
 
 void describe(OptionTable& table, TrainSettings& settings);
+void describe(OptionTable& table, EngineSettings& settings);
 void describe(OptionTable& table, RunSettings& settings);
 
 /// Throw UserError on values out of range, and on those whose engine this build does not have.
 void validate(const TrainSettings& settings);
+void validate(const EngineSettings& settings);
 void validate(const RunSettings& settings);
+
+/// Blocks of a segment that is computed again, of "none" (0), "blocks" (1) or "every=N". Throws UserError; `option` is
+/// named in it.
+std::int64_t checkpointed_blocks(const char* option, const std::string& value);
+
+/// First and last step of FIRST:LAST; 0 and 0 of none. Throws UserError.
+std::pair<std::int64_t, std::int64_t> profiled_steps(const std::string& value);
 
 }  // namespace masksc

@@ -2,6 +2,7 @@
 // depend on the number of ranks.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -10,6 +11,7 @@
 #include "masksc/preprocess/prepare.hpp"
 #include "masksc/train/checkpoint.hpp"
 #include "masksc/train/context.hpp"
+#include "masksc/train/engine.hpp"
 #include "masksc/train/settings.hpp"
 
 namespace masksc {
@@ -19,9 +21,11 @@ struct TrainJob {
   const Targets& targets;
   TargetSettings target_settings;
   TrainSettings settings;
+  std::int64_t micro_batch = 0;  // cells of a pass on a rank; 0: chosen
   std::int64_t checkpoint_every_steps = 0;  // 0: at the ends of epochs, in at most 5 % of the time
   CheckpointFolder* checkpoints = nullptr;  // none: no checkpoints
   std::int64_t first_step = 0;              // steps done before, of a resumed run
+  std::function<void(std::int64_t step, bool begins)> watch = nullptr;  // called around every step, if given; from 1
 };
 
 struct TrainOutcome {
@@ -29,22 +33,25 @@ struct TrainOutcome {
   std::int64_t cells = 0;  // trained in this process's run, over all ranks
   double seconds = 0;
   double loss = 0;  // of the last step
+  StepSeconds parts;         // sums over this run's steps on rank 0
+  double data_seconds = 0;
+  double hidden = 0;  // share of the communication that the backward pass hid, mean of the steps; 0 on one rank
 };
 
 /// Steps of a whole run.
 std::int64_t total_steps(std::int64_t cells, const TrainSettings& settings);
 
+/// Cells of a pass on this device when the user leaves it open: a CPU's caches hold the activations of a few cells; a
+/// GPU takes the rank's whole batch.
+std::int64_t chosen_micro_batch(const AutoencoderShape& shape, std::int64_t rows, at::Device device);
+
 /// Trains `model` in place from job.first_step on. A collective. Throws StopRequested on all ranks after a checkpoint,
 /// UserError when loss or gradient is not finite (the checkpoints before stay).
-TrainOutcome train(MaskedAutoencoder& model, AdamW& optimizer, const TrainJob& job, TrainContext& context);
+TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const TrainJob& job, TrainContext& context);
 
 /// The loss of one batch (Eq. 6), this rank's share: its masked term is the sum over its cells and masked patches of
 /// the mean squared error over features, divided by the masked patches of the global batch; the guidance term likewise
 /// over cells. Shares add up over ranks.
-struct LossShares {
-  at::Tensor masked;
-  at::Tensor guidance;  // undefined without guidance
-};
 LossShares batch_loss(const MaskedAutoencoder& model, const Targets& targets, const TargetSettings& target_settings,
                       const at::Tensor& patches, const at::Tensor& row_weights, const at::Tensor& keep,
                       const at::Tensor& masked, std::int64_t global_cells, const std::optional<DropoutKey>& key);

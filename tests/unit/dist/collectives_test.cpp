@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace masksc {
@@ -32,6 +34,26 @@ TEST_P(OnRanks, ReduceGatherBroadcast) {
   });
 }
 
+TEST_P(OnRanks, Bfloat16AddsUpRounded) {
+  const int size = GetParam();
+  run_as_threads(size, [&](Collectives& ranks) {
+    std::vector<Bf16> values = {to_bf16(1.5F), to_bf16(static_cast<float>(ranks.rank())), to_bf16(-0.25F)};
+    ranks.all_reduce(std::span(values));
+    EXPECT_EQ(to_float(values[0]), 1.5F * static_cast<float>(size));
+    EXPECT_EQ(to_float(values[1]), static_cast<float>(size * (size - 1) / 2));
+    EXPECT_EQ(to_float(values[2]), -0.25F * static_cast<float>(size));
+  });
+}
+
+TEST(Bfloat16, RoundsToNearestEvenAndKeepsNaN) {
+  EXPECT_EQ(to_bf16(1.0F).bits, 0x3F80);
+  EXPECT_EQ(to_bf16(1.00390625F).bits, 0x3F80);   // 1 + 2^-8: halfway, to the even one below
+  EXPECT_EQ(to_bf16(1.01171875F).bits, 0x3F82);   // 1 + 3 * 2^-8: halfway, to the even one above
+  EXPECT_EQ(to_bf16(1.004F).bits, 0x3F81);
+  EXPECT_EQ(to_float(to_bf16(std::numeric_limits<float>::infinity())), std::numeric_limits<float>::infinity());
+  EXPECT_TRUE(std::isnan(to_float(to_bf16(std::numeric_limits<float>::quiet_NaN()))));
+}
+
 TEST_P(OnRanks, ReduceScatterAndAllToAll) {
   const int size = GetParam();
   run_as_threads(size, [&](Collectives& ranks) {
@@ -40,6 +62,12 @@ TEST_P(OnRanks, ReduceScatterAndAllToAll) {
     std::vector<std::int64_t> output(2);
     ranks.reduce_scatter(std::span<const std::int64_t>(input), std::span(output));
     EXPECT_EQ(output, (std::vector<std::int64_t>{2 * ranks.rank() * size, (2 * ranks.rank() + 1) * size}));
+
+    std::vector<float> halves(output.size() * static_cast<std::size_t>(size), 0.5F);
+    std::vector<float> sums(output.size());
+    const auto request = ranks.reduce_scatter_async(std::span<const float>(halves), std::span(sums));
+    request->wait();
+    EXPECT_EQ(sums, std::vector<float>(output.size(), 0.5F * static_cast<float>(size)));
 
     // rank a sends a + b elements of value 10 a + b to rank b
     std::vector<std::int32_t> send;

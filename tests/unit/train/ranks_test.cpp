@@ -2,96 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <mutex>
-
 #include "masksc/core/files.hpp"
 #include "masksc/data/loader.hpp"
 #include "masksc/embed/embed.hpp"
 #include "masksc/train/sequence_trainer.hpp"
-#include "masksc/train/stop.hpp"
-#include "masksc/train/trainer.hpp"
-#include "small_expression.hpp"
-#include "temporary_folder.hpp"
+#include "courses.hpp"
 
 namespace masksc {
 namespace {
-
-constexpr std::int64_t cells = 50;
-constexpr std::int64_t side = 6;
-constexpr std::int64_t patch = 2;
-
-TrainSettings short_training() {
-  TrainSettings settings;
-  settings.epochs = 3;
-  settings.batch_size = 16;
-  settings.seed = 4;
-  return settings;
-}
-
-AutoencoderShape small_shape(double dropout = 0) {
-  AutoencoderShape shape;
-  shape.patch_genes = patch * patch;
-  for (std::int64_t t = 0; t < 9; ++t) shape.token_places.emplace_back(t / 3, t % 3);
-  shape.target_features = 60;
-  shape.teacher_features = 60;
-  shape.model = {.dim = 16,
-                 .encoder_depth = 2,
-                 .encoder_heads = 2,
-                 .decoder_depth = 1,
-                 .decoder_heads = 2,
-                 .mask_ratio = 0.5,
-                 .positions = Positions::sincos,
-                 .dropout = dropout};
-  return shape;
-}
-
-Targets targets_of(const Expression& expression, Collectives& ranks) {
-  const Densifier densifier(expression);
-  const auto whole =
-      std::make_shared<SequenceEncoder>(SequenceShape{.groups = 1, .inputs = side * side}, 9, 1, at::kCPU);
-  Targets targets({.target = Target::contrastive, .guidance = 1}, 9, patch * patch, whole, nullptr);
-  targets.standardise(
-      [&](const std::function<void(const at::Tensor&)>& work) {
-        for_each_tile(expression, densifier, patch * patch, at::kCPU,
-                      [&](const Tile& tile) { work(tile.patches.narrow(0, tile.first_used, tile.rows.size())); });
-      },
-      expression.cells, ranks);
-  return targets;
-}
-
-struct Course {
-  std::vector<double> losses;
-  at::Tensor weights;
-};
-
-/// Trains on `size` ranks; rank 0's losses and weights.
-Course course(int size, TrainSettings settings, double dropout = 0, const std::filesystem::path& folder = {},
-              std::int64_t every = 0) {
-  Course result;
-  const TemporaryFolder logs;
-  run_as_threads(size, [&](Collectives& ranks) {
-    const Expression expression = small_expression(cells, side, patch, ranks);
-    const Targets targets = targets_of(expression, ranks);
-    MaskedAutoencoder model(small_shape(dropout), 4, at::kCPU);
-    AdamW optimizer(model.parameters(), {.weight_decay = 0.05});
-    RunLog nothing;
-    RunLog log(logs / std::to_string(ranks.rank()));
-    TrainContext context{ranks, log};
-    std::unique_ptr<CheckpointFolder> checkpoints;
-    std::int64_t first = 0;
-    if (!folder.empty()) {
-      checkpoints = std::make_unique<CheckpointFolder>(folder, "data", 2, ranks);
-      first = checkpoints->load(model.parameters(), optimizer).value_or(0);
-    }
-    train(model, optimizer, {expression, targets, {.guidance = 1}, settings, every, checkpoints.get(), first}, context);
-    if (ranks.is_root()) result.weights = model.parameters().values().clone();
-  });
-  std::ifstream lines(logs / "0");
-  for (std::string line; std::getline(lines, line);)
-    if (const Json entry = Json::parse(line); entry.contains("loss")) result.losses.push_back(entry["loss"]);
-  return result;
-}
 
 TEST(Train, LossesDoNotDependOnTheNumberOfRanks) {
   for (const double dropout : {0.0, 0.2}) {
@@ -145,9 +63,9 @@ TEST(Checkpoint,
   const TemporaryFolder folder;
   run_as_threads(3, [&](Collectives& ranks) {
     MaskedAutoencoder model(small_shape(), 4, at::kCPU);
-    const AdamW optimizer(model.parameters(), {});
+    TrainingEngine engine(model.parameters(), {}, {}, ranks);
     CheckpointFolder checkpoints(folder / "c", "data", 2, ranks);
-    checkpoints.save(model.parameters(), optimizer, 1);
+    checkpoints.save(model.parameters(), engine.state(1));
     const double seconds = checkpoints.last_save_seconds();
     EXPECT_GT(seconds, 0);
     EXPECT_EQ(ranks.all_reduce(seconds, ReduceOp::max), seconds);
@@ -159,12 +77,12 @@ TEST(Checkpoint, OfOtherDataIsRefused) {
   const TemporaryFolder folder;
   const auto ranks = single_rank();
   MaskedAutoencoder model(small_shape(), 4, at::kCPU);
-  AdamW optimizer(model.parameters(), {});
-  CheckpointFolder(folder / "c", "one", 2, *ranks).save(model.parameters(), optimizer, 7);
+  TrainingEngine engine(model.parameters(), {}, {}, *ranks);
+  CheckpointFolder(folder / "c", "one", 2, *ranks).save(model.parameters(), engine.state(7));
   CheckpointFolder other(folder / "c", "two", 2, *ranks);
-  EXPECT_THROW(other.load(model.parameters(), optimizer, folder / "c" / "step-00000007.h5"), UserError);
+  EXPECT_THROW(other.load(model.parameters(), folder / "c" / "step-00000007.h5"), UserError);
   CheckpointFolder same(folder / "c", "one", 2, *ranks);
-  EXPECT_EQ(same.load(model.parameters(), optimizer), 7);
+  EXPECT_EQ(same.load(model.parameters()).value().step, 7);
 }
 
 TEST(Train, ALossThatIsNotFiniteEndsEveryRank) {

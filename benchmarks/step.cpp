@@ -1,0 +1,176 @@
+// The training step alone, on synthetic cells and targets in memory: what benchmarks/step.py times beside PyTorch.
+// Arguments and output are those of ../shared/bench/torch_peer.py. Prints one JSON line.
+//   benchmark_step [--dim N] [--enc N] ... [--micro-batch N] [--checkpointing none|blocks|every=N] [--shard yes|no]
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <map>
+
+#include "masksc/core/json.hpp"
+#include "masksc/dist/runtime.hpp"
+#include "masksc/model/device.hpp"
+#include "masksc/model/host_memory.hpp"
+#include "masksc/model/mask.hpp"
+#include "masksc/model/masked_autoencoder.hpp"
+#include "masksc/run/outputs.hpp"
+#include "masksc/train/context.hpp"
+#include "masksc/train/trace.hpp"
+#include "masksc/train/trainer.hpp"
+
+namespace masksc {
+namespace {
+
+struct Setup {
+  std::int64_t side = 64, patch = 4, dim = 192, enc = 4, dec = 2, heads = 6, dec_heads = 6, target = 60, batch = 64,
+               steps = 12, warmup = 3, threads = 0, micro_batch = 0;
+  double mask = 0.75;
+  std::string amp = "no", device = "cpu", checkpointing = "none", reduce_precision = "fp32", trace;
+  bool shard = false, overlap = true;
+  double bucket_mib = 4;
+};
+
+OptionTable describe(Setup& s) {
+  OptionTable table;
+  table.begin_group("Benchmark");
+  for (auto& [name, field] : std::initializer_list<std::pair<const char*, std::int64_t&>>{
+           {"side", s.side}, {"patch", s.patch}, {"dim", s.dim}, {"enc", s.enc}, {"dec", s.dec}, {"heads", s.heads},
+           {"dec-heads", s.dec_heads}, {"target", s.target}, {"batch", s.batch}, {"steps", s.steps},
+           {"warmup", s.warmup}, {"threads", s.threads}, {"micro-batch", s.micro_batch}})
+    table.add(name, field, "");
+  table.add("mask", s.mask, "");
+  table.add("bucket-mib", s.bucket_mib, "");
+  table.add("amp", s.amp, "");
+  table.add("device", s.device, "");
+  table.add("checkpointing", s.checkpointing, "");
+  table.add("reduce-precision", s.reduce_precision, "");
+  table.add("trace", s.trace, "");
+  table.add("shard", s.shard, "");
+  table.add("overlap", s.overlap, "");
+  return table;
+}
+
+AutoencoderShape shape_of(const Setup& s) {
+  AutoencoderShape shape;
+  const std::int64_t across = s.side / s.patch;
+  shape.patch_genes = s.patch * s.patch;
+  for (std::int64_t t = 0; t < across * across; ++t) shape.token_places.emplace_back(t / across, t % across);
+  shape.target_features = s.target;
+  shape.model = {.dim = s.dim,
+                 .encoder_depth = s.enc,
+                 .encoder_heads = s.heads,
+                 .decoder_depth = s.dec,
+                 .decoder_heads = s.dec_heads,
+                 .mask_ratio = s.mask};
+  return shape;
+}
+
+/// The peer's count: twice the multiply-adds, forward and backward, attention included.
+double flop_per_cell(const Setup& s) {
+  const double tokens = static_cast<double>((s.side / s.patch) * (s.side / s.patch));
+  const double visible = std::round(tokens * (1 - s.mask)) + 1;
+  const auto dim = static_cast<double>(s.dim);
+  const auto stack = [&](std::int64_t layers, double t) {
+    return static_cast<double>(layers) * (2 * t * 12 * dim * dim + 4 * t * t * dim);
+  };
+  return 3 * (stack(s.enc, visible) + stack(s.dec, tokens + 1) +
+              2 * tokens * dim * (static_cast<double>(s.patch * s.patch) + dim + static_cast<double>(s.target)));
+}
+
+ExitCode run(Runtime& runtime, int argc, char** argv) {
+  Setup s;
+  OptionTable table = describe(s);
+  for (int i = 1; i + 1 < argc; i += 2) table.set(std::string_view(argv[i]).substr(2), argv[i + 1], "on the command line");
+  Collectives& ranks = runtime.world();
+  at::set_num_threads(s.threads > 0 ? static_cast<int>(s.threads) : runtime.cores_per_rank());
+  const at::Device device = choose_device(s.device, runtime.local_rank());
+  use_training_allocator();
+  const AutoencoderShape shape = shape_of(s);
+  MaskedAutoencoder model(shape, 0, device);
+  const std::int64_t blocks = checkpointed_blocks("checkpointing", s.checkpointing);
+  model.set_recompute({blocks, blocks});
+  TrainSettings train;
+  train.learning_rate = 1e-4;
+  train.precision = s.amp == "no" ? "fp32" : s.amp;
+  train.reduce_precision = s.reduce_precision;
+  EngineSettings settings;
+  settings.bucket_mib = s.bucket_mib;
+  settings.shard_optimizer = s.shard;
+  TrainingEngine engine(model.parameters(), train, settings, ranks);
+
+  at::manual_seed(1 + static_cast<std::uint64_t>(ranks.rank()));
+  const std::int64_t tokens = shape.tokens();
+  const std::int64_t visible = visible_tokens(tokens, s.mask);
+  const at::Tensor patches = at::randn({s.batch, tokens, shape.patch_genes}, at::TensorOptions(device));
+  const at::Tensor target = at::randn({s.batch, tokens, s.target}, at::TensorOptions(device));
+  std::vector<std::int64_t> cells(static_cast<std::size_t>(s.batch));
+  for (std::size_t i = 0; i < cells.size(); ++i) cells[i] = ranks.rank() * s.batch + static_cast<std::int64_t>(i);
+  const std::int64_t pass_rows =
+      s.micro_batch > 0 ? std::min(s.micro_batch, s.batch) : chosen_micro_batch(shape, s.batch, device);
+  const std::int64_t passes = (s.batch + pass_rows - 1) / pass_rows;
+  std::vector<double> times;
+  std::vector<double> losses;
+  StepSeconds parts;
+  StepTrace trace(s.trace.empty() ? "none" : "3:3", s.trace);
+  for (std::int64_t step = 0; step < s.warmup + s.steps; ++step) {
+    ranks.barrier();
+    trace.step(step + 1, true);
+    const auto start = std::chrono::steady_clock::now();
+    const Masks masks = draw_masks(0, static_cast<std::uint32_t>(step), cells, tokens, visible);
+    const at::Tensor keep = to_tensor(masks.visible, {s.batch, visible}, device);
+    const at::Tensor masked = to_tensor(masks.masked, {s.batch, tokens - visible}, device);
+    const double all_patches = static_cast<double>(s.batch * ranks.size() * masked.size(1));
+    const auto pass_loss = [&](std::int64_t pass) {
+      const std::int64_t first = pass * pass_rows;
+      const std::int64_t rows = std::min(pass_rows, s.batch - first);
+      const at::Tensor hidden = masked.narrow(0, first, rows);
+      const auto output = model.forward(patches.narrow(0, first, rows), keep.narrow(0, first, rows), hidden);
+      const at::Tensor wanted =
+          at::gather(target.narrow(0, first, rows), 1, hidden.unsqueeze(-1).expand({-1, -1, s.target}));
+      return LossShares{(output.predictions - wanted).square().mean(-1).sum() / all_patches, {}};
+    };
+    const StepReport report = engine.step(passes, pass_loss, 0, 1e-4, false);
+    times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    losses.push_back(report.loss);
+    trace.step(step + 1, false);
+    if (step < s.warmup) continue;
+    parts.forward += report.seconds.forward / static_cast<double>(s.steps);
+    parts.backward += report.seconds.backward / static_cast<double>(s.steps);
+    parts.exposed += report.seconds.exposed / static_cast<double>(s.steps);
+    parts.update += report.seconds.update / static_cast<double>(s.steps);
+  }
+  std::sort(times.begin() + s.warmup, times.end());
+  const double median = times[static_cast<std::size_t>(s.warmup + s.steps / 2)];
+  const auto all_cells = static_cast<double>(s.batch * ranks.size());
+  if (ranks.is_root()) {
+    const Json line = {{"program", "mask-sc"},
+                       {"cells_per_s", all_cells / median},
+                       {"ms_per_step", 1e3 * median},
+                       {"gflop_per_cell", flop_per_cell(s) / 1e9},
+                       {"tflops", flop_per_cell(s) * all_cells / median / 1e12},
+                       {"first_loss", losses.front()},
+                       {"last_loss", losses.back()},
+                       {"peak_gib", static_cast<double>(peak_memory()) / 0x1p30},
+                       {"parameters", model.parameters().count()},
+                       {"ranks", ranks.size()},
+                       {"threads", at::get_num_threads()},
+                       {"micro_batch", pass_rows},
+                       {"hidden", engine.exchange().mean_hidden()},
+                       {"exchange_alone_ms", 1e3 * engine.exchange().alone_seconds()},
+                       {"ms", {{"forward", 1e3 * parts.forward},
+                               {"backward", 1e3 * parts.backward},
+                               {"exposed", 1e3 * parts.exposed},
+                               {"update", 1e3 * parts.update}}}};
+    fmt::print("{}\n", line.dump());
+  }
+  return ExitCode::done;
+}
+
+}  // namespace
+}  // namespace masksc
+
+int main(int argc, char** argv) {
+  return masksc::run_program(argc, argv, [&](masksc::Runtime& runtime) { return masksc::run(runtime, argc, argv); });
+}

@@ -1,0 +1,11 @@
+// Host memory for training: tensors that come and go every step keep their pages.
+#pragma once
+
+namespace masksc {
+
+/// From now on LibTorch's CPU tensors come from an allocator that keeps freed blocks of 64 KiB and more for the next
+/// tensor of about that size, on huge pages where the kernel grants them. The C library gives large blocks back at once,
+/// and the next tensor pays for the same pages again. Call once, before the first tensor.
+void use_training_allocator();
+
+}  // namespace masksc

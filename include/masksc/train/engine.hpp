@@ -1,0 +1,98 @@
+// The training step: micro-batches, mixed precision, gradients over ranks, clipping, update. It knows flat parameters
+// and a function that gives the loss of a pass, nothing of cells.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "masksc/model/parameters.hpp"
+#include "masksc/train/exchange.hpp"
+#include "masksc/train/optimizer.hpp"
+#include "masksc/train/settings.hpp"
+
+namespace masksc {
+
+/// fp16's loss scaling (Micikevicius et al. 2018): the loss is multiplied by `scale`; a step whose gradients overflow is
+/// left out and halves it, 2000 good ones in a row double it. 1 and constant for other precisions.
+struct LossScale {
+  double scale = 1;
+  std::int64_t good_steps = 0;
+  bool dynamic = false;
+
+  void update(bool overflow);
+};
+
+/// All that a checkpoint holds besides the weights. Moments are whole and on rank 0 (elsewhere undefined).
+struct TrainState {
+  at::Tensor first_moment;   // [count()]
+  at::Tensor second_moment;
+  std::int64_t step = 0;           // steps done
+  std::int64_t optimizer_steps = 0;  // fewer when fp16 left some out
+  double loss_scale = 1;
+  std::int64_t good_steps = 0;
+};
+
+/// Shares of one pass in the loss of the global batch; they add up over passes and ranks.
+struct LossShares {
+  at::Tensor masked;
+  at::Tensor guidance;  // undefined without guidance
+};
+
+/// Where the time of a step went on this rank, in seconds. On a GPU the host's times, which run ahead of the device's.
+struct StepSeconds {
+  double forward = 0;
+  double backward = 0;  // with the communication it hides
+  double exposed = 0;   // waiting for gradients of others
+  double update = 0;    // norm, clipping, optimizer
+};
+
+/// What a step reports; all but the seconds are equal on every rank.
+struct StepReport {
+  double loss = 0;  // masked_loss + guidance weight * guidance_loss
+  double masked_loss = 0;
+  double guidance_loss = 0;
+  double gradient_norm = 0;
+  bool skipped = false;  // fp16: the gradients overflowed
+  bool stop = false;     // some rank was asked to stop
+  StepSeconds seconds;
+};
+
+/// bf16, fp16 or float as --precision says for this device. `auto` is bf16 on a GPU and fp32 on a CPU.
+at::ScalarType working_type(const std::string& precision, at::Device device);
+
+class TrainingEngine {
+ public:
+  /// `parameters` get the working copy of the precision as long as the engine lives.
+  TrainingEngine(FlatParameters& parameters, const TrainSettings& train, const EngineSettings& engine,
+                 Collectives& ranks);
+  ~TrainingEngine();
+  TrainingEngine(const TrainingEngine&) = delete;
+  TrainingEngine& operator=(const TrainingEngine&) = delete;
+
+  /// One step of `passes` passes; pass_loss(i) builds the graph of pass i. A collective. Throws UserError when loss or
+  /// gradient is not finite (fp16: only when the loss scale has no room left); the weights are then as before.
+  StepReport step(std::int64_t passes, const std::function<LossShares(std::int64_t)>& pass_loss, double guidance_weight,
+                  double learning_rate, bool stop);
+
+  /// State after `steps_done` steps. A collective.
+  [[nodiscard]] TrainState state(std::int64_t steps_done);
+  /// Takes a state that rank 0 holds, to which the weights fit. A collective.
+  void restore(const TrainState& state);
+
+  [[nodiscard]] const GradientExchange& exchange() const { return exchange_; }
+  /// Elements of each of the optimizer's moments that this rank keeps.
+  [[nodiscard]] std::int64_t optimizer_elements() const { return optimizer_.first_moment().numel(); }
+  [[nodiscard]] const LossScale& loss_scale() const { return scale_; }
+
+ private:
+  FlatParameters& parameters_;
+  TrainSettings settings_;
+  Collectives& ranks_;
+  GradientExchange exchange_;
+  AdamW optimizer_;
+  LossScale scale_;
+};
+
+}  // namespace masksc

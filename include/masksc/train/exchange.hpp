@@ -1,0 +1,89 @@
+// Gradients over ranks: buckets of the flat buffer, each summed as soon as the backward pass has filled it.
+//
+// Weight matrices (the decayed parameters) are cut into buckets from the end: the backward pass fills the flat buffer
+// from there, and while it goes on, full buckets travel. Biases, norms and tokens (1 % of a model) are the last bucket.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "masksc/dist/collectives.hpp"
+#include "masksc/train/optimizer.hpp"
+
+namespace masksc {
+
+struct ExchangeSettings {
+  double bucket_mib = 4;    // of float32 gradients
+  bool bf16 = false;        // sums travel and add up in bfloat16
+  bool shard = false;       // ZeRO stage 1 (Rajbhandari et al. 2020): each rank gets the sums of its own slices only
+  bool overlap = true;
+};
+
+class GradientExchange {
+ public:
+  /// Throws UserError when there are more ranks than a sharded bucket can be cut for.
+  GradientExchange(FlatParameters& parameters, ExchangeSettings settings, Collectives& ranks);
+  ~GradientExchange();
+  GradientExchange(const GradientExchange&) = delete;
+  GradientExchange& operator=(const GradientExchange&) = delete;
+
+  /// What this rank's optimizer updates: everything, or its slice of each bucket.
+  [[nodiscard]] const std::vector<FlatSlice>& owned() const { return owned_; }
+
+  [[nodiscard]] bool sharded() const { return settings_.shard; }
+
+  /// The next backward pass is the last one of the step: full buckets start to travel during it.
+  void expect_last_pass();
+  /// Sends what has not been sent and waits: gradients() of owned() then hold the sums over ranks. A collective.
+  void finish();
+  /// Hands the updated values of owned() to all ranks. A collective; nothing to do unless sharded.
+  void share_values();
+
+  /// Tensors laid out as owned(), one slice after the other, such as optimizer state: as a whole [count()] on rank 0
+  /// (undefined elsewhere), and this rank's part of a whole one. The first is a collective.
+  [[nodiscard]] at::Tensor gather(const at::Tensor& owned);
+  [[nodiscard]] at::Tensor own_part(const at::Tensor& whole) const;
+
+  /// Seconds that the last finish() kept this rank waiting.
+  [[nodiscard]] double exposed_seconds() const { return exposed_; }
+  /// Seconds that the same exchange takes with nothing else to do: measured in the first step, which does not overlap.
+  [[nodiscard]] double alone_seconds() const { return alone_; }
+  /// Mean share of that time that the backward passes since then hid, from 0 to 1.
+  [[nodiscard]] double mean_hidden() const;
+
+ private:
+  struct Bucket {
+    std::int64_t begin = 0;  // of the flat values, without padding
+    std::int64_t end = 0;
+    FlatSlice sent;  // what travels: with padding, so that it has a part for each rank
+    int missing = 0;
+    at::Tensor input;   // what is being sent
+    at::Tensor output;  // sharded: this rank's part of the sums
+    std::unique_ptr<Request> request;
+  };
+
+  void cut_buckets();
+  void arrived(std::size_t parameter);
+  void start(Bucket& bucket);
+  void complete(Bucket& bucket);
+  void progress();
+  [[nodiscard]] FlatSlice own_slice(const FlatSlice& sent, int rank) const;
+
+  FlatParameters& parameters_;
+  ExchangeSettings settings_;
+  Collectives& ranks_;
+  std::vector<Bucket> buckets_;                       // in the order in which they travel
+  std::vector<std::vector<std::size_t>> buckets_of_;  // of each parameter
+  std::vector<int> expected_;                         // parameters of each bucket
+  std::vector<FlatSlice> owned_;
+  std::size_t started_ = 0;  // buckets under way; the same order on every rank
+  bool last_pass_ = false;
+  bool measured_ = false;
+  double exposed_ = 0;
+  double alone_ = 0;
+  double exposed_sum_ = 0;  // of the overlapping steps
+  std::int64_t overlapping_steps_ = 0;
+};
+
+}  // namespace masksc

@@ -1,0 +1,151 @@
+#include "masksc/train/engine.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+#include <cmath>
+
+#include "masksc/model/distributed.hpp"
+
+namespace masksc {
+namespace {
+
+constexpr double first_scale = 65536;
+constexpr double largest_scale = 0x1.0p40;
+constexpr std::int64_t steps_to_grow = 2000;
+
+/// Seconds since the last call.
+class Stopwatch {
+ public:
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const double seconds = std::chrono::duration<double>(now - last_).count();
+    last_ = now;
+    return seconds;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+void add_to(at::Tensor& sum, const at::Tensor& value) {
+  if (value.defined()) sum = sum.defined() ? sum + value.detach() : value.detach();
+}
+
+double number(const at::Tensor& value) { return value.defined() ? value.item<double>() : 0; }
+
+}  // namespace
+
+void LossScale::update(bool overflow) {
+  if (!dynamic) return;
+  if (overflow) {
+    scale /= 2;
+    good_steps = 0;
+  } else if (++good_steps == steps_to_grow) {
+    scale = std::min(2 * scale, largest_scale);
+    good_steps = 0;
+  }
+}
+
+at::ScalarType working_type(const std::string& precision, at::Device device) {
+  if (precision == "bf16") return at::kBFloat16;
+  if (precision == "fp16") return at::kHalf;
+  return precision == "auto" && device.is_cuda() ? at::kBFloat16 : at::kFloat;
+}
+
+TrainingEngine::TrainingEngine(FlatParameters& parameters, const TrainSettings& train, const EngineSettings& engine,
+                               Collectives& ranks)
+    : parameters_(parameters),
+      settings_(train),
+      ranks_(ranks),
+      exchange_(parameters,
+                {.bucket_mib = engine.bucket_mib, .bf16 = train.reduce_precision == "bf16", .shard = engine.shard_optimizer},
+                ranks),
+      optimizer_(parameters, {.weight_decay = train.weight_decay}, exchange_.owned()) {
+  const at::ScalarType type = working_type(train.precision, parameters.values().device());
+  parameters_.set_working_type(type);
+  if (type == at::kHalf) scale_ = {first_scale, 0, true};
+}
+
+TrainingEngine::~TrainingEngine() { parameters_.set_working_type(at::kFloat); }
+
+StepReport TrainingEngine::step(std::int64_t passes, const std::function<LossShares(std::int64_t)>& pass_loss,
+                                double guidance_weight, double learning_rate, bool stop) {
+  StepReport report;
+  Stopwatch watch;
+  at::Tensor masked;
+  at::Tensor guidance;
+  parameters_.gradients().zero_();
+  for (std::int64_t pass = 0; pass < passes; ++pass) {
+    const LossShares shares = pass_loss(pass);
+    at::Tensor loss = shares.masked;
+    if (shares.guidance.defined()) loss = loss + guidance_weight * shares.guidance;
+    if (scale_.scale != 1) loss = loss * scale_.scale;
+    report.seconds.forward += watch.lap();
+    if (pass + 1 == passes) exchange_.expect_last_pass();
+    loss.backward();
+    add_to(masked, shares.masked);
+    add_to(guidance, shares.guidance);
+    report.seconds.backward += watch.lap();
+  }
+  exchange_.finish();
+  report.seconds.exposed = watch.lap();
+
+  // Every rank sees the same numbers, so all decide alike. Owned gradients are all of them, or this rank's slices.
+  std::array scalars = {number(masked), number(guidance), stop ? 1.0 : 0.0, squared_norm(parameters_, exchange_.owned())};
+  ranks_.all_reduce(std::span<double>(scalars).first(exchange_.sharded() ? 4 : 3));
+  report.masked_loss = scalars[0];
+  report.guidance_loss = scalars[1];
+  report.loss = report.masked_loss + guidance_weight * report.guidance_loss;
+  report.stop = scalars[2] > 0;
+  report.gradient_norm = std::sqrt(scalars[3]) / scale_.scale;
+  const bool finite = std::isfinite(report.loss) && std::isfinite(report.gradient_norm);
+  if (!finite && (!scale_.dynamic || scale_.scale <= 1))
+    throw UserError(
+        fmt::format("the loss or its gradient is not finite (loss {}, gradient norm {}); lower --learning-rate (now "
+                    "{}){} and start again",
+                    report.loss, report.gradient_norm, settings_.learning_rate,
+                    parameters_.working_type() == at::kFloat ? "" : " or take --precision fp32"));
+  report.skipped = !finite;
+  if (finite) {
+    optimizer_.step(parameters_, learning_rate,
+                    scale_.scale * clipping_divisor(report.gradient_norm, settings_.clip));
+    exchange_.share_values();
+    parameters_.refresh_working_copy();
+  }
+  scale_.update(!finite);
+  report.seconds.update = watch.lap();
+  return report;
+}
+
+TrainState TrainingEngine::state(std::int64_t steps_done) {
+  return {exchange_.gather(optimizer_.first_moment()),
+          exchange_.gather(optimizer_.second_moment()),
+          steps_done,
+          optimizer_.steps(),
+          scale_.scale,
+          scale_.good_steps};
+}
+
+void TrainingEngine::restore(const TrainState& state) {
+  const at::NoGradGuard no_gradient;
+  const auto take = [&](const at::Tensor& mine, const at::Tensor& whole) {
+    const at::Tensor all = ranks_.is_root() ? whole : at::empty_like(parameters_.values());
+    broadcast(ranks_, all);
+    at::Tensor(mine).copy_(exchange_.own_part(all));
+  };
+  take(optimizer_.first_moment(), state.first_moment);
+  take(optimizer_.second_moment(), state.second_moment);
+  std::array numbers = {static_cast<double>(state.optimizer_steps), state.loss_scale,
+                        static_cast<double>(state.good_steps)};
+  ranks_.broadcast(std::span<double>(numbers));
+  optimizer_.set_steps(static_cast<std::int64_t>(numbers[0]));
+  if (scale_.dynamic) {
+    scale_.scale = numbers[1];
+    scale_.good_steps = static_cast<std::int64_t>(numbers[2]);
+  }
+  parameters_.refresh_working_copy();
+}
+
+}  // namespace masksc

@@ -1,0 +1,175 @@
+#include "masksc/train/exchange.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace masksc {
+namespace {
+
+/// The elements of a contiguous host tensor as `T`.
+template <typename T>
+std::span<T> elements(const at::Tensor& host) {
+  return {static_cast<T*>(host.data_ptr()), static_cast<std::size_t>(host.numel())};
+}
+
+}  // namespace
+
+GradientExchange::GradientExchange(FlatParameters& parameters, ExchangeSettings settings, Collectives& ranks)
+    : parameters_(parameters), settings_(settings), ranks_(ranks) {
+  if (ranks_.size() == 1) settings_.shard = false;
+  if (settings_.shard && ranks_.size() > FlatParameters::padding)
+    throw UserError(fmt::format("--shard-optimizer works for at most {} ranks, not {}", FlatParameters::padding,
+                                ranks_.size()));
+  cut_buckets();
+  if (settings_.shard)
+    for (const Bucket& bucket : buckets_) owned_.push_back(own_slice(bucket.sent, ranks_.rank()));
+  else
+    owned_ = whole_slices(parameters_);
+  parameters_.on_gradient([this](std::size_t i) { arrived(i); });
+}
+
+GradientExchange::~GradientExchange() { parameters_.on_gradient({}); }
+
+void GradientExchange::cut_buckets() {
+  const std::int64_t ranks = settings_.shard ? ranks_.size() : 1;
+  const std::int64_t decayed = parameters_.decayed_count();
+  const auto wanted = static_cast<std::int64_t>(settings_.bucket_mib * (1 << 20) / sizeof(float));
+  const std::int64_t size = std::max<std::int64_t>(wanted / ranks, 1) * ranks;
+  const auto add = [&](std::int64_t begin, std::int64_t end, bool decay) {
+    if (begin == end) return;
+    const std::int64_t surplus = (ranks - (end - begin) % ranks) % ranks;
+    Bucket bucket;
+    bucket.begin = begin;
+    bucket.end = end;
+    // Padding lies before the decayed parameters and behind the others.
+    bucket.sent = {FlatParameters::padding + begin - (decay ? surplus : 0), end - begin + surplus, decay};
+    buckets_.push_back(std::move(bucket));
+  };
+  for (std::int64_t end = decayed; end > 0; end -= std::min(size, end)) add(std::max<std::int64_t>(end - size, 0), end, true);
+  add(decayed, parameters_.count(), false);
+
+  expected_.assign(buckets_.size(), 0);
+  const auto& specs = parameters_.specs();
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    const std::int64_t begin = parameters_.offset(i);
+    const std::int64_t end = i + 1 < specs.size() ? parameters_.offset(i + 1) : parameters_.count();
+    std::vector<std::size_t> mine;
+    for (std::size_t b = 0; b < buckets_.size(); ++b)
+      if (begin < buckets_[b].end && end > buckets_[b].begin) mine.push_back(b);
+    for (const std::size_t b : mine) ++expected_[b];
+    buckets_of_.push_back(std::move(mine));
+  }
+}
+
+FlatSlice GradientExchange::own_slice(const FlatSlice& sent, int rank) const {
+  const std::int64_t length = sent.length / ranks_.size();
+  return {sent.begin + rank * length, length, sent.decay};
+}
+
+void GradientExchange::expect_last_pass() {
+  started_ = 0;
+  for (std::size_t b = 0; b < buckets_.size(); ++b) buckets_[b].missing = expected_[b];
+  last_pass_ = settings_.overlap && measured_ && ranks_.size() > 1;
+}
+
+void GradientExchange::arrived(std::size_t parameter) {
+  if (!last_pass_) return;
+  for (const std::size_t b : buckets_of_[parameter]) --buckets_[b].missing;
+  while (started_ < buckets_.size() && buckets_[started_].missing <= 0) start(buckets_[started_++]);
+  progress();
+}
+
+/// MPI moves data only while it is called.
+void GradientExchange::progress() {
+  for (std::size_t b = 0; b < started_; ++b)
+    if (buckets_[b].request && !buckets_[b].request->test()) return;
+}
+
+void GradientExchange::start(Bucket& bucket) {
+  const at::NoGradGuard no_gradient;
+  const at::Tensor gradients = parameters_.padded_gradients().narrow(0, bucket.sent.begin, bucket.sent.length);
+  bucket.input = gradients.to(at::kCPU, settings_.bf16 ? at::kBFloat16 : at::kFloat);
+  if (settings_.shard) bucket.output = at::empty({bucket.sent.length / ranks_.size()}, bucket.input.options());
+  const auto begin = [&]<typename T>(T) {
+    return settings_.shard ? ranks_.reduce_scatter_async(std::span<const T>(elements<T>(bucket.input)),
+                                                         elements<T>(bucket.output))
+                           : ranks_.all_reduce_async(elements<T>(bucket.input));
+  };
+  bucket.request = settings_.bf16 ? begin(Bf16{}) : begin(0.0F);
+}
+
+void GradientExchange::complete(Bucket& bucket) {
+  const at::NoGradGuard no_gradient;
+  bucket.request->wait();
+  const FlatSlice to = settings_.shard ? own_slice(bucket.sent, ranks_.rank()) : bucket.sent;
+  const at::Tensor gradients = parameters_.padded_gradients().narrow(0, to.begin, to.length);
+  const at::Tensor& sums = settings_.shard ? bucket.output : bucket.input;
+  if (!sums.is_alias_of(gradients)) at::Tensor(gradients).copy_(sums);
+  bucket.request.reset();
+  bucket.input.reset();
+  bucket.output.reset();
+}
+
+void GradientExchange::finish() {
+  last_pass_ = false;
+  if (ranks_.size() == 1) return;
+  if (!measured_) ranks_.barrier();
+  const auto start_time = std::chrono::steady_clock::now();
+  while (started_ < buckets_.size()) start(buckets_[started_++]);
+  for (Bucket& bucket : buckets_) complete(bucket);
+  exposed_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_time).count();
+  if (measured_) {
+    exposed_sum_ += exposed_;
+    ++overlapping_steps_;
+  } else {
+    alone_ = exposed_;
+    measured_ = true;
+  }
+}
+
+double GradientExchange::mean_hidden() const {
+  if (overlapping_steps_ == 0 || alone_ <= 0) return 0;
+  return std::clamp(1 - exposed_sum_ / static_cast<double>(overlapping_steps_) / alone_, 0.0, 1.0);
+}
+
+void GradientExchange::share_values() {
+  if (!settings_.shard) return;
+  const at::NoGradGuard no_gradient;
+  for (const Bucket& bucket : buckets_) {
+    const FlatSlice mine = own_slice(bucket.sent, ranks_.rank());
+    const at::Tensor own = parameters_.padded_values().narrow(0, mine.begin, mine.length).to(at::kCPU, at::kFloat, false, true);
+    const at::Tensor all = at::empty({bucket.sent.length}, at::kFloat);
+    ranks_.all_gather(std::span<const float>(elements<float>(own)), elements<float>(all));
+    at::Tensor(parameters_.padded_values().narrow(0, bucket.sent.begin, bucket.sent.length)).copy_(all);
+  }
+}
+
+at::Tensor GradientExchange::gather(const at::Tensor& owned) {
+  if (!settings_.shard) return owned;
+  const at::Tensor host = owned.cpu();
+  const std::vector<float> all = ranks_.gather_varied(std::span<const float>(elements<float>(host)));
+  if (!ranks_.is_root()) return {};
+  at::Tensor padded = at::zeros_like(parameters_.padded_values(), at::TensorOptions(at::kCPU));
+  const auto to = elements<float>(padded);
+  auto from = all.begin();
+  for (int rank = 0; rank < ranks_.size(); ++rank)
+    for (const Bucket& bucket : buckets_) {
+      const FlatSlice slice = own_slice(bucket.sent, rank);
+      std::copy_n(from, slice.length, to.begin() + slice.begin);
+      from += slice.length;
+    }
+  return padded.narrow(0, FlatParameters::padding, parameters_.count());
+}
+
+at::Tensor GradientExchange::own_part(const at::Tensor& whole) const {
+  if (!settings_.shard) return whole;
+  at::Tensor padded = at::zeros_like(parameters_.padded_values());
+  padded.narrow(0, FlatParameters::padding, parameters_.count()).copy_(whole);
+  std::vector<at::Tensor> parts;
+  for (const FlatSlice& slice : owned_) parts.push_back(padded.narrow(0, slice.begin, slice.length));
+  return at::cat(parts);
+}
+
+}  // namespace masksc

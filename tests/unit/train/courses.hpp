@@ -1,0 +1,116 @@
+// Short trainings of a small model on threads as ranks.
+#pragma once
+
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "masksc/embed/embed.hpp"
+#include "masksc/train/trainer.hpp"
+#include "small_expression.hpp"
+#include "temporary_folder.hpp"
+
+namespace masksc {
+
+inline constexpr std::int64_t cells = 50;
+inline constexpr std::int64_t side = 6;
+inline constexpr std::int64_t patch = 2;
+
+inline TrainSettings short_training() {
+  TrainSettings settings;
+  settings.epochs = 3;
+  settings.batch_size = 16;
+  settings.seed = 4;
+  return settings;
+}
+
+inline AutoencoderShape small_shape(double dropout = 0) {
+  AutoencoderShape shape;
+  shape.patch_genes = patch * patch;
+  for (std::int64_t t = 0; t < 9; ++t) shape.token_places.emplace_back(t / 3, t % 3);
+  shape.target_features = 60;
+  shape.teacher_features = 60;
+  shape.model = {.dim = 16,
+                 .encoder_depth = 2,
+                 .encoder_heads = 2,
+                 .decoder_depth = 1,
+                 .decoder_heads = 2,
+                 .mask_ratio = 0.5,
+                 .positions = Positions::sincos,
+                 .dropout = dropout};
+  return shape;
+}
+
+inline Targets targets_of(const Expression& expression, Collectives& ranks) {
+  const Densifier densifier(expression);
+  const auto whole =
+      std::make_shared<SequenceEncoder>(SequenceShape{.groups = 1, .inputs = side * side}, 9, 1, at::kCPU);
+  Targets targets({.target = Target::contrastive, .guidance = 1}, 9, patch * patch, whole, nullptr);
+  targets.standardise(
+      [&](const std::function<void(const at::Tensor&)>& work) {
+        for_each_tile(expression, densifier, patch * patch, at::kCPU,
+                      [&](const Tile& tile) { work(tile.patches.narrow(0, tile.first_used, tile.rows.size())); });
+      },
+      expression.cells, ranks);
+  return targets;
+}
+
+struct Course {
+  std::vector<double> losses;
+  at::Tensor weights;
+  std::int64_t optimizer_elements = 0;  // of a moment on rank 0
+};
+
+struct CourseOptions {
+  TrainSettings train = short_training();
+  EngineSettings engine;
+  double dropout = 0;
+  Recompute recompute;
+  std::filesystem::path checkpoints;
+  std::int64_t every = 0;  // steps between checkpoints
+};
+
+/// Trains on `size` ranks; rank 0's losses and weights.
+inline Course course(int size, const CourseOptions& options) {
+  Course result;
+  const TemporaryFolder logs;
+  run_as_threads(size, [&](Collectives& ranks) {
+    const Expression expression = small_expression(cells, side, patch, ranks);
+    const Targets targets = targets_of(expression, ranks);
+    MaskedAutoencoder model(small_shape(options.dropout), 4, at::kCPU);
+    model.set_recompute(options.recompute);
+    TrainingEngine engine(model.parameters(), options.train, options.engine, ranks);
+    RunLog log(logs / std::to_string(ranks.rank()));
+    TrainContext context{ranks, log};
+    TrainJob job{.expression = expression,
+                 .targets = targets,
+                 .target_settings = {.guidance = 1},
+                 .settings = options.train,
+                 .micro_batch = options.engine.micro_batch,
+                 .checkpoint_every_steps = options.every};
+    std::unique_ptr<CheckpointFolder> checkpoints;
+    if (!options.checkpoints.empty()) {
+      checkpoints = std::make_unique<CheckpointFolder>(options.checkpoints, "data", 2, ranks);
+      if (const auto state = checkpoints->load(model.parameters())) {
+        engine.restore(*state);
+        job.first_step = state->step;
+      }
+      job.checkpoints = checkpoints.get();
+    }
+    train(model, engine, job, context);
+    if (ranks.is_root()) result.weights = model.parameters().values().clone();
+    if (ranks.is_root()) result.optimizer_elements = engine.optimizer_elements();
+  });
+  std::ifstream lines(logs / "0");
+  for (std::string line; std::getline(lines, line);)
+    if (const Json entry = Json::parse(line); entry.contains("loss")) result.losses.push_back(entry["loss"]);
+  return result;
+}
+
+inline Course course(int size, TrainSettings settings, double dropout = 0,
+                     const std::filesystem::path& checkpoints = {}, std::int64_t every = 0) {
+  return course(size, CourseOptions{settings, {}, dropout, {}, checkpoints, every});
+}
+
+}  // namespace masksc

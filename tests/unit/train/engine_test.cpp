@@ -1,0 +1,281 @@
+// The training engine: passes, buckets, sharding, precision, recomputation and loss scaling give what one plain step
+// gives.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "courses.hpp"
+
+namespace masksc {
+namespace {
+
+double distance(const at::Tensor& a, const at::Tensor& b) { return ((a - b).norm() / b.norm()).item<double>(); }
+
+void expect_losses(const Course& course, const Course& reference, double tolerance) {
+  ASSERT_EQ(course.losses.size(), reference.losses.size());
+  for (std::size_t i = 0; i < reference.losses.size(); ++i)
+    EXPECT_NEAR(course.losses[i] / reference.losses[i], 1, tolerance) << "step " << i + 1;
+}
+
+CourseOptions with(EngineSettings engine) {
+  CourseOptions options;
+  options.engine = engine;
+  return options;
+}
+
+TEST(Engine, MicroBatchesEqualTheWholeBatch) {
+  for (const double dropout : {0.0, 0.2}) {
+    CourseOptions whole;
+    whole.dropout = dropout;
+    whole.engine.micro_batch = 16;
+    const Course reference = course(1, whole);
+    for (const int size : {1, 3})
+      for (const std::int64_t cells_of_a_pass : {1, 5, 7}) {
+        CourseOptions cut = whole;
+        cut.engine.micro_batch = cells_of_a_pass;
+        expect_losses(course(size, cut), reference, 1e-5);
+      }
+  }
+}
+
+TEST(Engine, SmallBucketsEqualOne) {
+  for (const bool shard : {false, true}) {
+    const Course reference = course(2, with({.bucket_mib = 100, .shard_optimizer = shard}));
+    const Course cut = course(2, with({.bucket_mib = 1e-3, .shard_optimizer = shard}));
+    // A bucket is summed element by element; only the norm adds up in another order.
+    EXPECT_LT(distance(cut.weights, reference.weights), 1e-6);
+    expect_losses(cut, reference, 1e-6);
+  }
+}
+
+TEST(Engine, AShardedOptimizerEqualsAWholeOne) {
+  for (const int size : {1, 2, 3, 4}) {
+    const Course whole = course(size, with({.bucket_mib = 0.01}));
+    const Course sharded = course(size, with({.bucket_mib = 0.01, .shard_optimizer = true}));
+    EXPECT_LT(distance(sharded.weights, whole.weights), 1e-6) << size;
+    EXPECT_NEAR(static_cast<double>(sharded.optimizer_elements),
+                static_cast<double>(whole.optimizer_elements) / size, 16);
+  }
+}
+
+TEST(Engine, ACheckpointFitsAnyShardingBucketsAndRanks) {
+  const Course reference = course(1, CourseOptions{});
+  const TemporaryFolder folder;
+  CourseOptions options = with({.bucket_mib = 0.01, .shard_optimizer = true});
+  options.checkpoints = folder / "c";
+  options.every = 5;
+  const auto continued = [&](int size, EngineSettings engine, std::size_t steps) {
+    std::filesystem::remove(folder / "c" / "step-00000012.h5");
+    CourseOptions other = options;
+    other.engine = engine;
+    const Course rest = course(size, other);
+    EXPECT_EQ(rest.losses.size(), steps);
+    EXPECT_LT(distance(rest.weights, reference.weights), 1e-5);
+  };
+  course(2, options);
+  continued(2, options.engine, 2);
+  continued(3, {.bucket_mib = 1, .shard_optimizer = true}, 2);
+  continued(1, {}, 2);
+  continued(4, {.bucket_mib = 0.02, .shard_optimizer = true}, 2);
+}
+
+TEST(Engine, RecomputedActivationsGiveTheSameBits) {
+  CourseOptions options;
+  options.dropout = 0.2;
+  const Course kept = course(1, options);
+  for (const Recompute recompute : {Recompute{1, 1}, Recompute{2, 0}, Recompute{0, 3}}) {
+    options.recompute = recompute;
+    EXPECT_TRUE(at::equal(course(1, options).weights, kept.weights));
+  }
+}
+
+TEST(Engine, GradientsInBfloat16StayClose) {
+  CourseOptions options;
+  const Course exact = course(3, options);
+  options.train.reduce_precision = "bf16";
+  for (const bool shard : {false, true}) {
+    options.engine.shard_optimizer = shard;
+    const Course rounded = course(3, options);
+    EXPECT_FALSE(at::equal(rounded.weights, exact.weights));
+    expect_losses(rounded, exact, 1e-2);
+  }
+}
+
+TEST(Engine, LowPrecisionStaysWithinTwoPercent) {
+  CourseOptions options;
+  const Course exact = course(1, options);
+  for (const char* precision : {"bf16", "fp16"}) {
+    options.train.precision = precision;
+    for (const int size : {1, 2}) {
+      const Course low = course(size, options);
+      EXPECT_NE(low.losses, exact.losses);
+      expect_losses(low, exact, 0.02);
+      EXPECT_EQ(low.weights.scalar_type(), at::kFloat);
+    }
+    options.recompute = {1, 1};
+    options.engine.micro_batch = 5;
+    expect_losses(course(2, options), exact, 0.02);
+  }
+}
+
+/// Two parameters and a loss that a test chooses.
+struct Toy {
+  explicit Toy(const char* precision, Collectives& ranks)
+      : parameters({{"matrix", {3, 2}, Initial::ones(), true}, {"bias", {3}, Initial::zeros(), false}}, 0, 0, at::kCPU),
+        engine(parameters, settings(precision), {}, ranks) {}
+  static TrainSettings settings(const char* precision) {
+    TrainSettings made;
+    made.precision = precision;
+    return made;
+  }
+  /// A step on `factor` * sum of the parameters.
+  StepReport step(double factor, std::int64_t passes = 1) {
+    return engine.step(
+        passes,
+        [&](std::int64_t) {
+          return LossShares{(parameters.at("matrix").sum() + parameters.at("bias").sum()).to(at::kFloat) * factor, {}};
+        },
+        0, 0.1, false);
+  }
+  FlatParameters parameters;
+  TrainingEngine engine;
+};
+
+TEST(LossScaling, AnOverflowIsLeftOutOnEveryRankAndHalvesTheScale) {
+  run_as_threads(2, [](Collectives& ranks) {
+    Toy toy("fp16", ranks);
+    const double scale = toy.engine.loss_scale().scale;
+    const at::Tensor before = toy.parameters.values().clone();
+    EXPECT_FALSE(toy.step(1e-3).skipped);
+    EXPECT_FALSE(at::equal(toy.parameters.values(), before));
+    const at::Tensor after = toy.parameters.values().clone();
+    // On rank 1 alone: 10 * 65536 is beyond float16.
+    const StepReport report = toy.step(ranks.rank() == 1 ? 10 : 1e-3);
+    EXPECT_TRUE(report.skipped);
+    EXPECT_TRUE(at::equal(toy.parameters.values(), after));
+    EXPECT_EQ(toy.engine.loss_scale().scale, scale / 2);
+    EXPECT_FALSE(toy.step(1e-3).skipped);
+
+    const TrainState state = toy.engine.state(3);
+    EXPECT_EQ(state.optimizer_steps, 2);
+    Toy other("fp16", ranks);
+    other.engine.restore(state);
+    EXPECT_EQ(other.engine.loss_scale().scale, scale / 2);
+    EXPECT_EQ(other.engine.loss_scale().good_steps, 1);
+  });
+}
+
+TEST(LossScaling, GrowsAfterTwoThousandGoodSteps) {
+  LossScale scale{1024, 0, true};
+  for (int i = 0; i < 1999; ++i) scale.update(false);
+  EXPECT_EQ(scale.scale, 1024);
+  scale.update(false);
+  EXPECT_EQ(scale.scale, 2048);
+  EXPECT_EQ(scale.good_steps, 0);
+}
+
+TEST(LossScaling, WithoutItANumberThatIsNotFiniteIsAnError) {
+  const auto alone = single_rank();
+  for (const char* precision : {"fp32", "bf16"}) {
+    Toy toy(precision, *alone);
+    const at::Tensor before = toy.parameters.values().clone();
+    EXPECT_THROW(toy.step(std::numeric_limits<double>::infinity()), UserError);
+    EXPECT_TRUE(at::equal(toy.parameters.values(), before));
+  }
+  Toy toy("fp16", *alone);
+  int steps = 0;
+  EXPECT_THROW(
+      for (; steps < 100; ++steps) toy.step(std::numeric_limits<double>::infinity()), UserError);
+  EXPECT_EQ(steps, 16);  // 65536 = 2^16 halvings
+}
+
+/// A peer that always brings the same numbers, and notes what is asked of it.
+class EchoPeer final : public Collectives {
+ public:
+  EchoPeer() : Collectives(0, 2) {}
+  std::vector<std::string> calls;
+  void barrier() override {}
+
+ protected:
+  struct Noted : Request {
+    explicit Noted(std::vector<std::string>& c) : calls(c) {}
+    bool test() override { return false; }
+    void wait() override { calls.emplace_back("wait"); }
+    std::vector<std::string>& calls;
+  };
+  void all_reduce_raw(void* values, std::size_t count, ElementType type, ReduceOp /*op*/) override {
+    if (type == ElementType::f64)
+      for (std::size_t i = 0; i < count; ++i) static_cast<double*>(values)[i] *= 2;
+  }
+  std::unique_ptr<Request> all_reduce_async_raw(void* values, std::size_t count, ElementType /*type*/,
+                                                ReduceOp /*op*/) override {
+    for (std::size_t i = 0; i < count; ++i) static_cast<float*>(values)[i] *= 2;
+    calls.push_back("send " + std::to_string(count));
+    return std::make_unique<Noted>(calls);
+  }
+  std::unique_ptr<Request> reduce_scatter_async_raw(const void* /*input*/, void* /*output*/, std::size_t /*count*/,
+                                                    ElementType /*type*/) override {
+    throw InvariantError("not asked for");
+  }
+  void all_gather_raw(const void* /*local*/, void* /*all*/, std::size_t /*count*/, ElementType /*type*/) override {}
+  void all_gather_varied_raw(const void* /*local*/, std::size_t /*count*/, void* /*all*/,
+                             const std::vector<std::int64_t>& /*counts*/, ElementType /*type*/) override {}
+  void gather_varied_raw(const void* /*local*/, std::size_t /*count*/, void* /*all*/,
+                         const std::vector<std::int64_t>& /*counts*/, int /*root*/, ElementType /*type*/) override {}
+  void broadcast_raw(void* /*values*/, std::size_t /*bytes*/, int /*root*/) override {}
+  void all_to_all_raw(const void* /*send*/, const std::vector<std::int64_t>& /*send_counts*/, void* /*received*/,
+                      const std::vector<std::int64_t>& /*received_counts*/, ElementType /*type*/) override {}
+};
+
+TEST(Exchange, BucketsTravelDuringTheLastBackwardPassInReverseOrderOfUse) {
+  EchoPeer peer;
+  FlatParameters parameters({{"first", {100}, Initial::ones(), true},
+                             {"second", {50}, Initial::ones(), true},
+                             {"bias", {7}, Initial::ones(), false}},
+                            0, 0, at::kCPU);
+  GradientExchange exchange(parameters, {.bucket_mib = 64 * 4 / 1048576.0}, peer);
+  const auto backward = [&] {
+    // second is used last, so its gradient arrives first
+    at::Tensor x = parameters.at("first").sum() * 2;
+    x = x + 0 * parameters.at("bias").sum();
+    (parameters.at("second").sum() * x.detach() + x).backward();
+  };
+  const auto whole_step = [&] {
+    parameters.gradients().zero_();
+    peer.calls.clear();
+    backward();
+    peer.calls.emplace_back("pass");
+    exchange.expect_last_pass();
+    backward();
+    peer.calls.emplace_back("pass");
+    exchange.finish();
+  };
+  whole_step();  // the first step measures: nothing travels before its end
+  EXPECT_THAT(peer.calls, testing::ElementsAre("pass", "pass", "send 64", "send 64", "send 22", "send 7", "wait",
+                                               "wait", "wait", "wait"));
+  whole_step();
+  EXPECT_THAT(peer.calls, testing::ElementsAre("pass", "send 64", "send 64", "send 22", "send 7", "pass", "wait",
+                                               "wait", "wait", "wait"));
+  // two passes, two peers
+  EXPECT_TRUE(at::equal(parameters.part(parameters.gradients(), 0), at::full({100}, 8.0F)));
+  EXPECT_TRUE(at::equal(parameters.part(parameters.gradients(), 1), at::full({50}, 800.0F)));
+}
+
+TEST(Parameters, AWorkingCopyFollowsTheValuesAndGoesAway) {
+  FlatParameters parameters({{"w", {4}, Initial::normal(1), true}}, 3, 0, at::kCPU);
+  parameters.set_working_type(at::kBFloat16);
+  EXPECT_EQ(parameters.at("w").scalar_type(), at::kBFloat16);
+  at::Tensor(parameters.values()).add_(1);
+  parameters.refresh_working_copy();
+  EXPECT_TRUE(at::equal(parameters.at("w").detach(), parameters.values().to(at::kBFloat16)));
+  for (int pass = 0; pass < 3; ++pass) (parameters.at("w") * 0.25).sum().backward();
+  EXPECT_TRUE(at::equal(parameters.gradients(), at::full({4}, 0.75F)));
+  parameters.set_working_type(at::kFloat);
+  EXPECT_TRUE(at::equal(parameters.at("w").detach(), parameters.values()));
+}
+
+}  // namespace
+}  // namespace masksc
