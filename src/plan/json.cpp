@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "masksc/plan/plan.hpp"
 
 namespace masksc {
@@ -6,7 +8,7 @@ namespace {
 /// Counts as whole numbers where JSON readers keep them exact.
 Json whole(double value) {
   constexpr double exact = 9007199254740992.0;  // 2^53
-  return value < exact ? Json(static_cast<std::int64_t>(value + 0.5)) : Json(value);
+  return value < exact ? Json(std::llround(value)) : Json(value);
 }
 
 Json parts(const ForwardFlop& flop) {
@@ -46,7 +48,7 @@ Json plan_json(const PlanInput& input) {
   const PlanRows rows = rows_of(input);
   const StepTime step = step_time(input, rows.batch, input.ranks);
   const std::int64_t steps = planned_steps(input);
-  const auto cells = static_cast<double>(rows.batch * input.ranks);
+  const auto cells = static_cast<double>(cells_per_step(input));
   Json checkpointing = Json::object();
   for (const CheckpointingRow& row : checkpointing_table(input))
     checkpointing[row.mode] = {{"activations", whole(row.activations)},

@@ -33,7 +33,7 @@ void describe(OptionTable& table, PlanSettings& s) {
   table.add("plan-device", s.device, "device of a rank; cpu is a core",
             fmt::format("{}", fmt::join(device_names(), "|")));
   table.add("plan-network", s.network, "link between nodes", fmt::format("{}", fmt::join(network_names(), "|")));
-  table.add("plan-links", s.links, "such links of a node");
+  table.add("plan-links", s.links, "such links of a node; a DGX has 8");
   table.add("plan-utilization", s.utilization, "assumed: share of the peak that the model's FLOP reach");
   table.add("plan-overlap", s.overlap, "assumed: share of the backward pass that can hide communication");
   table.add("plan-peak", s.peak_tflops, "TFLOP/s of the device at this precision (0: the preset's, as below)");

@@ -80,7 +80,7 @@ std::string step_text(const PlanInput& input) {
   text += line("exposed", milliseconds(step.exposed));
   text += line("optimizer", milliseconds(step.optimizer));
   text += line("total", milliseconds(step.total()),
-               fmt::format("{:.0f} cells/s", static_cast<double>(rows.batch * input.ranks) / step.total()));
+               fmt::format("{:.0f} cells/s", static_cast<double>(cells_per_step(input)) / step.total()));
   text += line("whole training", format_duration(steps * step.total()),
                fmt::format("{:.0f} steps, {} cells x {} epochs", steps, input.cells, input.epochs));
   return text;

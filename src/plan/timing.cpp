@@ -40,8 +40,6 @@ CurvePoint point(const PlanInput& input, std::int64_t ranks, std::int64_t rows, 
   return at;
 }
 
-std::int64_t largest_batch(const PlanInput& input) { return BatchPlan(input.cells, input.batch).padded_rows(1); }
-
 }  // namespace
 
 void validate(const PlanInput& input) {
@@ -85,13 +83,15 @@ StepTime step_time(const PlanInput& input, std::int64_t rows, std::int64_t ranks
   return step;
 }
 
+std::int64_t cells_per_step(const PlanInput& input) { return BatchPlan(input.cells, input.batch).padded_rows(1); }
+
 std::int64_t planned_steps(const PlanInput& input) {
   const std::int64_t all = input.epochs * BatchPlan(input.cells, input.batch).steps;
   return input.max_steps > 0 ? std::min(all, input.max_steps) : all;
 }
 
 std::vector<CurvePoint> strong_curve(const PlanInput& input) {
-  const std::int64_t batch = largest_batch(input);
+  const std::int64_t batch = cells_per_step(input);
   const double alone = real(batch) / step_time(input, batch, 1).total();
   std::vector<CurvePoint> curve;
   for (std::int64_t ranks = 1; ranks <= std::min(largest_curve, batch); ranks *= 2)

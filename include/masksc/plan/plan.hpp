@@ -50,6 +50,8 @@ struct CheckpointingRow {
 };
 std::vector<CheckpointingRow> checkpointing_table(const PlanInput& input);
 
+/// Cells of the largest global batch: an epoch is cut into nearly equal ones.
+std::int64_t cells_per_step(const PlanInput& input);
 /// Steps of the whole training.
 std::int64_t planned_steps(const PlanInput& input);
 
