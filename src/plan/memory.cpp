@@ -28,9 +28,10 @@ StackBytes stack_bytes(const PlanInput& input, const PlanStack& stack, std::int6
   return {real((stack.depth + every - 1) / every) * block_input, real(every) * block - block_input};
 }
 
-/// Tensors of a backward pass through one MLP, for one cell: gradients of GELU's two sides (4 D) and of the block (D).
+/// What a backward pass through one MLP adds, for one cell: gradients of the block (D) and of GELU's two sides (4 D
+/// each), when GELU's output (4 D) is kept no more.
 double backward_bytes(const PlanInput& input, std::int64_t tokens) {
-  return 9 * real(tokens * input.dim) * input.element_bytes();
+  return 5 * real(tokens * input.dim) * input.element_bytes();
 }
 
 /// The frozen encoders' hidden layer for all patches: the product, with bias, normalised.
@@ -70,13 +71,13 @@ double activation_bytes(const PlanInput& input, std::int64_t rows) {
   const double element = input.element_bytes();
   const std::int64_t decoder_tokens = input.tokens + 1;
   const StackBytes encoder = stack_bytes(input, input.encoder, input.visible + 1, input.visible + 1);
-  const StackBytes decoder =
-      stack_bytes(input, input.decoder, decoder_tokens, input.last_queries > 0 ? input.last_queries : decoder_tokens);
-  // Input and output of the encoder's norm, and of the decoder's on the masked tokens; statistics; the patches embedded
-  // and the differences that the loss squares.
+  const std::int64_t queries = input.last_queries > 0 ? input.last_queries : decoder_tokens;
+  const StackBytes decoder = stack_bytes(input, input.decoder, decoder_tokens, queries);
+  // Input and output of the encoder's norm, and of the decoder's on the masked tokens; statistics; the patches
+  // embedded, the decoder's output that masked tokens are gathered from, and the differences that the loss squares.
   const double norms = 2 * real((input.visible + 1 + input.masked()) * input.dim) * element +
                        2 * real(input.visible + 1 + input.masked()) * fp32;
-  const double ends = real(input.visible * input.patch_genes) * element +
+  const double ends = real(input.visible * input.patch_genes + queries * input.dim) * element +
                       real(input.masked()) * (real(input.target_features) * fp32 + int64);
   // The decoder's backward pass comes first and frees what it kept.
   const double peak = std::max(encoder.kept + decoder.kept + decoder.again, encoder.kept + encoder.again);

@@ -8,8 +8,9 @@
 namespace masksc {
 namespace {
 
-void at_least(const char* option, std::int64_t value, std::int64_t least) {
-  if (value < least) throw UserError(fmt::format("--{} must be at least {}, not {}", option, least, value));
+void in_range(const char* option, std::int64_t value, std::int64_t least, std::int64_t most) {
+  if (value < least || value > most)
+    throw UserError(fmt::format("--{} must lie between {} and {}, not {}", option, least, most, value));
 }
 
 void not_negative(const char* option, double value) {
@@ -47,11 +48,11 @@ void describe(OptionTable& table, PlanSettings& s) {
 
 void validate(const PlanSettings& s) {
   if (s.json && !s.plan) throw UserError("--json goes with --plan; a run writes its numbers to metrics.json");
-  at_least("plan-cells", s.cells, 1);
-  at_least("plan-genes", s.genes, 0);
-  at_least("plan-ranks", s.ranks, 1);
-  at_least("plan-gpus-per-node", s.gpus_per_node, 1);
-  at_least("plan-links", s.links, 1);
+  in_range("plan-cells", s.cells, 1, 1'000'000'000'000);
+  in_range("plan-genes", s.genes, 0, 1'000'000'000);
+  in_range("plan-ranks", s.ranks, 1, 1'000'000);
+  in_range("plan-gpus-per-node", s.gpus_per_node, 1, 1'000'000);
+  in_range("plan-links", s.links, 1, 1'000'000);
   if (!(s.utilization > 0 && s.utilization <= 1))
     throw UserError(fmt::format("--plan-utilization must lie in (0, 1], not {}", s.utilization));
   if (!(s.overlap >= 0 && s.overlap <= 1))

@@ -1,9 +1,13 @@
-// The plan's parameters and FLOP against the real model, operation by operation.
+// The plan's parameters, FLOP and memory against the real model, operation by operation.
 #include <ATen/record_function.h>
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
+#include <numeric>
 
 #include "masksc/model/mask.hpp"
 #include "masksc/model/masked_autoencoder.hpp"
@@ -47,6 +51,18 @@ struct Counting {
   Counting(const Counting&) = delete;
   Counting& operator=(const Counting&) = delete;
   ~Counting() { at::removeCallback(handle); }
+};
+
+/// Follows the bytes that tensors of this thread hold.
+struct Bytes : c10::MemoryReportingInfoBase {
+  double now = 0;
+  double peak = 0;
+  void reportMemoryUsage(void* /*at*/, std::int64_t change, std::size_t /*total*/, std::size_t /*reserved*/,
+                         c10::Device /*device*/) override {
+    now += static_cast<double>(change);
+    peak = std::max(peak, now);
+  }
+  [[nodiscard]] bool memoryProfilingEnabled() const override { return true; }
 };
 
 constexpr std::int64_t cells = 3;
@@ -118,6 +134,49 @@ TEST(Plan, FlopAreThoseOfTheOperationsDone) {
   for (const auto& [name, flop] : Counter::flop) backward += flop;
   const double teacher = forward.targets;  // planned with guidance, not run here
   EXPECT_DOUBLE_EQ(counted + backward, cells * (done_step_flop(plan) - teacher));
+}
+
+/// One step of a model of 64 tokens: bytes kept after the forward pass, and the peak.
+std::pair<double, double> measured_bytes(const AutoencoderShape& shape, std::int64_t rows) {
+  const PlanInput plan = plan_of(shape);
+  const MaskedAutoencoder model(shape, 0, at::kCPU);
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(rows));
+  std::iota(ids.begin(), ids.end(), 0);
+  const Masks masks = draw_masks(0, 0, ids, shape.tokens(), plan.visible);
+  const at::Tensor keep = at::tensor(masks.visible).view({rows, plan.visible});
+  const at::Tensor masked = at::tensor(masks.masked).view({rows, plan.masked()});
+  const at::Tensor patches = at::randn({rows, shape.tokens(), shape.patch_genes});
+  const at::Tensor wanted = at::randn({rows, plan.masked(), shape.target_features});
+  const auto bytes = std::make_shared<Bytes>();
+  const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, bytes);
+  const at::Tensor loss = (model.forward(patches, keep, masked).predictions - wanted).square().mean();
+  const double kept = bytes->now;
+  loss.backward();
+  return {kept, bytes->peak};
+}
+
+TEST(Plan, MemoryIsWhatTheStepHolds) {
+  AutoencoderShape shape = small_shape(Positions::learned);
+  shape.token_places.clear();
+  for (std::int64_t t = 0; t < 64; ++t) shape.token_places.emplace_back(t / 8, t % 8);
+  shape.patch_genes = 16;
+  shape.target_features = 60;
+  shape.teacher_features = 0;
+  for (const auto& [encoder, decoder] : {std::pair<std::int64_t, std::int64_t>{4, 2}, {6, 1}}) {
+    shape.model = {.dim = 96,
+                   .encoder_depth = encoder,
+                   .encoder_heads = 4,
+                   .decoder_depth = decoder,
+                   .decoder_heads = 6,
+                   .mask_ratio = 0.75};
+    constexpr std::int64_t rows = 8;
+    PlanInput plan = plan_of(shape);
+    plan.cells = plan.batch = rows;
+    const auto [kept, peak] = measured_bytes(shape, rows);
+    const PlanMemory memory = memory_of(plan);
+    EXPECT_NEAR(memory.activations / kept, 1, 0.005) << encoder;
+    EXPECT_NEAR((memory.activations + memory.buffers) / peak, 1, 0.05) << encoder;
+  }
 }
 
 }  // namespace

@@ -70,7 +70,8 @@ TEST(Settings, RefuseValuesOutOfRange) {
                                     {"plan-peak", "-1"},
                                     {"plan-device", "h300"},
                                     {"plan-network", "carrier-pigeon"},
-                                    {"plan-links", "0"}}) {
+                                    {"plan-links", "0"},
+                                    {"plan-ranks", "4294967296"}}) {
     PlanSettings s;
     OptionTable table;
     describe(table, s);
