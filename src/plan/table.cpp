@@ -6,15 +6,22 @@
 namespace masksc {
 namespace {
 
-constexpr double gib = 1024.0 * 1024 * 1024;
+/// A unit in which the numbers of a table read well.
+struct Unit {
+  const char* name;
+  double size;
+
+  [[nodiscard]] std::string show(double value) const { return fmt::format("{:.2f}", value / size); }
+};
+
+Unit flop_unit(double largest) { return largest < 1e9 ? Unit{"MFLOP", 1e6} : Unit{"GFLOP", 1e9}; }
+Unit byte_unit(double largest) { return largest < 1 << 30 ? Unit{"MiB", 1 << 20} : Unit{"GiB", 1 << 30}; }
 
 std::string line(const std::string& name, const std::string& value, const std::string& remark = {}) {
   return remark.empty() ? fmt::format("  {:<22}{:>12}\n", name, value)
                         : fmt::format("  {:<22}{:>12}   {}\n", name, value, remark);
 }
 
-std::string giga(double value) { return fmt::format("{:.2f}", value / 1e9); }
-std::string bytes(double value) { return fmt::format("{:.2f}", value / gib); }
 std::string milliseconds(double seconds) { return fmt::format("{:.2f}", 1e3 * seconds); }
 
 std::string model_text(const PlanInput& input) {
@@ -28,10 +35,11 @@ std::string model_text(const PlanInput& input) {
 std::string flop_text(const PlanInput& input) {
   const ForwardFlop formula = formula_flop(input);
   const ForwardFlop done = done_flop(input);
-  std::string text = fmt::format("\n{:<24}{:>12}{:>12}\n", "GFLOP a cell", "formula", "done");
+  const Unit unit = flop_unit(formula_step_flop(input));
+  std::string text = fmt::format("\n{:<24}{:>12}{:>12}\n", fmt::format("{} a cell", unit.name), "formula", "done");
   const auto row = [&](const char* name, double by_formula, double by_count) {
     if (by_formula > 0 || by_count > 0)
-      text += fmt::format("  {:<22}{:>12}{:>12}\n", name, giga(by_formula), giga(by_count));
+      text += fmt::format("  {:<22}{:>12}{:>12}\n", name, unit.show(by_formula), unit.show(by_count));
   };
   row("embedding", formula.embedding, done.embedding);
   row("encoder", formula.encoder, done.encoder);
@@ -48,22 +56,23 @@ std::string flop_text(const PlanInput& input) {
 std::string memory_text(const PlanInput& input) {
   const PlanMemory memory = memory_of(input);
   const PlanRows rows = rows_of(input);
-  std::string text = fmt::format("\nMemory a rank, GiB       {} cells", rows.batch);
+  const Unit unit = byte_unit(memory.total());
+  std::string text = fmt::format("\nMemory a rank, {:<10}{} cells", unit.name, rows.batch);
   text += rows.micro_steps > 1 ? fmt::format(" in {} micro-batches of {}\n", rows.micro_steps, rows.micro) : "\n";
   const bool half = input.precision == PlanPrecision::half;
-  text += line("weights", bytes(memory.weights), half ? "fp32 and a half-precision copy" : "");
-  text += line("gradients", bytes(memory.gradients));
-  text += line("optimizer", bytes(memory.optimizer),
+  text += line("weights", unit.show(memory.weights), half ? "fp32 and a half-precision copy" : "");
+  text += line("gradients", unit.show(memory.gradients));
+  text += line("optimizer", unit.show(memory.optimizer),
                input.shard_optimizer ? fmt::format("sharded over {} ranks", input.ranks) : "");
-  text += line("activations", bytes(memory.activations));
-  text += line("data", bytes(memory.data));
-  text += line("buffers", bytes(memory.buffers));
-  text += line("total", bytes(memory.total()),
+  text += line("activations", unit.show(memory.activations));
+  text += line("data", unit.show(memory.data));
+  text += line("buffers", unit.show(memory.buffers));
+  text += line("total", unit.show(memory.total()),
                fmt::format("{} the {} of {}", memory.total() <= input.device.memory ? "fits" : "DOES NOT FIT",
                            format_bytes(input.device.memory), input.device_name));
   text += fmt::format("\n{:<24}{:>12}{:>12}{:>16}\n", "Checkpointing", "activations", "total", "FLOP done");
   for (const CheckpointingRow& row : checkpointing_table(input))
-    text += fmt::format("  {:<22}{:>12}{:>12}{:>15.2f}x\n", row.mode, bytes(row.activations), bytes(row.total),
+    text += fmt::format("  {:<22}{:>12}{:>12}{:>15.2f}x\n", row.mode, unit.show(row.activations), unit.show(row.total),
                         1 + row.recompute_flop / done_step_flop(input));
   return text;
 }
