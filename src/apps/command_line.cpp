@@ -75,7 +75,7 @@ void apply_file(const std::string& path, OptionTable& table) {
   }
   for (const po::option& entry : entries) {
     const Option* option = table.find(entry.string_key);
-    if (option != nullptr && option->role == OptionRole::path)
+    if (option != nullptr && command_line_only(option->role))
       throw UserError(
           fmt::format("configuration '{}' holds '{}', which belongs on the command line: configurations "
                       "work on any input",

@@ -4,14 +4,23 @@
 #include "command_line.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/dist/runtime.hpp"
+#include "masksc/plan/plan.hpp"
 #include "masksc/run/outputs.hpp"
 #include "masksc/run/pipeline.hpp"
+#include "masksc/run/plan_input.hpp"
 
 namespace {
 
 const masksc::ProgramInfo program = {
     "masksc_train", "Clusters single cells by masked modelling of their expression, on any number of ranks.",
-    "mpirun -np N masksc_train --input FILE --output DIR [--labels COLUMN] [--config FILE] [options]"};
+    "mpirun -np N masksc_train --input FILE --output DIR [--labels COLUMN] [--config FILE] [options]\n"
+    "       masksc_train --plan [--json] [--config FILE] [options]"};
+
+masksc::ExitCode plan(const masksc::RunOptions& options, bool speaks) {
+  const masksc::PlanInput input = masksc::plan_input(options);
+  if (speaks) fmt::print("{}", options.plan.json ? masksc::plan_json(input).dump(2) + "\n" : masksc::plan_table(input));
+  return masksc::ExitCode::done;
+}
 
 masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
   masksc::RunOptions options;
@@ -19,6 +28,7 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
   masksc::Collectives& world = runtime.world();
   if (masksc::parse_command_line(argc, argv, table, program, world.is_root()) == masksc::CommandLineAction::exit_done)
     return masksc::ExitCode::done;
+  if (options.plan.plan) return plan(options, world.is_root());
   if (options.run.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
   const masksc::Json metrics = masksc::run_pipeline(options, table, runtime);
   if (world.is_root()) fmt::print("{}", masksc::result_table(metrics, options.output));

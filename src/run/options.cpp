@@ -21,12 +21,16 @@ OptionTable describe_run(RunOptions& o) {
   describe(table, o.engine);
   describe(table, o.cluster);
   describe(table, o.run);
+  describe(table, o.plan);
   return table;
 }
 
 void validate(const RunOptions& o) {
-  if (o.input.empty()) throw UserError("--input is missing: give the file of counts");
-  if (o.output.empty()) throw UserError("--output is missing: give the folder of the results");
+  validate(o.plan);
+  if (!o.plan.plan) {
+    if (o.input.empty()) throw UserError("--input is missing: give the file of counts");
+    if (o.output.empty()) throw UserError("--output is missing: give the folder of the results");
+  }
   validate(o.preparation);
   validate(o.sequence);
   validate(o.target);
@@ -41,7 +45,7 @@ std::string resolved_configuration(const OptionTable& table) {
   std::string text = "# The resolved configuration of this run; run again with --config it gives the same result.\n";
   std::string group;
   for (const Option& option : table.options()) {
-    if (option.role == OptionRole::path) continue;
+    if (command_line_only(option.role)) continue;
     if (option.group != group) text += fmt::format("\n# {}\n", group = option.group);
     const std::string value = option.get();
     text += value.empty() ? fmt::format("# {} =\n", option.name) : fmt::format("{} = {}\n", option.name, value);

@@ -9,7 +9,8 @@ PROGRAMS = ["masksc_train", "masksc_prepare", "masksc_simulate"]
 OPTIONS = """config input output overwrite labels clusters matrix patch mask-ratio dim encoder-depth encoder-heads
   decoder-depth decoder-heads gene-order standardize target guidance guidance-token contrastive-loss sequence-epochs
   sequence-model epochs max-steps batch-size learning-rate weight-decay seed precision gradient-checkpointing device
-  collectives checkpoint-every-steps resume quiet help version layer genes allow-noninteger""".split()
+  collectives checkpoint-every-steps resume quiet help version layer genes allow-noninteger plan
+  json""".split()
 
 
 def direct(name, *arguments):

@@ -17,7 +17,11 @@ enum class OptionRole {
   result,   // changes the result: a resumed or repeated run must agree; saved in config.ini
   runtime,  // changes only how the run is done (threads, verbosity, cadence); saved in config.ini
   path,     // a file or folder: command line only, never in configurations
+  request,  // asks for something else than a run: command line only
 };
+
+/// Whether configurations, read and saved, leave it out.
+constexpr bool command_line_only(OptionRole role) { return role == OptionRole::path || role == OptionRole::request; }
 
 struct Option {
   std::string name;   // without dashes, e.g. "mask-ratio"

@@ -8,6 +8,7 @@
 #include "masksc/core/options.hpp"
 #include "masksc/io/counts_reader.hpp"
 #include "masksc/model/settings.hpp"
+#include "masksc/plan/settings.hpp"
 #include "masksc/preprocess/prepare.hpp"
 #include "masksc/train/settings.hpp"
 
@@ -26,15 +27,16 @@ struct RunOptions {
   EngineSettings engine;
   ClusterSettings cluster;
   RunSettings run;
+  PlanSettings plan;
 };
 
 /// Adds every option; `options` must outlive the table.
 OptionTable describe_run(RunOptions& options);
 
-/// Throws UserError for values out of range and for a missing --input or --output.
+/// Throws UserError for values out of range and, unless --plan, for a missing --input or --output.
 void validate(const RunOptions& options);
 
-/// The resolved configuration as INI text: every option but paths. Run again it gives the same result.
+/// The resolved configuration as INI text: every option that configurations hold. Run again it gives the same result.
 std::string resolved_configuration(const OptionTable& table);
 
 }  // namespace masksc

@@ -1,0 +1,75 @@
+// All that a plan depends on, as plain numbers; `run` fills it from the options.
+//
+// G tokens, U visible, M = G - U masked, P*P genes a patch, D features, T target features, H heads, N ranks.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "masksc/plan/presets.hpp"
+
+namespace masksc {
+
+enum class PlanPrecision { fp32, half };  // half: bf16 or fp16 with fp32 master weights
+
+/// Transformer blocks of one width.
+struct PlanStack {
+  std::int64_t depth = 0;
+  std::int64_t heads = 1;
+  std::int64_t recompute_every = 0;  // blocks between two activations that are kept; 0 keeps all
+};
+
+/// The frozen sequence encoder: P*P (or all) genes -> hidden1 -> hidden2 -> outputs.
+struct PlanSequenceEncoder {
+  std::int64_t hidden1 = 200;
+  std::int64_t hidden2 = 40;
+  std::int64_t outputs = 60;
+};
+
+struct PlanInput {
+  // model
+  std::int64_t patch_genes = 0;       // P*P
+  std::int64_t tokens = 0;            // G
+  std::int64_t visible = 0;           // U
+  std::int64_t target_features = 0;   // T
+  std::int64_t teacher_features = 0;  // 0 without guidance
+  std::int64_t dim = 0;               // D
+  PlanStack encoder;
+  PlanStack decoder;
+  std::int64_t last_queries = 0;  // tokens that the decoder's last block computes; 0: all
+  bool learned_positions = true;
+  bool dropout = false;
+  bool sequence_targets = true;  // targets are a sequence encoder's answers to patches, not raw expression
+  PlanSequenceEncoder sequence;
+
+  // training
+  std::int64_t cells = 0;
+  std::int64_t epochs = 1;
+  std::int64_t max_steps = 0;    // 0: all epochs
+  std::int64_t batch = 0;        // global
+  std::int64_t micro_batch = 0;  // of a rank; 0: the rank's whole batch
+  PlanPrecision precision = PlanPrecision::fp32;
+  bool shard_optimizer = false;
+  double reduce_bytes = 4;         // of a gradient on its way
+  double bucket_bytes = 25 << 20;  // of one all-reduce
+
+  // machine
+  std::int64_t ranks = 1;
+  std::int64_t gpus_per_node = 1;
+  std::string device_name;
+  std::string network_name;
+  DeviceNumbers device;
+  NetworkNumbers network;  // of a node, all its links together
+  double utilization = 0.35;
+  double overlap = 0.9;
+
+  [[nodiscard]] std::int64_t masked() const { return tokens - visible; }
+  [[nodiscard]] double peak() const { return precision == PlanPrecision::half ? device.half_flops : device.fp32_flops; }
+  /// Bytes of an activation.
+  [[nodiscard]] double element_bytes() const { return precision == PlanPrecision::half ? 2 : 4; }
+};
+
+/// Throws UserError for numbers that make no plan, such as fewer cells of a batch than ranks.
+void validate(const PlanInput& input);
+
+}  // namespace masksc

@@ -1,0 +1,90 @@
+#include "masksc/plan/settings.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "masksc/core/error.hpp"
+
+namespace masksc {
+namespace {
+
+void in_range(const char* option, std::int64_t value, std::int64_t least, std::int64_t most) {
+  if (value < least || value > most)
+    throw UserError(fmt::format("--{} must lie between {} and {}, not {}", option, least, most, value));
+}
+
+void not_negative(const char* option, double value) {
+  if (value < 0) throw UserError(fmt::format("--{} must not be negative, not {}", option, value));
+}
+
+void replace(double& number, double given, double unit) {
+  if (given > 0) number = given * unit;
+}
+
+}  // namespace
+
+void describe(OptionTable& table, PlanSettings& s) {
+  table.begin_group("Plan", OptionRole::request);
+  table.add_switch("plan", s.plan, "tell memory, FLOP and time of this configuration; needs no input, output or GPU");
+  table.add_switch("json", s.json, "the plan as JSON, with nothing else on standard output");
+  table.add("plan-cells", s.cells, "cells of the data");
+  table.add("plan-genes", s.genes, "usable genes of the data (0: a full --matrix; 2000 with --matrix auto)");
+  table.add("plan-ranks", s.ranks, "ranks, one a GPU");
+  table.add("plan-gpus-per-node", s.gpus_per_node, "GPUs of a node");
+  table.add("plan-device", s.device, "device of a rank; cpu is a core",
+            fmt::format("{}", fmt::join(device_names(), "|")));
+  table.add("plan-network", s.network, "link between nodes", fmt::format("{}", fmt::join(network_names(), "|")));
+  table.add("plan-links", s.links, "such links of a node; a DGX has 8");
+  table.add("plan-utilization", s.utilization, "assumed: share of the peak that the model's FLOP reach");
+  table.add("plan-overlap", s.overlap, "assumed: share of the backward pass that can hide communication");
+  table.add("plan-peak", s.peak_tflops, "TFLOP/s of the device at this precision (0: the preset's, as below)");
+  table.add("plan-memory", s.memory_gib, "GiB of the device");
+  table.add("plan-memory-bandwidth", s.memory_gbps, "GB/s of the device's memory");
+  table.add("plan-node-bandwidth", s.link_gbps, "GB/s of a device to the others of its node, one direction");
+  table.add("plan-node-latency", s.link_us, "microseconds a message within a node");
+  table.add("plan-network-bandwidth", s.network_gbits, "Gbit/s of a link between nodes");
+  table.add("plan-network-latency", s.network_us, "microseconds a message between nodes");
+}
+
+void validate(const PlanSettings& s) {
+  if (s.json && !s.plan) throw UserError("--json goes with --plan; a run writes its numbers to metrics.json");
+  in_range("plan-cells", s.cells, 1, 1'000'000'000'000);
+  in_range("plan-genes", s.genes, 0, 1'000'000'000);
+  in_range("plan-ranks", s.ranks, 1, 1'000'000);
+  in_range("plan-gpus-per-node", s.gpus_per_node, 1, 1'000'000);
+  in_range("plan-links", s.links, 1, 1'000'000);
+  if (!(s.utilization > 0 && s.utilization <= 1))
+    throw UserError(fmt::format("--plan-utilization must lie in (0, 1], not {}", s.utilization));
+  if (!(s.overlap >= 0 && s.overlap <= 1))
+    throw UserError(fmt::format("--plan-overlap must lie in [0, 1], not {}", s.overlap));
+  not_negative("plan-peak", s.peak_tflops);
+  not_negative("plan-memory", s.memory_gib);
+  not_negative("plan-memory-bandwidth", s.memory_gbps);
+  not_negative("plan-node-bandwidth", s.link_gbps);
+  not_negative("plan-node-latency", s.link_us);
+  not_negative("plan-network-bandwidth", s.network_gbits);
+  not_negative("plan-network-latency", s.network_us);
+  device_preset(s.device);
+  network_preset(s.network);
+}
+
+DeviceNumbers device_numbers(const PlanSettings& s) {
+  DeviceNumbers device = device_preset(s.device);
+  replace(device.half_flops, s.peak_tflops, 1e12);
+  replace(device.fp32_flops, s.peak_tflops, 1e12);
+  replace(device.memory, s.memory_gib, 1024.0 * 1024 * 1024);
+  replace(device.memory_bandwidth, s.memory_gbps, 1e9);
+  replace(device.link_bandwidth, s.link_gbps, 1e9);
+  replace(device.link_latency, s.link_us, 1e-6);
+  return device;
+}
+
+NetworkNumbers network_numbers(const PlanSettings& s) {
+  NetworkNumbers network = network_preset(s.network);
+  replace(network.bandwidth, s.network_gbits, 1e9 / 8);
+  replace(network.latency, s.network_us, 1e-6);
+  network.bandwidth *= static_cast<double>(s.links);
+  return network;
+}
+
+}  // namespace masksc

@@ -1,0 +1,93 @@
+#include "masksc/run/plan_input.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "masksc/core/error.hpp"
+#include "masksc/model/mask.hpp"
+#include "masksc/model/sequence_encoder.hpp"
+#include "masksc/model/targets.hpp"
+#include "masksc/preprocess/layout.hpp"
+
+namespace masksc {
+namespace {
+
+constexpr std::int64_t usual_genes = 2000;  // what users keep of a data set, when --matrix auto has none to count
+
+/// The matrix of the data that --plan-cells and --plan-genes stand for.
+MatrixLayout planned_layout(const RunOptions& o) {
+  const bool any = o.plan.genes == 0;
+  std::int64_t genes = any ? usual_genes : o.plan.genes;
+  if (any && o.preparation.matrix != "auto") {
+    const PatchedShape full = choose_shape(o.preparation.matrix, o.preparation.patch, INT32_MAX);
+    genes = full.rows * full.columns;
+  }
+  const PatchedShape shape = choose_shape(o.preparation.matrix, o.preparation.patch, genes);
+  return lay_out(shape, std::min(genes, shape.rows * shape.columns));
+}
+
+/// none, blocks or every=N as blocks between kept activations.
+std::int64_t recompute_every(const std::string& checkpointing) {
+  if (checkpointing == "none") return 0;
+  if (checkpointing == "blocks") return 1;
+  std::int64_t every = 0;
+  const std::string prefix = "every=";
+  const char* const end = checkpointing.data() + checkpointing.size();
+  if (checkpointing.rfind(prefix, 0) == 0) std::from_chars(checkpointing.data() + prefix.size(), end, every);
+  if (every < 1) throw UserError(fmt::format("checkpointing needs none, blocks or every=N, not '{}'", checkpointing));
+  return every;
+}
+
+/// What decides about memory and speed of the training step.
+void fill_engine(const RunOptions& o, PlanInput& input) {
+  input.encoder.recompute_every = recompute_every(o.train.gradient_checkpointing);
+  input.decoder.recompute_every = recompute_every(o.train.gradient_checkpointing);
+  input.micro_batch = 0;
+  input.shard_optimizer = false;
+  const bool fp32 = o.train.precision == "fp32" || (o.train.precision == "auto" && o.plan.device == "cpu");
+  input.precision = fp32 ? PlanPrecision::fp32 : PlanPrecision::half;
+}
+
+void fill_machine(const RunOptions& o, PlanInput& input) {
+  input.ranks = o.plan.ranks;
+  input.gpus_per_node = o.plan.gpus_per_node;
+  input.device_name = o.plan.device;
+  input.network_name = o.plan.network;
+  input.device = device_numbers(o.plan);
+  input.network = network_numbers(o.plan);
+  input.utilization = o.plan.utilization;
+  input.overlap = o.plan.overlap;
+}
+
+}  // namespace
+
+PlanInput plan_input(const RunOptions& o) {
+  validate(o);
+  const MatrixLayout layout = planned_layout(o);
+  const SequenceShape sequence;
+  PlanInput input;
+  input.patch_genes = layout.patch * layout.patch;
+  input.tokens = layout.tokens_with_genes();
+  input.visible = visible_tokens(input.tokens, o.model.mask_ratio);
+  input.target_features = o.target.target == Target::raw ? input.patch_genes : sequence.outputs;
+  input.teacher_features = o.target.guidance > 0 ? sequence.outputs : 0;
+  input.dim = o.model.dim;
+  input.encoder = {.depth = o.model.encoder_depth, .heads = o.model.encoder_heads};
+  input.decoder = {.depth = o.model.decoder_depth, .heads = o.model.decoder_heads};
+  input.learned_positions = o.model.positions == Positions::learned;
+  input.dropout = o.model.dropout > 0;
+  input.sequence_targets = o.target.target != Target::raw;
+  input.sequence = {sequence.hidden1, sequence.hidden2, sequence.outputs};
+  input.cells = o.plan.cells;
+  input.epochs = o.train.epochs;
+  input.max_steps = o.train.max_steps;
+  input.batch = o.train.batch_size;
+  fill_engine(o, input);
+  fill_machine(o, input);
+  validate(input);
+  return input;
+}
+
+}  // namespace masksc

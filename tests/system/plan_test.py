@@ -1,0 +1,79 @@
+"""masksc_train --plan: what a run would need, without its input, output and GPUs."""
+import json
+import subprocess
+import unittest
+
+import support
+
+PAPER = ["--config", str(support.ROOT / "configs" / "paper.ini")]
+
+
+def direct(*arguments):
+    return subprocess.run([support.program("masksc_train"), *arguments], capture_output=True, text=True, timeout=60,
+                          env=support.environment())
+
+
+def plan(*arguments):
+    done = direct(*PAPER, "--plan", "--json", *arguments)
+    if done.returncode != 0:
+        raise AssertionError(f"exit code {done.returncode}\n{done.stderr}")
+    return json.loads(done.stdout)
+
+
+class Plan(unittest.TestCase):
+    def test_json_of_the_paper_alone_and_on_two_ranks(self):
+        alone = plan()
+        self.assertEqual(alone["parameters"], 142805052)
+        self.assertEqual(alone["flop_per_cell"], 126769876992)  # ../shared/bench/torch_peer.py
+        self.assertEqual([point["gpus"] for point in alone["curve"]["weak"]], [2**i for i in range(11)])
+        done = support.run("masksc_train", *PAPER, "--plan", "--json", ranks=2)
+        self.assertEqual(done.codes, [0, 0], done)
+        self.assertEqual(json.loads(done.out), alone)
+
+    def test_table_says_it_fits_and_what_is_assumed(self):
+        done = direct(*PAPER, "--plan")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for word in ("142.81 M", "fits the 79 GiB of h100", "every=4", "Assumed, not measured", "1024"):
+            self.assertIn(word, done.stdout)
+
+    def test_defaults_need_no_configuration(self):
+        done = direct("--plan", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["tokens"]["all"], 16)  # 2000 genes: 44 x 44, patches of 11 x 11
+
+    def test_genes_that_do_not_fill_the_matrix(self):
+        self.assertEqual(plan("--plan-genes", "2048")["tokens"]["all"], 128)
+        self.assertEqual(plan("--plan-genes", "20000"), plan())
+
+    def test_options_change_the_machine(self):
+        first, other = plan(), plan("--plan-ranks", "64", "--plan-network", "1gbe", "--plan-device", "a100",
+                                    "--plan-utilization", "0.2")
+        self.assertGreater(other["step"]["exposed_communication"], first["step"]["exposed_communication"])
+        self.assertLess(other["memory_bytes"]["activations"], first["memory_bytes"]["activations"])
+        self.assertEqual(other["assumed"]["utilization"], 0.2)
+
+    def test_refusals(self):
+        for arguments, words in [(["--plan-device", "h300"], ["--plan-device", "h300", "h200"]),
+                                 (["--plan-ranks", "257"], ["--batch-size 256", "257"]),
+                                 (["--plan-ranks", "0"], ["--plan-ranks", "0"]),
+                                 (["--patch", "5"], ["--patch 5", "64x64"]),
+                                 (["--mask-ratio", "0.999"], ["--mask-ratio", "0.999"])]:
+            with self.subTest(arguments=arguments):
+                done = direct(*PAPER, "--plan", *arguments)
+                self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+                for word in words:
+                    self.assertIn(word, done.stderr)
+        done = direct(*PAPER, "--json")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--plan", done.stderr)
+
+    def test_configurations_hold_no_plan(self):
+        path = support.fresh("plan.ini")
+        path.write_text("plan-ranks = 4\n")
+        done = direct("--config", str(path), "--plan")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("plan-ranks", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
