@@ -28,7 +28,7 @@ struct Setup {
                steps = 12, warmup = 3, threads = 0, micro_batch = 0;
   double mask = 0.75;
   std::string amp = "no", device = "cpu", checkpointing = "none", reduce_precision = "fp32", trace;
-  bool shard = false, overlap = true;
+  bool shard = false, workers = true;
   double bucket_mib = 4;
 };
 
@@ -48,7 +48,7 @@ OptionTable describe(Setup& s) {
   table.add("reduce-precision", s.reduce_precision, "");
   table.add("trace", s.trace, "");
   table.add("shard", s.shard, "");
-  table.add("overlap", s.overlap, "");
+  table.add("workers", s.workers, "");
   return table;
 }
 
@@ -84,7 +84,8 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
   OptionTable table = describe(s);
   for (int i = 1; i + 1 < argc; i += 2) table.set(std::string_view(argv[i]).substr(2), argv[i + 1], "on the command line");
   Collectives& ranks = runtime.world();
-  at::set_num_threads(s.threads > 0 ? static_cast<int>(s.threads) : runtime.cores_per_rank());
+  const int threads = s.threads > 0 ? static_cast<int>(s.threads) : runtime.cores_per_rank();
+  at::set_num_threads(s.workers ? 1 : threads);
   const at::Device device = choose_device(s.device, runtime.local_rank());
   use_training_allocator();
   const AutoencoderShape shape = shape_of(s);
@@ -98,7 +99,7 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
   EngineSettings settings;
   settings.bucket_mib = s.bucket_mib;
   settings.shard_optimizer = s.shard;
-  TrainingEngine engine(model.parameters(), train, settings, ranks);
+  TrainingEngine engine(model.parameters(), train, settings, ranks, s.workers ? threads : 1);
 
   at::manual_seed(1 + static_cast<std::uint64_t>(ranks.rank()));
   const std::int64_t tokens = shape.tokens();
@@ -108,7 +109,8 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
   std::vector<std::int64_t> cells(static_cast<std::size_t>(s.batch));
   for (std::size_t i = 0; i < cells.size(); ++i) cells[i] = ranks.rank() * s.batch + static_cast<std::int64_t>(i);
   const std::int64_t pass_rows =
-      s.micro_batch > 0 ? std::min(s.micro_batch, s.batch) : chosen_micro_batch(shape, s.batch, device);
+      s.micro_batch > 0 ? std::min(s.micro_batch, s.batch)
+                        : chosen_micro_batch(s.batch, tokens, s.dim, device.is_cpu(), s.workers ? threads : 1);
   const std::int64_t passes = (s.batch + pass_rows - 1) / pass_rows;
   std::vector<double> times;
   std::vector<double> losses;
@@ -155,7 +157,7 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
                        {"peak_gib", static_cast<double>(peak_memory()) / 0x1p30},
                        {"parameters", model.parameters().count()},
                        {"ranks", ranks.size()},
-                       {"threads", at::get_num_threads()},
+                       {"threads", threads},
                        {"micro_batch", pass_rows},
                        {"hidden", engine.exchange().mean_hidden()},
                        {"exchange_alone_ms", 1e3 * engine.exchange().alone_seconds()},

@@ -24,7 +24,7 @@ at::Tensor keyed_dropout(const at::Tensor& x, double p, const DropoutKey& key) {
       }
     }
   });
-  return x * scale.view(x.sizes()).to(x.device());
+  return x * scale.view(x.sizes()).to(x.options());
 }
 
 }  // namespace masksc

@@ -135,9 +135,9 @@ MaskedAutoencoder::Output MaskedAutoencoder::forward(const at::Tensor& patches, 
                            i == last ? asked : at::Tensor());
       });
   if (last < 0) x = take_tokens(x, asked);
-  x = apply_norm(parameters_, "dec_norm", x);
-  output.predictions = apply_linear(parameters_, "head", x.narrow(1, 1, masked.size(1))).to(at::kFloat);
-  output.global = x.select(1, 0);
+  const at::Tensor hidden = apply_norm(parameters_, "dec_norm", x.narrow(1, 1, masked.size(1)));
+  output.predictions = apply_linear(parameters_, "head", hidden).to(at::kFloat);
+  output.global = apply_norm(parameters_, "dec_norm", x.select(1, 0));
   return output;
 }
 

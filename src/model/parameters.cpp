@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
+#include <utility>
 
 #include "masksc/core/error.hpp"
 #include "masksc/core/hash.hpp"
@@ -35,23 +36,27 @@ void initialise(std::span<float> values, const Initial& initial, RandomStream ra
   }
 }
 
+thread_local int current_replica = 0;
+
 /// Runs when a leaf's gradient has been accumulated: a working leaf's goes to the float32 one and is dropped.
 class GradientArrived final : public torch::autograd::PostAccumulateGradHook {
  public:
-  GradientArrived(std::size_t index, at::Tensor gradient, std::shared_ptr<std::function<void(std::size_t)>> arrived)
-      : index_(index), gradient_(std::move(gradient)), arrived_(std::move(arrived)) {}
+  GradientArrived(int replica, std::size_t index, at::Tensor gradient,
+                  std::shared_ptr<FlatParameters::GradientCallback> arrived)
+      : replica_(replica), index_(index), gradient_(std::move(gradient)), arrived_(std::move(arrived)) {}
   void operator()(const torch::autograd::Variable& leaf) override {
     if (gradient_.defined()) {
       gradient_.add_(leaf.grad());
       leaf.mutable_grad().reset();
     }
-    if (*arrived_) (*arrived_)(index_);
+    if (*arrived_) (*arrived_)(replica_, index_);
   }
 
  private:
+  int replica_;
   std::size_t index_;
   at::Tensor gradient_;  // undefined for a float32 leaf: autograd adds to it in place
-  std::shared_ptr<std::function<void(std::size_t)>> arrived_;
+  std::shared_ptr<FlatParameters::GradientCallback> arrived_;
 };
 
 }  // namespace
@@ -87,35 +92,43 @@ FlatParameters::FlatParameters(std::vector<ParameterSpec> specs, std::uint64_t s
   values_ = padded_values_.narrow(0, padding, total);
   gradients_ = padded_gradients_.narrow(0, padding, total);
   values_.copy_(host);
-  arrived_ = std::make_shared<std::function<void(std::size_t)>>();
-  for (std::size_t i = 0; i < specs_.size(); ++i) {
-    at::Tensor view = part(values_, i).detach();
-    view.set_requires_grad(true);
-    view.mutable_grad() = part(gradients_, i);
-    torch::autograd::impl::set_post_acc_grad_hooks(
-        view, std::make_unique<GradientArrived>(i, at::Tensor(), arrived_));
-    views_.push_back(view);
-  }
+  arrived_ = std::make_shared<GradientCallback>();
+  set_working_type(at::kFloat);
 }
 
 const at::Tensor& FlatParameters::at(const std::string& name) const {
   const auto found = index_.find(name);
   if (found == index_.end()) throw InvariantError("no parameter '" + name + "'");
-  return working_.defined() ? working_views_[found->second] : views_[found->second];
+  const auto replica = static_cast<std::size_t>(current_replica);
+  return replicas_[replica < replicas_.size() ? replica : 0].leaves[found->second];
 }
 
-void FlatParameters::set_working_type(at::ScalarType type) {
-  working_views_.clear();
-  working_.reset();
-  if (type == at::kFloat) return;
-  working_ = values_.to(type);
-  for (std::size_t i = 0; i < specs_.size(); ++i) {
-    at::Tensor view = part(working_, i).detach();
-    view.set_requires_grad(true);
-    torch::autograd::impl::set_post_acc_grad_hooks(
-        view, std::make_unique<GradientArrived>(i, part(gradients_, i), arrived_));
-    working_views_.push_back(view);
+void FlatParameters::set_working_type(at::ScalarType type, int replicas) {
+  working_ = type == at::kFloat ? at::Tensor() : values_.to(type);
+  replicas_.clear();
+  for (int replica = 0; replica < replicas; ++replica) {
+    Replica made{replica == 0 ? gradients_ : at::zeros_like(gradients_), {}};
+    for (std::size_t i = 0; i < specs_.size(); ++i) {
+      at::Tensor leaf = part(working_.defined() ? working_ : values_, i).detach();
+      leaf.set_requires_grad(true);
+      const at::Tensor gradient = part(made.gradients, i);
+      if (!working_.defined()) leaf.mutable_grad() = gradient;
+      torch::autograd::impl::set_post_acc_grad_hooks(
+          leaf, std::make_unique<GradientArrived>(replica, i, working_.defined() ? gradient : at::Tensor(), arrived_));
+      made.leaves.push_back(leaf);
+    }
+    replicas_.push_back(std::move(made));
   }
+}
+
+void FlatParameters::zero_gradients() {
+  for (const Replica& replica : replicas_) replica.gradients.zero_();
+}
+
+void FlatParameters::combine_replicas(std::int64_t begin, std::int64_t length) {
+  const at::NoGradGuard no_gradient;
+  for (std::size_t r = 1; r < replicas_.size(); ++r)
+    gradients_.narrow(0, begin, length).add_(replicas_[r].gradients.narrow(0, begin, length));
 }
 
 void FlatParameters::refresh_working_copy() {
@@ -123,7 +136,11 @@ void FlatParameters::refresh_working_copy() {
   if (working_.defined()) working_.copy_(values_);
 }
 
-void FlatParameters::on_gradient(std::function<void(std::size_t)> arrived) { *arrived_ = std::move(arrived); }
+void FlatParameters::on_gradient(GradientCallback arrived) { *arrived_ = std::move(arrived); }
+
+ReplicaScope::ReplicaScope(int replica) : before_(std::exchange(current_replica, replica)) {}
+
+ReplicaScope::~ReplicaScope() { current_replica = before_; }
 
 at::Tensor FlatParameters::part(const at::Tensor& flat, std::size_t i) const {
   return flat.narrow(0, offsets_[i], element_count(specs_[i])).view(specs_[i].shape);

@@ -53,7 +53,9 @@ double block_activation_bytes(const PlanInput& input, std::int64_t tokens, std::
   //   of queries: attention (queries) 1, proj (attention's output, not copied) 1, norm2 1, fc1 1, gelu 4, fc2 4
   // and in fp32: mean and 1/deviation of both norms, log-sum-exp of each head. With dropout: its scale, 2 branches.
   // Python's saved_tensors_hooks on the same block count these bytes exactly.
-  const double features = real(input.dim) * (4 * real(tokens) + 12 * real(queries));
+  //   and where they are fewer than the tokens: their normed rows, taken out for the product, 1
+  const double taken = queries < tokens ? 1 : 0;
+  const double features = real(input.dim) * (4 * real(tokens) + (12 + taken) * real(queries));
   const double statistics = 2 * real(tokens) + 2 * real(queries) + real(queries * heads);
   const double scales = input.dropout ? 2 * real(queries * input.dim) : 0;
   return features * input.element_bytes() + (statistics + scales) * fp32;
@@ -74,10 +76,10 @@ double activation_bytes(const PlanInput& input, std::int64_t rows) {
   const std::int64_t queries = input.last_queries > 0 ? input.last_queries : decoder_tokens;
   const StackBytes decoder = stack_bytes(input, input.decoder, decoder_tokens, queries);
   // Input and output of the encoder's norm, and of the decoder's on the masked tokens; statistics; the patches
-  // embedded, the decoder's output that masked tokens are gathered from, and the differences that the loss squares.
+  // embedded, and the differences that the loss squares.
   const double norms = 2 * real((input.visible + 1 + input.masked()) * input.dim) * element +
                        2 * real(input.visible + 1 + input.masked()) * fp32;
-  const double ends = real(input.visible * input.patch_genes + queries * input.dim) * element +
+  const double ends = real(input.visible * input.patch_genes) * element +
                       real(input.masked()) * (real(input.target_features) * fp32 + int64);
   // The decoder's backward pass comes first and frees what it kept.
   const double peak = std::max(encoder.kept + decoder.kept + decoder.again, encoder.kept + encoder.again);

@@ -1,11 +1,8 @@
 #include "masksc/run/plan_input.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <charconv>
 
-#include "masksc/core/error.hpp"
+#include "masksc/data/loader.hpp"
 #include "masksc/model/mask.hpp"
 #include "masksc/model/sequence_encoder.hpp"
 #include "masksc/model/targets.hpp"
@@ -28,24 +25,19 @@ MatrixLayout planned_layout(const RunOptions& o) {
   return lay_out(shape, std::min(genes, shape.rows * shape.columns));
 }
 
-/// none, blocks or every=N as blocks between kept activations.
-std::int64_t recompute_every(const std::string& checkpointing) {
-  if (checkpointing == "none") return 0;
-  if (checkpointing == "blocks") return 1;
-  std::int64_t every = 0;
-  const std::string prefix = "every=";
-  const char* const end = checkpointing.data() + checkpointing.size();
-  if (checkpointing.rfind(prefix, 0) == 0) std::from_chars(checkpointing.data() + prefix.size(), end, every);
-  if (every < 1) throw UserError(fmt::format("checkpointing needs none, blocks or every=N, not '{}'", checkpointing));
-  return every;
-}
-
 /// What decides about memory and speed of the training step.
 void fill_engine(const RunOptions& o, PlanInput& input) {
-  input.encoder.recompute_every = recompute_every(o.train.gradient_checkpointing);
-  input.decoder.recompute_every = recompute_every(o.train.gradient_checkpointing);
-  input.micro_batch = 0;
-  input.shard_optimizer = false;
+  const CheckpointedBlocks blocks = checkpointed_blocks(o.engine);
+  input.encoder.recompute_every = blocks.encoder;
+  input.decoder.recompute_every = blocks.decoder;
+  input.last_queries = input.masked() + 1;  // with the global token
+  const std::int64_t rows = BatchPlan(input.cells, input.batch).padded_rows(static_cast<int>(input.ranks));
+  input.micro_batch = o.engine.micro_batch > 0
+                          ? o.engine.micro_batch
+                          : chosen_micro_batch(rows, input.tokens, input.dim, o.plan.device == "cpu", 1);
+  input.shard_optimizer = o.engine.shard_optimizer;
+  input.bucket_bytes = o.engine.bucket_mib * (1 << 20);
+  input.reduce_bytes = o.train.reduce_precision == "bf16" ? 2 : 4;
   const bool fp32 = o.train.precision == "fp32" || (o.train.precision == "auto" && o.plan.device == "cpu");
   input.precision = fp32 ? PlanPrecision::fp32 : PlanPrecision::half;
 }
@@ -84,8 +76,8 @@ PlanInput plan_input(const RunOptions& o) {
   input.epochs = o.train.epochs;
   input.max_steps = o.train.max_steps;
   input.batch = o.train.batch_size;
-  fill_engine(o, input);
   fill_machine(o, input);
+  fill_engine(o, input);
   validate(input);
   return input;
 }

@@ -49,14 +49,18 @@ auto every_patch(const Expression& expression, const Densifier& densifier, std::
   };
 }
 
-Recompute recompute_of(const EngineSettings& engine) {
-  const auto blocks = [&](const char* option, const std::string& own) {
-    return own == "same" ? checkpointed_blocks("gradient-checkpointing", engine.gradient_checkpointing)
-                       : checkpointed_blocks(option, own);
-  };
-  return {blocks("encoder-checkpointing", engine.encoder_checkpointing),
-          blocks("decoder-checkpointing", engine.decoder_checkpointing)};
-}
+/// LibTorch's threads while the training engine has its own.
+class OneThreadEach {
+ public:
+  OneThreadEach() : threads_(at::get_num_threads()) { at::set_num_threads(1); }
+  ~OneThreadEach() { at::set_num_threads(threads_); }
+  OneThreadEach(const OneThreadEach&) = delete;
+  OneThreadEach& operator=(const OneThreadEach&) = delete;
+  [[nodiscard]] int threads() const { return threads_; }
+
+ private:
+  int threads_;
+};
 
 constexpr std::uint32_t whole_set = 1;  // sets of starting parameters; 0 is the masked autoencoder's
 constexpr std::uint32_t per_patch_set = 2;
@@ -175,8 +179,15 @@ Targets target_stage(const RunOptions& options, const Expression& expression, co
 TrainOutcome train_stage(const RunOptions& options, const Expression& expression, const Targets& targets,
                          const std::string& checkpoint_fingerprint, const RunFolder& folder, MaskedAutoencoder& model,
                          TrainContext& context) {
-  TrainingEngine engine(model.parameters(), options.train, options.engine, context.ranks);
-  model.set_recompute(recompute_of(options.engine));
+  const OneThreadEach each;
+  TrainingEngine engine(model.parameters(), options.train, options.engine, context.ranks, each.threads());
+  const CheckpointedBlocks blocks = checkpointed_blocks(options.engine);
+  model.set_recompute({blocks.encoder, blocks.decoder});
+  const std::int64_t rows = BatchPlan(expression.cells, options.train.batch_size).padded_rows(context.ranks.size());
+  const std::int64_t micro_batch =
+      options.engine.micro_batch > 0 ? options.engine.micro_batch
+                                     : chosen_micro_batch(rows, model.shape().tokens(), options.model.dim,
+                                                          context.device.is_cpu(), each.threads());
   CheckpointFolder checkpoints(folder.path("checkpoints"), checkpoint_fingerprint, options.run.keep_last,
                                context.ranks);
   std::optional<TrainState> resumed;
@@ -195,7 +206,7 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
                      .targets = targets,
                      .target_settings = options.target,
                      .settings = options.train,
-                     .micro_batch = options.engine.micro_batch,
+                     .micro_batch = micro_batch,
                      .checkpoint_every_steps = options.run.checkpoint_every_steps,
                      .checkpoints = &checkpoints,
                      .first_step = resumed ? resumed->step : 0,

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <exception>
+#include <thread>
 
 #include "masksc/model/distributed.hpp"
 
@@ -55,45 +58,83 @@ at::ScalarType working_type(const std::string& precision, at::Device device) {
 }
 
 TrainingEngine::TrainingEngine(FlatParameters& parameters, const TrainSettings& train, const EngineSettings& engine,
-                               Collectives& ranks)
+                               Collectives& ranks, int threads)
     : parameters_(parameters),
       settings_(train),
       ranks_(ranks),
+      threads_(parameters.values().is_cpu() ? threads : 1),
       exchange_(parameters,
                 {.bucket_mib = engine.bucket_mib, .bf16 = train.reduce_precision == "bf16", .shard = engine.shard_optimizer},
                 ranks),
       optimizer_(parameters, {.weight_decay = train.weight_decay}, exchange_.owned()) {
   const at::ScalarType type = working_type(train.precision, parameters.values().device());
-  parameters_.set_working_type(type);
+  parameters_.set_working_type(type, threads_);
   if (type == at::kHalf) scale_ = {first_scale, 0, true};
 }
 
 TrainingEngine::~TrainingEngine() { parameters_.set_working_type(at::kFloat); }
 
-StepReport TrainingEngine::step(std::int64_t passes, const std::function<LossShares(std::int64_t)>& pass_loss,
-                                double guidance_weight, double learning_rate, bool stop) {
-  StepReport report;
-  Stopwatch watch;
+/// What the passes of one thread add up to.
+struct TrainingEngine::Sums {
   at::Tensor masked;
   at::Tensor guidance;
-  parameters_.gradients().zero_();
-  for (std::int64_t pass = 0; pass < passes; ++pass) {
+  StepSeconds seconds;
+  std::exception_ptr error;
+};
+
+void TrainingEngine::run_passes(int thread, int threads, std::int64_t passes,
+                                const std::function<LossShares(std::int64_t)>& pass_loss, double guidance_weight,
+                                Sums& sums) {
+  const ReplicaScope replica(thread);
+  Stopwatch watch;
+  for (std::int64_t pass = thread; pass < passes; pass += threads) {
     const LossShares shares = pass_loss(pass);
     at::Tensor loss = shares.masked;
     if (shares.guidance.defined()) loss = loss + guidance_weight * shares.guidance;
     if (scale_.scale != 1) loss = loss * scale_.scale;
-    report.seconds.forward += watch.lap();
-    if (pass + 1 == passes) exchange_.expect_last_pass();
+    sums.seconds.forward += watch.lap();
+    if (pass + threads >= passes) exchange_.last_pass(thread);
     loss.backward();
-    add_to(masked, shares.masked);
-    add_to(guidance, shares.guidance);
-    report.seconds.backward += watch.lap();
+    add_to(sums.masked, shares.masked);
+    add_to(sums.guidance, shares.guidance);
+    sums.seconds.backward += watch.lap();
   }
+}
+
+StepReport TrainingEngine::step(std::int64_t passes, const std::function<LossShares(std::int64_t)>& pass_loss,
+                                double guidance_weight, double learning_rate, bool stop) {
+  StepReport report;
+  const int threads = static_cast<int>(std::min<std::int64_t>(threads_, passes));
+  std::vector<Sums> sums(static_cast<std::size_t>(threads));
+  parameters_.zero_gradients();
+  exchange_.begin(threads);
+  {
+    const auto work = [&](int thread) {
+      Sums& mine = sums[static_cast<std::size_t>(thread)];
+      try {
+        run_passes(thread, threads, passes, pass_loss, guidance_weight, mine);
+      } catch (...) {
+        mine.error = std::current_exception();
+      }
+    };
+    std::vector<std::jthread> others;
+    for (int thread = 1; thread < threads; ++thread) others.emplace_back(work, thread);
+    work(0);
+  }
+  Stopwatch watch;
+  double masked = 0;  // added up in the order of threads
+  double guidance = 0;
+  for (const Sums& one : sums) {
+    if (one.error) std::rethrow_exception(one.error);
+    masked += number(one.masked);
+    guidance += number(one.guidance);
+  }
+  report.seconds = sums[0].seconds;
   exchange_.finish();
   report.seconds.exposed = watch.lap();
 
   // Every rank sees the same numbers, so all decide alike. Owned gradients are all of them, or this rank's slices.
-  std::array scalars = {number(masked), number(guidance), stop ? 1.0 : 0.0, squared_norm(parameters_, exchange_.owned())};
+  std::array scalars = {masked, guidance, stop ? 1.0 : 0.0, squared_norm(parameters_, exchange_.owned())};
   ranks_.all_reduce(std::span<double>(scalars).first(exchange_.sharded() ? 4 : 3));
   report.masked_loss = scalars[0];
   report.guidance_loss = scalars[1];

@@ -27,7 +27,7 @@ GradientExchange::GradientExchange(FlatParameters& parameters, ExchangeSettings 
     for (const Bucket& bucket : buckets_) owned_.push_back(own_slice(bucket.sent, ranks_.rank()));
   else
     owned_ = whole_slices(parameters_);
-  parameters_.on_gradient([this](std::size_t i) { arrived(i); });
+  parameters_.on_gradient([this](int replica, std::size_t i) { arrived(replica, i); });
 }
 
 GradientExchange::~GradientExchange() { parameters_.on_gradient({}); }
@@ -68,14 +68,21 @@ FlatSlice GradientExchange::own_slice(const FlatSlice& sent, int rank) const {
   return {sent.begin + rank * length, length, sent.decay};
 }
 
-void GradientExchange::expect_last_pass() {
+void GradientExchange::begin(int replicas) {
   started_ = 0;
-  for (std::size_t b = 0; b < buckets_.size(); ++b) buckets_[b].missing = expected_[b];
-  last_pass_ = settings_.overlap && measured_ && ranks_.size() > 1;
+  for (std::size_t b = 0; b < buckets_.size(); ++b) buckets_[b].missing = expected_[b] * replicas;
+  in_last_pass_.assign(static_cast<std::size_t>(replicas), false);
 }
 
-void GradientExchange::arrived(std::size_t parameter) {
-  if (!last_pass_) return;
+void GradientExchange::last_pass(int replica) {
+  const std::scoped_lock lock(mutex_);
+  in_last_pass_[static_cast<std::size_t>(replica)] = settings_.overlap && measured_ && ranks_.size() > 1;
+}
+
+void GradientExchange::arrived(int replica, std::size_t parameter) {
+  const std::scoped_lock lock(mutex_);
+  if (static_cast<std::size_t>(replica) >= in_last_pass_.size() || !in_last_pass_[static_cast<std::size_t>(replica)])
+    return;
   for (const std::size_t b : buckets_of_[parameter]) --buckets_[b].missing;
   while (started_ < buckets_.size() && buckets_[started_].missing <= 0) start(buckets_[started_++]);
   progress();
@@ -89,6 +96,7 @@ void GradientExchange::progress() {
 
 void GradientExchange::start(Bucket& bucket) {
   const at::NoGradGuard no_gradient;
+  parameters_.combine_replicas(bucket.begin, bucket.end - bucket.begin);
   const at::Tensor gradients = parameters_.padded_gradients().narrow(0, bucket.sent.begin, bucket.sent.length);
   bucket.input = gradients.to(at::kCPU, settings_.bf16 ? at::kBFloat16 : at::kFloat);
   if (settings_.shard) bucket.output = at::empty({bucket.sent.length / ranks_.size()}, bucket.input.options());
@@ -113,8 +121,11 @@ void GradientExchange::complete(Bucket& bucket) {
 }
 
 void GradientExchange::finish() {
-  last_pass_ = false;
-  if (ranks_.size() == 1) return;
+  in_last_pass_.clear();
+  if (ranks_.size() == 1) {
+    parameters_.combine_replicas(0, parameters_.count());
+    return;
+  }
   if (!measured_) ranks_.barrier();
   const auto start_time = std::chrono::steady_clock::now();
   while (started_ < buckets_.size()) start(buckets_[started_++]);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <string_view>
 
@@ -99,6 +100,23 @@ std::int64_t checkpointed_blocks(const char* option, const std::string& value) {
   if (value.rfind(every, 0) != 0)
     throw UserError(fmt::format("--{} needs none, blocks or every=N, not '{}'", option, value));
   return parse_count(option, value, std::string_view(value).substr(every.size()));
+}
+
+CheckpointedBlocks checkpointed_blocks(const EngineSettings& s) {
+  const auto blocks = [&](const char* option, const std::string& own) {
+    return own == "same" ? checkpointed_blocks("gradient-checkpointing", s.gradient_checkpointing)
+                         : checkpointed_blocks(option, own);
+  };
+  return {blocks("encoder-checkpointing", s.encoder_checkpointing),
+          blocks("decoder-checkpointing", s.decoder_checkpointing)};
+}
+
+std::int64_t chosen_micro_batch(std::int64_t rows, std::int64_t tokens, std::int64_t dim, bool on_cpu, int threads) {
+  if (!on_cpu) return rows;
+  constexpr std::int64_t widest = std::int64_t{8} << 20;
+  const std::int64_t cell = 4 * dim * (tokens + 1) * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t share = (rows + threads - 1) / threads;
+  return std::clamp<std::int64_t>(widest / cell, 1, std::max<std::int64_t>(share, 1));
 }
 
 std::pair<std::int64_t, std::int64_t> profiled_steps(const std::string& value) {

@@ -114,13 +114,6 @@ LossShares batch_loss(const MaskedAutoencoder& model, const Targets& targets, co
   return shares;
 }
 
-std::int64_t chosen_micro_batch(const AutoencoderShape& shape, std::int64_t rows, at::Device device) {
-  if (!device.is_cpu()) return rows;
-  constexpr std::int64_t cached = std::int64_t{2} << 20;  // bytes of the widest activation, the MLP's
-  const std::int64_t cell = 4 * shape.model.dim * (shape.tokens() + 1) * static_cast<std::int64_t>(sizeof(float));
-  return std::clamp<std::int64_t>(cached / cell, 1, rows);
-}
-
 TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const TrainJob& job, TrainContext& context) {
   const auto start = Clock::now();
   const auto seed = static_cast<std::uint64_t>(job.settings.seed);
@@ -128,8 +121,6 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
   Loader loader(job.expression, job.settings.batch_size, seed, /*stage=*/0, context.ranks);
   const std::int64_t total = total_steps(job.expression.cells, job.settings);
   const std::int64_t steps_per_epoch = loader.plan().steps;
-  const std::int64_t micro_batch =
-      job.micro_batch > 0 ? job.micro_batch : chosen_micro_batch(model.shape(), loader.rows(), context.device);
   const Cadence cadence(job);
   Progress progress("training: step", total, context.show_progress, job.first_step);
   TrainOutcome outcome;
@@ -142,7 +133,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     const std::int64_t epoch = step / steps_per_epoch;
     if (step % steps_per_epoch == 0 || step == job.first_step) loader.start_epoch(static_cast<std::uint32_t>(epoch));
     const Batch batch = loader.batch(step % steps_per_epoch);
-    const DeviceBatch device(batch, model.shape(), seed, static_cast<std::uint32_t>(epoch), micro_batch,
+    const DeviceBatch device(batch, model.shape(), seed, static_cast<std::uint32_t>(epoch), job.micro_batch,
                              context.device);
     const double data_seconds = seconds_since(step_start);
     const double learning_rate =

@@ -17,7 +17,7 @@ struct DropoutKey {
   std::span<const std::int64_t> cells;  // [B] global cells, -1 for padding rows
 };
 
-/// x [B, ...] with each element kept with probability 1 - p and scaled by 1 / (1 - p), else 0.
+/// x [B, ...], of any floating type, with each element kept with probability 1 - p and scaled by 1 / (1 - p), else 0.
 at::Tensor keyed_dropout(const at::Tensor& x, double p, const DropoutKey& key);
 
 }  // namespace masksc

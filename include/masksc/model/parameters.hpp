@@ -43,8 +43,9 @@ class FlatParameters {
   /// `set` tells apart the parameter sets of one run.
   FlatParameters(std::vector<ParameterSpec> specs, std::uint64_t seed, std::uint32_t set, at::Device device);
 
-  /// The leaf tensor of that name that the model computes with: a view of values(), whose gradients accumulate in
-  /// gradients(); with a working copy, a view of that, and each gradient is added to gradients() when it arrives.
+  /// The leaf tensor of that name that the model computes with on this thread (see ReplicaScope): a view of values(),
+  /// whose gradients accumulate in the replica's buffer; with a working copy, a view of that, and each gradient is added
+  /// to the buffer when it arrives.
   [[nodiscard]] const at::Tensor& at(const std::string& name) const;
   /// Decayed parameters first, then the others.
   [[nodiscard]] const std::vector<ParameterSpec>& specs() const { return specs_; }
@@ -64,14 +65,21 @@ class FlatParameters {
   [[nodiscard]] const at::Tensor& padded_values() const { return padded_values_; }
   [[nodiscard]] const at::Tensor& padded_gradients() const { return padded_gradients_; }
 
-  /// What at() hands out from now on: float32 the values themselves, bfloat16 or float16 a working copy of them.
-  void set_working_type(at::ScalarType type);
+  /// What at() hands out from now on: float32 the values themselves, bfloat16 or float16 a working copy of them, as
+  /// leaves for `replicas` threads that run passes at the same time. All share the values; replica 0 accumulates in
+  /// gradients(), each other one in a buffer of its own.
+  void set_working_type(at::ScalarType type, int replicas = 1);
   [[nodiscard]] at::ScalarType working_type() const { return working_.defined() ? working_.scalar_type() : at::kFloat; }
+  /// Zeroes the gradients of all replicas.
+  void zero_gradients();
+  /// Adds elements [begin, begin + length) of the other replicas' gradients to gradients(), in the order of replicas.
+  void combine_replicas(std::int64_t begin, std::int64_t length);
   /// Casts the values into the working copy, if there is one: after every change of the values.
   void refresh_working_copy();
-  /// `arrived(i)` is called in every backward pass as soon as gradients() holds the gradient of parameter i. An empty
-  /// function ends that.
-  void on_gradient(std::function<void(std::size_t)> arrived);
+  /// `arrived(replica, i)` is called in every backward pass, on its thread, as soon as the replica's buffer holds the
+  /// gradient of parameter i. An empty function ends that.
+  using GradientCallback = std::function<void(int, std::size_t)>;
+  void on_gradient(GradientCallback arrived);
 
   /// Hash of names and values.
   [[nodiscard]] std::string hash() const;
@@ -79,16 +87,31 @@ class FlatParameters {
  private:
   std::vector<ParameterSpec> specs_;
   std::vector<std::int64_t> offsets_;
-  std::vector<at::Tensor> views_;
   std::unordered_map<std::string, std::size_t> index_;
   at::Tensor padded_values_;
   at::Tensor padded_gradients_;
   at::Tensor values_;     // views of the padded ones
   at::Tensor gradients_;
   at::Tensor working_;    // undefined in float32
-  std::vector<at::Tensor> working_views_;
-  std::shared_ptr<std::function<void(std::size_t)>> arrived_;  // shared with the hooks of the leaves
+  struct Replica {
+    at::Tensor gradients;  // [count()]
+    std::vector<at::Tensor> leaves;
+  };
+  std::vector<Replica> replicas_;
+  std::shared_ptr<GradientCallback> arrived_;  // shared with the hooks of the leaves
   std::int64_t decayed_ = 0;
+};
+
+/// Which replica at() hands out on this thread; 0 in parameters that have no such replica, as frozen ones.
+class ReplicaScope {
+ public:
+  explicit ReplicaScope(int replica);
+  ~ReplicaScope();
+  ReplicaScope(const ReplicaScope&) = delete;
+  ReplicaScope& operator=(const ReplicaScope&) = delete;
+
+ private:
+  int before_;
 };
 
 }  // namespace masksc

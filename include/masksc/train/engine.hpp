@@ -42,7 +42,7 @@ struct LossShares {
 
 /// Where the time of a step went on this rank, in seconds. On a GPU the host's times, which run ahead of the device's.
 struct StepSeconds {
-  double forward = 0;
+  double forward = 0;   // with threads: of the first
   double backward = 0;  // with the communication it hides
   double exposed = 0;   // waiting for gradients of others
   double update = 0;    // norm, clipping, optimizer
@@ -64,14 +64,16 @@ at::ScalarType working_type(const std::string& precision, at::Device device);
 
 class TrainingEngine {
  public:
-  /// `parameters` get the working copy of the precision as long as the engine lives.
+  /// `parameters` get the working copy of the precision as long as the engine lives. On a CPU `threads` passes run at
+  /// the same time, each on one thread: LibTorch's own threads should then be 1. That is faster than passes whose every
+  /// operation is cut in pieces.
   TrainingEngine(FlatParameters& parameters, const TrainSettings& train, const EngineSettings& engine,
-                 Collectives& ranks);
+                 Collectives& ranks, int threads = 1);
   ~TrainingEngine();
   TrainingEngine(const TrainingEngine&) = delete;
   TrainingEngine& operator=(const TrainingEngine&) = delete;
 
-  /// One step of `passes` passes; pass_loss(i) builds the graph of pass i. A collective. Throws UserError when loss or
+  /// One step of `passes` passes; pass_loss(i) builds the graph of pass i, on one of the threads. A collective. Throws UserError when loss or
   /// gradient is not finite (fp16: only when the loss scale has no room left); the weights are then as before.
   StepReport step(std::int64_t passes, const std::function<LossShares(std::int64_t)>& pass_loss, double guidance_weight,
                   double learning_rate, bool stop);
@@ -87,9 +89,14 @@ class TrainingEngine {
   [[nodiscard]] const LossScale& loss_scale() const { return scale_; }
 
  private:
+  struct Sums;
+  void run_passes(int thread, int threads, std::int64_t passes,
+                  const std::function<LossShares(std::int64_t)>& pass_loss, double guidance_weight, Sums& sums);
+
   FlatParameters& parameters_;
   TrainSettings settings_;
   Collectives& ranks_;
+  int threads_;
   GradientExchange exchange_;
   AdamW optimizer_;
   LossScale scale_;

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "masksc/dist/collectives.hpp"
@@ -33,9 +34,13 @@ class GradientExchange {
 
   [[nodiscard]] bool sharded() const { return settings_.shard; }
 
-  /// The next backward pass is the last one of the step: full buckets start to travel during it.
-  void expect_last_pass();
-  /// Sends what has not been sent and waits: gradients() of owned() then hold the sums over ranks. A collective.
+  /// A step begins whose passes run on replicas [0, replicas).
+  void begin(int replicas);
+  /// The next backward pass of this replica is its last one of the step: buckets that are full in all replicas are
+  /// combined and start to travel. Replicas call it on their own threads.
+  void last_pass(int replica);
+  /// Combines and sends what has not been sent and waits: gradients() of owned() then hold the sums over replicas and
+  /// ranks. A collective.
   void finish();
   /// Hands the updated values of owned() to all ranks. A collective; nothing to do unless sharded.
   void share_values();
@@ -64,7 +69,7 @@ class GradientExchange {
   };
 
   void cut_buckets();
-  void arrived(std::size_t parameter);
+  void arrived(int replica, std::size_t parameter);
   void start(Bucket& bucket);
   void complete(Bucket& bucket);
   void progress();
@@ -77,8 +82,9 @@ class GradientExchange {
   std::vector<std::vector<std::size_t>> buckets_of_;  // of each parameter
   std::vector<int> expected_;                         // parameters of each bucket
   std::vector<FlatSlice> owned_;
+  std::mutex mutex_;         // of what follows: replicas arrive on their own threads
   std::size_t started_ = 0;  // buckets under way; the same order on every rank
-  bool last_pass_ = false;
+  std::vector<bool> in_last_pass_;  // of each replica
   bool measured_ = false;
   double exposed_ = 0;
   double alone_ = 0;

@@ -56,6 +56,17 @@ void validate(const RunSettings& settings);
 /// named in it.
 std::int64_t checkpointed_blocks(const char* option, const std::string& value);
 
+/// Of the encoder and of the decoder, as all three options say.
+struct CheckpointedBlocks {
+  std::int64_t encoder = 0;
+  std::int64_t decoder = 0;
+};
+CheckpointedBlocks checkpointed_blocks(const EngineSettings& settings);
+
+/// Cells of a pass when --micro-batch leaves it open, for a rank's batch of `rows` cells of `tokens` tokens. A GPU takes
+/// them all; on a CPU each thread takes its share, at most what keeps the widest activation at 8 MiB.
+std::int64_t chosen_micro_batch(std::int64_t rows, std::int64_t tokens, std::int64_t dim, bool on_cpu, int threads);
+
 /// First and last step of FIRST:LAST; 0 and 0 of none. Throws UserError.
 std::pair<std::int64_t, std::int64_t> profiled_steps(const std::string& value);
 

@@ -21,7 +21,7 @@ struct TrainJob {
   const Targets& targets;
   TargetSettings target_settings;
   TrainSettings settings;
-  std::int64_t micro_batch = 0;  // cells of a pass on a rank; 0: chosen
+  std::int64_t micro_batch = 0;  // cells of a pass on a rank
   std::int64_t checkpoint_every_steps = 0;  // 0: at the ends of epochs, in at most 5 % of the time
   CheckpointFolder* checkpoints = nullptr;  // none: no checkpoints
   std::int64_t first_step = 0;              // steps done before, of a resumed run
@@ -40,10 +40,6 @@ struct TrainOutcome {
 
 /// Steps of a whole run.
 std::int64_t total_steps(std::int64_t cells, const TrainSettings& settings);
-
-/// Cells of a pass on this device when the user leaves it open: a CPU's caches hold the activations of a few cells; a
-/// GPU takes the rank's whole batch.
-std::int64_t chosen_micro_batch(const AutoencoderShape& shape, std::int64_t rows, at::Device device);
 
 /// Trains `model` in place from job.first_step on. A collective. Throws StopRequested on all ranks after a checkpoint,
 /// UserError when loss or gradient is not finite (the checkpoints before stay).

@@ -69,6 +69,7 @@ struct CourseOptions {
   Recompute recompute;
   std::filesystem::path checkpoints;
   std::int64_t every = 0;  // steps between checkpoints
+  int threads = 1;
 };
 
 /// Trains on `size` ranks; rank 0's losses and weights.
@@ -80,14 +81,14 @@ inline Course course(int size, const CourseOptions& options) {
     const Targets targets = targets_of(expression, ranks);
     MaskedAutoencoder model(small_shape(options.dropout), 4, at::kCPU);
     model.set_recompute(options.recompute);
-    TrainingEngine engine(model.parameters(), options.train, options.engine, ranks);
+    TrainingEngine engine(model.parameters(), options.train, options.engine, ranks, options.threads);
     RunLog log(logs / std::to_string(ranks.rank()));
     TrainContext context{ranks, log};
     TrainJob job{.expression = expression,
                  .targets = targets,
                  .target_settings = {.guidance = 1},
                  .settings = options.train,
-                 .micro_batch = options.engine.micro_batch,
+                 .micro_batch = options.engine.micro_batch > 0 ? options.engine.micro_batch : cells,
                  .checkpoint_every_steps = options.every};
     std::unique_ptr<CheckpointFolder> checkpoints;
     if (!options.checkpoints.empty()) {
@@ -110,7 +111,7 @@ inline Course course(int size, const CourseOptions& options) {
 
 inline Course course(int size, TrainSettings settings, double dropout = 0,
                      const std::filesystem::path& checkpoints = {}, std::int64_t every = 0) {
-  return course(size, CourseOptions{settings, {}, dropout, {}, checkpoints, every});
+  return course(size, CourseOptions{settings, {}, dropout, {}, checkpoints, every, 1});
 }
 
 }  // namespace masksc
