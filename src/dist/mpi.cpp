@@ -12,6 +12,7 @@
 
 #include "masksc/core/log.hpp"
 #include "masksc/dist/runtime.hpp"
+#include "wait_watch.hpp"
 
 namespace masksc {
 namespace {
@@ -97,9 +98,26 @@ struct Layout {
   }
 };
 
+/// Tells the watch, if there is one, of an operation that waits for the other ranks.
+class Waiting {
+ public:
+  Waiting(WaitWatch* watch, const char* operation) : watch_(watch) {
+    if (watch_ != nullptr) watch_->waiting(operation);
+  }
+  ~Waiting() {
+    if (watch_ != nullptr) watch_->waiting(nullptr);
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  WaitWatch* watch_;
+};
+
 class MpiRequest final : public Request {
  public:
-  explicit MpiRequest(std::vector<MPI_Request> requests) : requests_(std::move(requests)) {}
+  MpiRequest(std::vector<MPI_Request> requests, const char* operation, WaitWatch* watch)
+      : requests_(std::move(requests)), operation_(operation), watch_(watch) {}
   ~MpiRequest() override {  // the buffer must not be freed under MPI; errors were reported by test or wait
     MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE);
   }
@@ -109,11 +127,14 @@ class MpiRequest final : public Request {
     return done != 0;
   }
   void wait() override {
-    check(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE), "wait");
+    const Waiting waiting(watch_, operation_);
+    check(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE), operation_);
   }
 
  private:
   std::vector<MPI_Request> requests_;
+  const char* operation_;
+  WaitWatch* watch_;
 };
 
 class MpiCollectives final : public Collectives {
@@ -123,13 +144,21 @@ class MpiCollectives final : public Collectives {
   }
   ~MpiCollectives() override { MPI_Comm_free(&comm_); }
 
-  void barrier() override { check(MPI_Barrier(comm_), "barrier"); }
+  void barrier() override {
+    watched("barrier", [&] { return MPI_Barrier(comm_); });
+  }
+  void watch(std::chrono::seconds timeout) override {
+    if (size() > 1) watch_ = std::make_unique<WaitWatch>(fmt::format("rank {} of {}", rank(), size()), timeout);
+  }
+  void set_step(std::int64_t step) override {
+    if (watch_) watch_->set_step(step);
+  }
   [[nodiscard]] const void* mpi_communicator() const noexcept override { return &comm_; }
 
  protected:
   void all_reduce_raw(void* values, std::size_t count, ElementType type, ReduceOp op) override {
     slices(values, count, type, [&](void* at, int n) {
-      check(MPI_Allreduce(MPI_IN_PLACE, at, n, mpi_type(type), mpi_op(type, op), comm_), "all-reduce");
+      watched("all-reduce", [&] { return MPI_Allreduce(MPI_IN_PLACE, at, n, mpi_type(type), mpi_op(type, op), comm_); });
     });
   }
   std::unique_ptr<Request> all_reduce_async_raw(void* values, std::size_t count, ElementType type,
@@ -141,7 +170,7 @@ class MpiCollectives final : public Collectives {
             "all-reduce");
       requests.push_back(request);
     });
-    return std::make_unique<MpiRequest>(std::move(requests));
+    return std::make_unique<MpiRequest>(std::move(requests), "all-reduce", watch_.get());
   }
   std::unique_ptr<Request> reduce_scatter_async_raw(const void* input, void* output, std::size_t count,
                                                     ElementType type) override {
@@ -149,39 +178,42 @@ class MpiCollectives final : public Collectives {
     check(MPI_Ireduce_scatter_block(input, output, to_int(count), mpi_type(type), mpi_op(type, ReduceOp::sum), comm_,
                                     &request),
           "reduce-scatter");
-    return std::make_unique<MpiRequest>(std::vector<MPI_Request>{request});
+    return std::make_unique<MpiRequest>(std::vector<MPI_Request>{request}, "reduce-scatter", watch_.get());
   }
   void all_gather_raw(const void* local, void* all, std::size_t count, ElementType type) override {
-    check(MPI_Allgather(local, to_int(count), mpi_type(type), all, to_int(count), mpi_type(type), comm_), "all-gather");
+    watched("all-gather", [&] { return MPI_Allgather(local, to_int(count), mpi_type(type), all, to_int(count), mpi_type(type), comm_); });
   }
   void all_gather_varied_raw(const void* local, std::size_t count, void* all, const std::vector<std::int64_t>& counts,
                              ElementType type) override {
     const Layout layout(counts);
-    check(MPI_Allgatherv(local, to_int(count), mpi_type(type), all, layout.counts.data(), layout.starts.data(),
-                         mpi_type(type), comm_),
-          "all-gather");
+    watched("all-gather", [&] { return MPI_Allgatherv(local, to_int(count), mpi_type(type), all, layout.counts.data(), layout.starts.data(),
+                         mpi_type(type), comm_); });
   }
   void gather_varied_raw(const void* local, std::size_t count, void* all, const std::vector<std::int64_t>& counts,
                          int root, ElementType type) override {
     const Layout layout(counts);
-    check(MPI_Gatherv(local, to_int(count), mpi_type(type), all, layout.counts.data(), layout.starts.data(),
-                      mpi_type(type), root, comm_),
-          "gather");
+    watched("gather", [&] { return MPI_Gatherv(local, to_int(count), mpi_type(type), all, layout.counts.data(), layout.starts.data(),
+                      mpi_type(type), root, comm_); });
   }
   void broadcast_raw(void* values, std::size_t bytes, int root) override {
     slices(values, bytes, ElementType::byte,
-           [&](void* at, int n) { check(MPI_Bcast(at, n, MPI_BYTE, root, comm_), "broadcast"); });
+           [&](void* at, int n) { watched("broadcast", [&] { return MPI_Bcast(at, n, MPI_BYTE, root, comm_); }); });
   }
   void all_to_all_raw(const void* send, const std::vector<std::int64_t>& send_counts, void* received,
                       const std::vector<std::int64_t>& received_counts, ElementType type) override {
     const Layout out(send_counts);
     const Layout in(received_counts);
-    check(MPI_Alltoallv(send, out.counts.data(), out.starts.data(), mpi_type(type), received, in.counts.data(),
-                        in.starts.data(), mpi_type(type), comm_),
-          "all-to-all");
+    watched("all-to-all", [&] { return MPI_Alltoallv(send, out.counts.data(), out.starts.data(), mpi_type(type), received, in.counts.data(),
+                        in.starts.data(), mpi_type(type), comm_); });
   }
 
  private:
+  /// Calls MPI and waits for the other ranks, under the eyes of the watch.
+  template <typename Call>
+  void watched(const char* operation, const Call& call) {
+    const Waiting waiting(watch_.get(), operation);
+    check(call(), operation);
+  }
   template <typename Call>
   static void slices(void* values, std::size_t count, ElementType type, const Call& call) {
     for (std::size_t done = 0; done < count; done += slice_elements)
@@ -190,6 +222,7 @@ class MpiCollectives final : public Collectives {
   }
 
   MPI_Comm comm_;
+  std::unique_ptr<WaitWatch> watch_;
 };
 
 /// Cores this process is bound to, divided by the processes of the node that are bound to the same ones.

@@ -7,6 +7,7 @@
 #include "masksc/core/files.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/version.hpp"
+#include "masksc/dist/gpu_place.hpp"
 #include "masksc/model/device.hpp"
 #include "masksc/model/host_memory.hpp"
 #include "masksc/model/mask.hpp"
@@ -80,6 +81,27 @@ Json training_report(const TrainOutcome& trained) {
           {"exposed_communication", trained.parts.exposed},
           {"update", trained.parts.update},
           {"hidden_communication", trained.hidden}};
+}
+
+/// NCCL, where --collectives says so or, by auto, where every one of several ranks has a GPU of its own. A collective.
+/// Throws UserError when nccl is wanted and cannot be.
+std::unique_ptr<NcclCollectives> choose_nccl(const RunSettings& settings, at::Device device, Collectives& ranks) {
+  const std::string& wanted = settings.collectives;
+  const bool all_cuda = ranks.all_reduce(std::int32_t{device.is_cuda() ? 1 : 0}, ReduceOp::min) == 1;
+  if (wanted == "nccl" && !all_cuda)
+    throw UserError("--collectives nccl needs a GPU on every rank; use mpi, or auto");
+  if (wanted == "mpi" || !all_cuda || (wanted == "auto" && ranks.size() == 1)) return nullptr;
+  const NcclApi api = load_nccl_api();
+  const std::string shared = describe_shared_gpu(gather_gpus(api, ranks, device.index()));
+  if (!shared.empty()) {
+    if (wanted == "nccl") throw UserError(shared);
+    log::warning("{}; gradients travel by MPI", shared);
+    return nullptr;
+  }
+  auto nccl = std::make_unique<NcclCollectives>(
+      api, ranks, NcclOptions{.device = device.index(), .timeout = std::chrono::seconds(settings.collective_timeout)});
+  log::info("gradients travel by NCCL {}", nccl->version());
+  return nccl;
 }
 
 /// Everything after the input is known to be good.
@@ -180,6 +202,8 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& 
     const at::Device device = choose_device(options.run.device, runtime.local_rank());
     const RunInput input = prepare_input(options, folder, ranks);
     check_fit(options, input, ranks);
+    const std::unique_ptr<NcclCollectives> nccl = choose_nccl(options.run, device, ranks);
+    ranks.watch(std::chrono::seconds(options.run.collective_timeout));
     const double prepare_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const std::string configuration = resolved_configuration(table);
     folder.begin(input.identity, configuration);
@@ -187,7 +211,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& 
     std::unique_ptr<RunLog> log = std::make_unique<RunLog>();
     on_root(ranks, [&] { log = std::make_unique<RunLog>(folder.path("log.jsonl")); });
     for (const std::string& warning : input.warnings) log->event("sequence", "warning", 0, {{"message", warning}});
-    TrainContext context{ranks, *log, device, ranks.is_root() && !options.run.quiet};
+    TrainContext context{ranks, *log, device, ranks.is_root() && !options.run.quiet, nccl.get()};
     return train_and_cluster(options, input, prepare_seconds, configuration, folder, context);
   } catch (...) {
     folder.abandon();

@@ -180,7 +180,8 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
                          const std::string& checkpoint_fingerprint, const RunFolder& folder, MaskedAutoencoder& model,
                          TrainContext& context) {
   const OneThreadEach each;
-  TrainingEngine engine(model.parameters(), options.train, options.engine, context.ranks, each.threads());
+  TrainingEngine engine(model.parameters(), options.train, options.engine, context.ranks, each.threads(),
+                        context.nccl);
   const CheckpointedBlocks blocks = checkpointed_blocks(options.engine);
   model.set_recompute({blocks.encoder, blocks.decoder});
   const std::int64_t rows = BatchPlan(expression.cells, options.train.batch_size).padded_rows(context.ranks.size());

@@ -36,6 +36,11 @@ void add_to(at::Tensor& sum, const at::Tensor& value) {
   if (value.defined()) sum = sum.defined() ? sum + value.detach() : value.detach();
 }
 
+std::unique_ptr<Transport> transport_of(const FlatParameters& parameters, Collectives& ranks, NcclCollectives* nccl) {
+  if (nccl == nullptr) return host_transport(ranks);
+  return device_transport(*nccl, [device = parameters.values().device()] { return current_cuda_stream(device); });
+}
+
 double number(const at::Tensor& value) { return value.defined() ? value.item<double>() : 0; }
 
 }  // namespace
@@ -58,14 +63,14 @@ at::ScalarType working_type(const std::string& precision, at::Device device) {
 }
 
 TrainingEngine::TrainingEngine(FlatParameters& parameters, const TrainSettings& train, const EngineSettings& engine,
-                               Collectives& ranks, int threads)
+                               Collectives& ranks, int threads, NcclCollectives* nccl)
     : parameters_(parameters),
       settings_(train),
       ranks_(ranks),
       threads_(parameters.values().is_cpu() ? threads : 1),
       exchange_(parameters,
                 {.bucket_mib = engine.bucket_mib, .bf16 = train.reduce_precision == "bf16", .shard = engine.shard_optimizer},
-                ranks),
+                ranks, transport_of(parameters, ranks, nccl)),
       optimizer_(parameters, {.weight_decay = train.weight_decay}, exchange_.owned()) {
   const at::ScalarType type = working_type(train.precision, parameters.values().device());
   parameters_.set_working_type(type, threads_);
@@ -131,10 +136,11 @@ StepReport TrainingEngine::step(std::int64_t passes, const std::function<LossSha
   }
   report.seconds = sums[0].seconds;
   exchange_.finish();
-  report.seconds.exposed = watch.lap();
+  watch.lap();
 
   // Every rank sees the same numbers, so all decide alike. Owned gradients are all of them, or this rank's slices.
   std::array scalars = {masked, guidance, stop ? 1.0 : 0.0, squared_norm(parameters_, exchange_.owned())};
+  report.seconds.exposed = exchange_.exposed_seconds();
   ranks_.all_reduce(std::span<double>(scalars).first(exchange_.sharded() ? 4 : 3));
   report.masked_loss = scalars[0];
   report.guidance_loss = scalars[1];

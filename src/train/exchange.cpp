@@ -3,21 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 
 namespace masksc {
-namespace {
-
-/// The elements of a contiguous host tensor as `T`.
-template <typename T>
-std::span<T> elements(const at::Tensor& host) {
-  return {static_cast<T*>(host.data_ptr()), static_cast<std::size_t>(host.numel())};
-}
-
-}  // namespace
-
-GradientExchange::GradientExchange(FlatParameters& parameters, ExchangeSettings settings, Collectives& ranks)
-    : parameters_(parameters), settings_(settings), ranks_(ranks) {
+GradientExchange::GradientExchange(FlatParameters& parameters, ExchangeSettings settings, Collectives& ranks,
+                                   std::unique_ptr<Transport> transport)
+    : parameters_(parameters), settings_(settings), ranks_(ranks), transport_(std::move(transport)) {
   if (ranks_.size() == 1) settings_.shard = false;
   if (settings_.shard && ranks_.size() > FlatParameters::padding)
     throw UserError(fmt::format("--shard-optimizer works for at most {} ranks, not {}", FlatParameters::padding,
@@ -91,31 +81,30 @@ void GradientExchange::arrived(int replica, std::size_t parameter) {
 /// MPI moves data only while it is called.
 void GradientExchange::progress() {
   for (std::size_t b = 0; b < started_; ++b)
-    if (buckets_[b].request && !buckets_[b].request->test()) return;
+    if (buckets_[b].pending && !buckets_[b].pending->test()) return;
 }
 
 void GradientExchange::start(Bucket& bucket) {
   const at::NoGradGuard no_gradient;
   parameters_.combine_replicas(bucket.begin, bucket.end - bucket.begin);
   const at::Tensor gradients = parameters_.padded_gradients().narrow(0, bucket.sent.begin, bucket.sent.length);
-  bucket.input = gradients.to(at::kCPU, settings_.bf16 ? at::kBFloat16 : at::kFloat);
-  if (settings_.shard) bucket.output = at::empty({bucket.sent.length / ranks_.size()}, bucket.input.options());
-  const auto begin = [&]<typename T>(T) {
-    return settings_.shard ? ranks_.reduce_scatter_async(std::span<const T>(elements<T>(bucket.input)),
-                                                         elements<T>(bucket.output))
-                           : ranks_.all_reduce_async(elements<T>(bucket.input));
-  };
-  bucket.request = settings_.bf16 ? begin(Bf16{}) : begin(0.0F);
+  bucket.input = settings_.bf16 ? gradients.to(at::kBFloat16) : gradients;
+  if (settings_.shard) {
+    bucket.output = at::empty({bucket.sent.length / ranks_.size()}, bucket.input.options());
+    bucket.pending = transport_->reduce_scatter(bucket.input, bucket.output);
+  } else {
+    bucket.pending = transport_->all_reduce(bucket.input);
+  }
 }
 
 void GradientExchange::complete(Bucket& bucket) {
   const at::NoGradGuard no_gradient;
-  bucket.request->wait();
+  bucket.pending->finish();
   const FlatSlice to = settings_.shard ? own_slice(bucket.sent, ranks_.rank()) : bucket.sent;
   const at::Tensor gradients = parameters_.padded_gradients().narrow(0, to.begin, to.length);
   const at::Tensor& sums = settings_.shard ? bucket.output : bucket.input;
   if (!sums.is_alias_of(gradients)) at::Tensor(gradients).copy_(sums);
-  bucket.request.reset();
+  bucket.pending.reset();
   bucket.input.reset();
   bucket.output.reset();
 }
@@ -127,10 +116,16 @@ void GradientExchange::finish() {
     return;
   }
   if (!measured_) ranks_.barrier();
-  const auto start_time = std::chrono::steady_clock::now();
-  while (started_ < buckets_.size()) start(buckets_[started_++]);
-  for (Bucket& bucket : buckets_) complete(bucket);
-  exposed_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_time).count();
+  waited_ = transport_->time([&] {
+    while (started_ < buckets_.size()) start(buckets_[started_++]);
+    for (Bucket& bucket : buckets_) complete(bucket);
+  });
+}
+
+double GradientExchange::exposed_seconds() {
+  if (!waited_) return exposed_;
+  exposed_ = waited_();
+  waited_ = nullptr;
   if (measured_) {
     exposed_sum_ += exposed_;
     ++overlapping_steps_;
@@ -138,6 +133,7 @@ void GradientExchange::finish() {
     alone_ = exposed_;
     measured_ = true;
   }
+  return exposed_;
 }
 
 double GradientExchange::mean_hidden() const {
@@ -148,27 +144,29 @@ double GradientExchange::mean_hidden() const {
 void GradientExchange::share_values() {
   if (!settings_.shard) return;
   const at::NoGradGuard no_gradient;
+  std::vector<std::unique_ptr<Pending>> pending;
   for (const Bucket& bucket : buckets_) {
     const FlatSlice mine = own_slice(bucket.sent, ranks_.rank());
-    const at::Tensor own = parameters_.padded_values().narrow(0, mine.begin, mine.length).to(at::kCPU, at::kFloat, false, true);
-    const at::Tensor all = at::empty({bucket.sent.length}, at::kFloat);
-    ranks_.all_gather(std::span<const float>(elements<float>(own)), elements<float>(all));
-    at::Tensor(parameters_.padded_values().narrow(0, bucket.sent.begin, bucket.sent.length)).copy_(all);
+    const at::Tensor& values = parameters_.padded_values();
+    pending.push_back(transport_->all_gather(values.narrow(0, mine.begin, mine.length).clone(),
+                                             values.narrow(0, bucket.sent.begin, bucket.sent.length)));
   }
+  for (const auto& each : pending) each->finish();
 }
 
 at::Tensor GradientExchange::gather(const at::Tensor& owned) {
   if (!settings_.shard) return owned;
   const at::Tensor host = owned.cpu();
-  const std::vector<float> all = ranks_.gather_varied(std::span<const float>(elements<float>(host)));
+  const std::vector<float> all = ranks_.gather_varied(
+      std::span<const float>(host.data_ptr<float>(), static_cast<std::size_t>(host.numel())));
   if (!ranks_.is_root()) return {};
   at::Tensor padded = at::zeros_like(parameters_.padded_values(), at::TensorOptions(at::kCPU));
-  const auto to = elements<float>(padded);
+  float* const to = padded.data_ptr<float>();
   auto from = all.begin();
   for (int rank = 0; rank < ranks_.size(); ++rank)
     for (const Bucket& bucket : buckets_) {
       const FlatSlice slice = own_slice(bucket.sent, rank);
-      std::copy_n(from, slice.length, to.begin() + slice.begin);
+      std::copy_n(from, slice.length, to + slice.begin);
       from += slice.length;
     }
   return padded.narrow(0, FlatParameters::padding, parameters_.count());

@@ -51,7 +51,9 @@ void describe(OptionTable& table, EngineSettings& s) {
 void describe(OptionTable& table, RunSettings& s) {
   table.begin_group("Run", OptionRole::runtime);
   table.add("device", s.device, "where to train; auto takes a GPU when there is one", "auto|cpu|cuda");
-  table.add("collectives", s.collectives, "how ranks exchange data", "auto|mpi");
+  table.add("collectives", s.collectives, "how gradients travel; auto: nccl where every rank has a GPU of its own",
+            "auto|nccl|mpi");
+  table.add("collective-timeout", s.collective_timeout, "seconds that a rank waits for the others before all give up");
   table.add("threads", s.threads, "CPU threads a rank (0: the cores it has)");
   table.add("checkpoint-every-steps", s.checkpoint_every_steps,
             "save every N steps of stage 2 (0: at the ends of epochs, in at most 5% of the time)");
@@ -85,9 +87,8 @@ void validate(const EngineSettings& s) {
 
 void validate(const RunSettings& s) {
   require_one_of("device", s.device, {"auto", "cpu", "cuda"});
-  if (s.collectives == "nccl")
-    throw UserError("--collectives nccl is not available in this version; use auto or mpi");
-  require_one_of("collectives", s.collectives, {"auto", "mpi"});
+  require_one_of("collectives", s.collectives, {"auto", "nccl", "mpi"});
+  require_at_least("collective-timeout", s.collective_timeout, 1);
   require_at_least("threads", s.threads, 0);
   require_at_least("checkpoint-every-steps", s.checkpoint_every_steps, 0);
   require_at_least("keep-last", s.keep_last, 1);
@@ -115,8 +116,10 @@ std::int64_t chosen_micro_batch(std::int64_t rows, std::int64_t tokens, std::int
   if (!on_cpu) return rows;
   constexpr std::int64_t widest = std::int64_t{8} << 20;
   const std::int64_t cell = 4 * dim * (tokens + 1) * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t share = (rows + threads - 1) / threads;
-  return std::clamp<std::int64_t>(widest / cell, 1, std::max<std::int64_t>(share, 1));
+  const std::int64_t most = std::max<std::int64_t>(widest / cell, 1);
+  const std::int64_t rounds = (rows + most * threads - 1) / (most * threads);  // of one pass a thread
+  const std::int64_t passes = std::min<std::int64_t>(rounds * threads, rows);
+  return (rows + passes - 1) / passes;
 }
 
 std::pair<std::int64_t, std::int64_t> profiled_steps(const std::string& value) {

@@ -130,6 +130,8 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
   for (std::int64_t step = job.first_step; step < total; ++step) {
     const auto step_start = Clock::now();
     if (job.watch) job.watch(step + 1, true);
+    context.ranks.set_step(step + 1);
+    if (context.nccl != nullptr) context.nccl->set_step(step + 1);
     const std::int64_t epoch = step / steps_per_epoch;
     if (step % steps_per_epoch == 0 || step == job.first_step) loader.start_epoch(static_cast<std::uint32_t>(epoch));
     const Batch batch = loader.batch(step % steps_per_epoch);

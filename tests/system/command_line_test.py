@@ -75,14 +75,12 @@ class Refused(unittest.TestCase):
                               ("--clusters", "291"), ("--guidance", "-1"), ("--patch", "0"), ("--matrix", "16"),
                               ("--mask-ratio", "2"), ("--precision", "fp8"), ("--gradient-checkpointing", "every=0"),
                               ("--encoder-checkpointing", "some"), ("--micro-batch", "-1"), ("--bucket-mib", "0"),
-                              ("--profile", "5:2"), ("--reduce-precision", "fp16")]:
+                              ("--profile", "5:2"), ("--collective-timeout", "0"), ("--reduce-precision", "fp16")]:
             with self.subTest(option=option, value=value):
                 self.check([option, value], option.lstrip("-"), value)
 
-    def test_values_whose_engine_comes_later(self):
-        for option, value in [("--collectives", "nccl")]:
-            with self.subTest(option=option, value=value):
-                self.check([option, value], option.lstrip("-"), value)
+    def test_nccl_needs_gpus(self):
+        self.check(["--collectives", "nccl", "--device", "cpu"], "collectives", "GPU")
 
     def test_input_and_output_are_needed(self):
         for missing in ("--input", "--output"):

@@ -1,6 +1,7 @@
 // What ranks do together: typed collective operations, handed in as an object. One rank is the same path.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -142,6 +143,12 @@ class Collectives {
     return received;
   }
   virtual void barrier() = 0;
+
+  /// From now on a rank that waits for the others longer than `timeout` ends its process with a message that names
+  /// rank, operation and step (exit code 3); the launcher then ends the others. Ranks that are threads have no watch.
+  virtual void watch(std::chrono::seconds timeout) { static_cast<void>(timeout); }
+  /// The training step that such a message names.
+  virtual void set_step(std::int64_t step) { static_cast<void>(step); }
 
   /// The MPI_Comm behind this object (a `const MPI_Comm*`), or null when ranks are not MPI processes.
   [[nodiscard]] virtual const void* mpi_communicator() const noexcept { return nullptr; }

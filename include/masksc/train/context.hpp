@@ -3,6 +3,7 @@
 
 #include "masksc/core/run_log.hpp"
 #include "masksc/dist/collectives.hpp"
+#include "masksc/dist/nccl.hpp"
 #include "masksc/model/torch.hpp"
 
 namespace masksc {
@@ -12,6 +13,7 @@ struct TrainContext {
   RunLog& log;  // writes on rank 0 only
   at::Device device = at::kCPU;
   bool show_progress = false;  // rank 0 and not --quiet
+  NcclCollectives* nccl = nullptr;  // for gradients, where every rank has a GPU of its own
 };
 
 /// A batch's dense values as patches [rows, G, P*P] on the device.

@@ -66,9 +66,9 @@ class TrainingEngine {
  public:
   /// `parameters` get the working copy of the precision as long as the engine lives. On a CPU `threads` passes run at
   /// the same time, each on one thread: LibTorch's own threads should then be 1. That is faster than passes whose every
-  /// operation is cut in pieces.
+  /// operation is cut in pieces. Gradients travel by `nccl`, if given, else through host memory.
   TrainingEngine(FlatParameters& parameters, const TrainSettings& train, const EngineSettings& engine,
-                 Collectives& ranks, int threads = 1);
+                 Collectives& ranks, int threads = 1, NcclCollectives* nccl = nullptr);
   ~TrainingEngine();
   TrainingEngine(const TrainingEngine&) = delete;
   TrainingEngine& operator=(const TrainingEngine&) = delete;

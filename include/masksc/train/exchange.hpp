@@ -11,6 +11,7 @@
 
 #include "masksc/dist/collectives.hpp"
 #include "masksc/train/optimizer.hpp"
+#include "masksc/train/transport.hpp"
 
 namespace masksc {
 
@@ -23,8 +24,10 @@ struct ExchangeSettings {
 
 class GradientExchange {
  public:
-  /// Throws UserError when there are more ranks than a sharded bucket can be cut for.
-  GradientExchange(FlatParameters& parameters, ExchangeSettings settings, Collectives& ranks);
+  /// Gradients and values travel by `transport`, the rest by `ranks`. Throws UserError when there are more ranks than a
+  /// sharded bucket can be cut for.
+  GradientExchange(FlatParameters& parameters, ExchangeSettings settings, Collectives& ranks,
+                   std::unique_ptr<Transport> transport);
   ~GradientExchange();
   GradientExchange(const GradientExchange&) = delete;
   GradientExchange& operator=(const GradientExchange&) = delete;
@@ -50,8 +53,8 @@ class GradientExchange {
   [[nodiscard]] at::Tensor gather(const at::Tensor& owned);
   [[nodiscard]] at::Tensor own_part(const at::Tensor& whole) const;
 
-  /// Seconds that the last finish() kept this rank waiting.
-  [[nodiscard]] double exposed_seconds() const { return exposed_; }
+  /// Seconds that the last finish() kept this rank's computation waiting. On a GPU it waits for the device.
+  [[nodiscard]] double exposed_seconds();
   /// Seconds that the same exchange takes with nothing else to do: measured in the first step, which does not overlap.
   [[nodiscard]] double alone_seconds() const { return alone_; }
   /// Mean share of that time that the backward passes since then hid, from 0 to 1.
@@ -65,7 +68,7 @@ class GradientExchange {
     int missing = 0;
     at::Tensor input;   // what is being sent
     at::Tensor output;  // sharded: this rank's part of the sums
-    std::unique_ptr<Request> request;
+    std::unique_ptr<Pending> pending;
   };
 
   void cut_buckets();
@@ -78,6 +81,7 @@ class GradientExchange {
   FlatParameters& parameters_;
   ExchangeSettings settings_;
   Collectives& ranks_;
+  std::unique_ptr<Transport> transport_;
   std::vector<Bucket> buckets_;                       // in the order in which they travel
   std::vector<std::vector<std::size_t>> buckets_of_;  // of each parameter
   std::vector<int> expected_;                         // parameters of each bucket
@@ -85,7 +89,8 @@ class GradientExchange {
   std::mutex mutex_;         // of what follows: replicas arrive on their own threads
   std::size_t started_ = 0;  // buckets under way; the same order on every rank
   std::vector<bool> in_last_pass_;  // of each replica
-  bool measured_ = false;
+  bool measured_ = false;  // alone_ is known, so steps may overlap
+  std::function<double()> waited_;  // of the last finish(), until it is asked for
   double exposed_ = 0;
   double alone_ = 0;
   double exposed_sum_ = 0;  // of the overlapping steps

@@ -35,7 +35,8 @@ struct EngineSettings {
 
 struct RunSettings {
   std::string device = "auto";
-  std::string collectives = "auto";
+  std::string collectives = "auto";         // auto, nccl, mpi
+  std::int64_t collective_timeout = 1800;   // seconds
   std::int64_t threads = 0;                 // 0: the cores of the rank
   std::int64_t checkpoint_every_steps = 0;  // 0: at the ends of epochs, at most 5 % of the time
   std::int64_t keep_last = 2;
@@ -64,7 +65,7 @@ struct CheckpointedBlocks {
 CheckpointedBlocks checkpointed_blocks(const EngineSettings& settings);
 
 /// Cells of a pass when --micro-batch leaves it open, for a rank's batch of `rows` cells of `tokens` tokens. A GPU takes
-/// them all; on a CPU each thread takes its share, at most what keeps the widest activation at 8 MiB.
+/// them all; on a CPU threads take equal shares, in rounds that keep the widest activation at 8 MiB.
 std::int64_t chosen_micro_batch(std::int64_t rows, std::int64_t tokens, std::int64_t dim, bool on_cpu, int threads);
 
 /// First and last step of FIRST:LAST; 0 and 0 of none. Throws UserError.

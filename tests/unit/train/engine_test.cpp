@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "courses.hpp"
+#include "host_rank.hpp"
 
 namespace masksc {
 namespace {
@@ -256,7 +257,7 @@ TEST(Exchange, BucketsTravelDuringTheLastBackwardPassInReverseOrderOfUse) {
                              {"second", {50}, Initial::ones(), true},
                              {"bias", {7}, Initial::ones(), false}},
                             0, 0, at::kCPU);
-  GradientExchange exchange(parameters, {.bucket_mib = 64 * 4 / 1048576.0}, peer);
+  GradientExchange exchange(parameters, {.bucket_mib = 64 * 4 / 1048576.0}, peer, host_transport(peer));
   const auto backward = [&] {
     // second is used last, so its gradient arrives first
     at::Tensor x = parameters.at("first").sum() * 2;
@@ -273,6 +274,7 @@ TEST(Exchange, BucketsTravelDuringTheLastBackwardPassInReverseOrderOfUse) {
     backward();
     peer.calls.emplace_back("pass");
     exchange.finish();
+    EXPECT_GE(exchange.exposed_seconds(), 0);
   };
   whole_step();  // the first step measures: nothing travels before its end
   EXPECT_THAT(peer.calls, testing::ElementsAre("pass", "pass", "send 64", "send 64", "send 22", "send 7", "wait",
@@ -283,6 +285,39 @@ TEST(Exchange, BucketsTravelDuringTheLastBackwardPassInReverseOrderOfUse) {
   // two passes, two peers
   EXPECT_TRUE(at::equal(parameters.part(parameters.gradients(), 0), at::full({100}, 8.0F)));
   EXPECT_TRUE(at::equal(parameters.part(parameters.gradients(), 1), at::full({50}, 800.0F)));
+}
+
+TEST(Exchange, OverNcclEqualsHostMemory) {
+  for (const bool shard : {false, true})
+    for (const bool bf16 : {false, true}) {
+      const ExchangeSettings settings{.bucket_mib = 40 * 4 / 1048576.0, .bf16 = bf16, .shard = shard};
+      HostNccl host(3);
+      run_as_threads(3, [&](Collectives& ranks) {
+        HostRank device(host, ranks);
+        const auto summed = [&](std::unique_ptr<Transport> transport) {
+          FlatParameters parameters({{"first", {100}, Initial::normal(1), true}, {"bias", {7}, Initial::ones(), false}}, 0,
+                                    0, at::kCPU);
+          GradientExchange exchange(parameters, settings, ranks, std::move(transport));
+          for (int step = 0; step < 3; ++step) {
+            parameters.zero_gradients();
+            exchange.begin(1);
+            exchange.last_pass(0);
+            ((parameters.at("first") * (0.5 + ranks.rank())).sum() + parameters.at("bias").sum()).backward();
+            exchange.finish();
+            EXPECT_GE(exchange.exposed_seconds(), 0);
+            for (const FlatSlice& slice : exchange.owned())
+              parameters.padded_values().narrow(0, slice.begin, slice.length) -=
+                  0.125 * parameters.padded_gradients().narrow(0, slice.begin, slice.length);
+            exchange.share_values();
+          }
+          return parameters.values().clone();
+        };
+        const at::Tensor by_host = summed(host_transport(ranks));
+        const at::Tensor by_nccl = summed(device_transport(device.nccl, [&] { return &device.compute; }));
+        EXPECT_TRUE(at::equal(by_nccl, by_host));
+        EXPECT_GT(host.count(ranks.rank(), shard ? "ncclReduceScatter" : "ncclAllReduce"), 6);
+      });
+    }
 }
 
 TEST(Parameters, AWorkingCopyFollowsTheValuesAndGoesAway) {
