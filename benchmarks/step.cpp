@@ -29,16 +29,26 @@ struct Setup {
   double mask = 0.75;
   std::string amp = "no", device = "cpu", checkpointing = "none", reduce_precision = "fp32", trace;
   bool shard = false, workers = true;
-  double bucket_mib = 4;
+  double bucket_mib = 0;
 };
 
 OptionTable describe(Setup& s) {
   OptionTable table;
   table.begin_group("Benchmark");
-  for (auto& [name, field] : std::initializer_list<std::pair<const char*, std::int64_t&>>{
-           {"side", s.side}, {"patch", s.patch}, {"dim", s.dim}, {"enc", s.enc}, {"dec", s.dec}, {"heads", s.heads},
-           {"dec-heads", s.dec_heads}, {"target", s.target}, {"batch", s.batch}, {"steps", s.steps},
-           {"warmup", s.warmup}, {"threads", s.threads}, {"micro-batch", s.micro_batch}})
+  for (auto& [name, field] :
+       std::initializer_list<std::pair<const char*, std::int64_t&>>{{"side", s.side},
+                                                                    {"patch", s.patch},
+                                                                    {"dim", s.dim},
+                                                                    {"enc", s.enc},
+                                                                    {"dec", s.dec},
+                                                                    {"heads", s.heads},
+                                                                    {"dec-heads", s.dec_heads},
+                                                                    {"target", s.target},
+                                                                    {"batch", s.batch},
+                                                                    {"steps", s.steps},
+                                                                    {"warmup", s.warmup},
+                                                                    {"threads", s.threads},
+                                                                    {"micro-batch", s.micro_batch}})
     table.add(name, field, "");
   table.add("mask", s.mask, "");
   table.add("bucket-mib", s.bucket_mib, "");
@@ -82,7 +92,8 @@ double flop_per_cell(const Setup& s) {
 ExitCode run(Runtime& runtime, int argc, char** argv) {
   Setup s;
   OptionTable table = describe(s);
-  for (int i = 1; i + 1 < argc; i += 2) table.set(std::string_view(argv[i]).substr(2), argv[i + 1], "on the command line");
+  for (int i = 1; i + 1 < argc; i += 2)
+    table.set(std::string_view(argv[i]).substr(2), argv[i + 1], "on the command line");
   Collectives& ranks = runtime.world();
   const int threads = s.threads > 0 ? static_cast<int>(s.threads) : runtime.cores_per_rank();
   at::set_num_threads(s.workers ? 1 : threads);
@@ -161,10 +172,11 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
                        {"micro_batch", pass_rows},
                        {"hidden", engine.exchange().mean_hidden()},
                        {"exchange_alone_ms", 1e3 * engine.exchange().alone_seconds()},
-                       {"ms", {{"forward", 1e3 * parts.forward},
-                               {"backward", 1e3 * parts.backward},
-                               {"exposed", 1e3 * parts.exposed},
-                               {"update", 1e3 * parts.update}}}};
+                       {"ms",
+                        {{"forward", 1e3 * parts.forward},
+                         {"backward", 1e3 * parts.backward},
+                         {"exposed", 1e3 * parts.exposed},
+                         {"update", 1e3 * parts.update}}}};
     fmt::print("{}\n", line.dump());
   }
   return ExitCode::done;

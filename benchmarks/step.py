@@ -81,6 +81,24 @@ def main():
                   flush=True)
         best = max(speeds["PyTorch eager"], speeds["PyTorch compiled"])
         print(f"| {ranks} x {threads} | mask-sc / best peer | {speeds['mask-sc'] / best:.2f} x | | | |", flush=True)
+    if a.device == "cpu":
+        scaling(a, options)
+    memory(a, options, layouts[0])
+
+
+def scaling(a, options):
+    """1 and 2 ranks of one thread, a fixed batch a rank, in alternating runs."""
+    pairs = [[ours(a.build, ranks, 1, options)["cells_per_s"] for ranks in (1, 2)] for _ in range(a.rounds)]
+    one, two = (statistics.median(pair[i] for pair in pairs) for i in (0, 1))
+    print(f"\nWeak scaling, one thread a rank: {one:.1f} cells/s on 1 rank, {two:.1f} on 2: efficiency {two / one / 2:.2f}.")
+
+
+def memory(a, options, layout):
+    """What gradient checkpointing saves and costs, the rank's batch in one pass."""
+    print("\n| checkpointing | peak GiB | cells/s |\n|---|---|---|")
+    for mode in ("none", "every=2", "blocks"):
+        run = ours(a.build, *layout, {**options, "micro-batch": options["batch"], "checkpointing": mode})
+        print(f"| {mode} | {run['peak_gib']:.2f} | {run['cells_per_s']:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

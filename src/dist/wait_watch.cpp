@@ -34,9 +34,10 @@ void WaitWatch::look() {
     if (operation == nullptr) continue;
     if (Clock::now().time_since_epoch() - Clock::duration(since_.load()) < timeout_) continue;
     const std::int64_t step = step_;
-    log::error("{} has waited {} s for the others in {}{}: a rank has ended, hangs, or is very slow; look at its node "
-               "and start the same command again to go on from the last checkpoint (--collective-timeout sets the limit)",
-               who_, timeout_.count(), operation, step > 0 ? fmt::format(" at step {}", step) : std::string());
+    log::error(
+        "{} has waited {} s for the others in {}{}: a rank has ended, hangs, or is very slow; look at its node "
+        "and start the same command again to go on from the last checkpoint (--collective-timeout sets the limit)",
+        who_, timeout_.count(), operation, step > 0 ? fmt::format(" at step {}", step) : std::string());
     std::_Exit(static_cast<int>(ExitCode::environment));
   }
 }

@@ -1,5 +1,4 @@
 // Writing h5ad: the encoding of anndata's on-disk format (docs/fileformat-prose.md of anndata).
-#include "masksc/core/files.hpp"
 #include "masksc/io/h5ad_writer.hpp"
 
 #include <fmt/format.h>
@@ -9,6 +8,7 @@
 #include <map>
 
 #include "h5ad_uns.hpp"
+#include "masksc/core/files.hpp"
 #include "masksc/io/array_file.hpp"
 
 namespace masksc {

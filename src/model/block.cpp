@@ -51,7 +51,8 @@ at::Tensor apply_block(const FlatParameters& parameters, const std::string& name
                        const at::Tensor& x, const BranchDropout& dropout, const at::Tensor& queries) {
   const std::vector<at::Tensor> qkv = heads_of(parameters, name, heads, x, queries);
   const at::Tensor residual = queries.defined() ? take_tokens(x, queries) : x;
-  at::Tensor branch = at::scaled_dot_product_attention(qkv[0], qkv[1], qkv[2]).transpose(1, 2).reshape(residual.sizes());
+  at::Tensor branch =
+      at::scaled_dot_product_attention(qkv[0], qkv[1], qkv[2]).transpose(1, 2).reshape(residual.sizes());
   branch = apply_linear(parameters, name + ".proj", branch);
   const at::Tensor attended = residual + (dropout ? dropout(branch, 0) : branch);
   branch = apply_linear(parameters, name + ".fc1", apply_norm(parameters, name + ".norm2", attended));

@@ -106,12 +106,11 @@ at::Tensor MaskedAutoencoder::embed(const at::Tensor& patches, const at::Tensor&
 
 at::Tensor MaskedAutoencoder::encode(const at::Tensor& patches, const at::Tensor& keep,
                                      const std::optional<DropoutKey>& key) const {
-  const at::Tensor x = apply_layers(
-      shape_.model.encoder_depth, recompute_.encoder_blocks, embed(patches, keep),
-      [this, key](std::int64_t i, const at::Tensor& input) {
-        return apply_block(parameters_, encoder_block(i), shape_.model.encoder_heads, input,
-                           branch_dropout(key, shape_.model.dropout, i));
-      });
+  const at::Tensor x = apply_layers(shape_.model.encoder_depth, recompute_.encoder_blocks, embed(patches, keep),
+                                    [this, key](std::int64_t i, const at::Tensor& input) {
+                                      return apply_block(parameters_, encoder_block(i), shape_.model.encoder_heads,
+                                                         input, branch_dropout(key, shape_.model.dropout, i));
+                                    });
   return apply_norm(parameters_, "enc_norm", x);
 }
 
@@ -127,13 +126,13 @@ MaskedAutoencoder::Output MaskedAutoencoder::forward(const at::Tensor& patches, 
   tokens = at::scatter(tokens, 1, places, bridged.narrow(1, 1, keep.size(1))) + positions("dec_pos");
   const at::Tensor asked = at::constant_pad_nd(masked + 1, {1, 0}, 0);  // the global token and the masked ones
   const std::int64_t last = shape_.model.decoder_depth - 1;
-  at::Tensor x = apply_layers(
-      last + 1, recompute_.decoder_blocks, at::cat({bridged.narrow(1, 0, 1), tokens}, 1),
-      [this, key, last, asked](std::int64_t i, const at::Tensor& input) {
-        return apply_block(parameters_, decoder_block(i), shape_.model.decoder_heads, input,
-                           branch_dropout(key, shape_.model.dropout, shape_.model.encoder_depth + i),
-                           i == last ? asked : at::Tensor());
-      });
+  at::Tensor x =
+      apply_layers(last + 1, recompute_.decoder_blocks, at::cat({bridged.narrow(1, 0, 1), tokens}, 1),
+                   [this, key, last, asked](std::int64_t i, const at::Tensor& input) {
+                     return apply_block(parameters_, decoder_block(i), shape_.model.decoder_heads, input,
+                                        branch_dropout(key, shape_.model.dropout, shape_.model.encoder_depth + i),
+                                        i == last ? asked : at::Tensor());
+                   });
   if (last < 0) x = take_tokens(x, asked);
   const at::Tensor hidden = apply_norm(parameters_, "dec_norm", x.narrow(1, 1, masked.size(1)));
   output.predictions = apply_linear(parameters_, "head", hidden).to(at::kFloat);

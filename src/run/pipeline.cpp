@@ -75,12 +75,9 @@ void use_cores(const RunOptions& options, const Runtime& runtime) {
 
 /// Where the training's time went on rank 0, in seconds.
 Json training_report(const TrainOutcome& trained) {
-  return {{"data", trained.data_seconds},
-          {"forward", trained.parts.forward},
-          {"backward", trained.parts.backward},
-          {"exposed_communication", trained.parts.exposed},
-          {"update", trained.parts.update},
-          {"hidden_communication", trained.hidden}};
+  return {{"data", trained.data_seconds},       {"forward", trained.parts.forward},
+          {"backward", trained.parts.backward}, {"exposed_communication", trained.parts.exposed},
+          {"update", trained.parts.update},     {"hidden_communication", trained.hidden}};
 }
 
 /// NCCL, where --collectives says so or, by auto, where every one of several ranks has a GPU of its own. A collective.
@@ -88,8 +85,7 @@ Json training_report(const TrainOutcome& trained) {
 std::unique_ptr<NcclCollectives> choose_nccl(const RunSettings& settings, at::Device device, Collectives& ranks) {
   const std::string& wanted = settings.collectives;
   const bool all_cuda = ranks.all_reduce(std::int32_t{device.is_cuda() ? 1 : 0}, ReduceOp::min) == 1;
-  if (wanted == "nccl" && !all_cuda)
-    throw UserError("--collectives nccl needs a GPU on every rank; use mpi, or auto");
+  if (wanted == "nccl" && !all_cuda) throw UserError("--collectives nccl needs a GPU on every rank; use mpi, or auto");
   if (wanted == "mpi" || !all_cuda || (wanted == "auto" && ranks.size() == 1)) return nullptr;
   const NcclApi api = load_nccl_api();
   const std::string shared = describe_shared_gpu(gather_gpus(api, ranks, device.index()));

@@ -6,6 +6,7 @@
 #include "masksc/model/mask.hpp"
 #include "masksc/model/sequence_encoder.hpp"
 #include "masksc/model/targets.hpp"
+#include "masksc/plan/cost.hpp"
 #include "masksc/preprocess/layout.hpp"
 
 namespace masksc {
@@ -36,7 +37,8 @@ void fill_engine(const RunOptions& o, PlanInput& input) {
                           ? o.engine.micro_batch
                           : chosen_micro_batch(rows, input.tokens, input.dim, o.plan.device == "cpu", 1);
   input.shard_optimizer = o.engine.shard_optimizer;
-  input.bucket_bytes = o.engine.bucket_mib * (1 << 20);
+  const auto parameters = static_cast<std::int64_t>(parameter_count(input));
+  input.bucket_bytes = (1 << 20) * (o.engine.bucket_mib > 0 ? o.engine.bucket_mib : chosen_bucket_mib(parameters));
   input.reduce_bytes = o.train.reduce_precision == "bf16" ? 2 : 4;
   const bool fp32 = o.train.precision == "fp32" || (o.train.precision == "auto" && o.plan.device == "cpu");
   input.precision = fp32 ? PlanPrecision::fp32 : PlanPrecision::half;

@@ -180,15 +180,14 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
                          const std::string& checkpoint_fingerprint, const RunFolder& folder, MaskedAutoencoder& model,
                          TrainContext& context) {
   const OneThreadEach each;
-  TrainingEngine engine(model.parameters(), options.train, options.engine, context.ranks, each.threads(),
-                        context.nccl);
+  TrainingEngine engine(model.parameters(), options.train, options.engine, context.ranks, each.threads(), context.nccl);
   const CheckpointedBlocks blocks = checkpointed_blocks(options.engine);
   model.set_recompute({blocks.encoder, blocks.decoder});
   const std::int64_t rows = BatchPlan(expression.cells, options.train.batch_size).padded_rows(context.ranks.size());
-  const std::int64_t micro_batch =
-      options.engine.micro_batch > 0 ? options.engine.micro_batch
-                                     : chosen_micro_batch(rows, model.shape().tokens(), options.model.dim,
-                                                          context.device.is_cpu(), each.threads());
+  const std::int64_t micro_batch = options.engine.micro_batch > 0
+                                       ? options.engine.micro_batch
+                                       : chosen_micro_batch(rows, model.shape().tokens(), options.model.dim,
+                                                            context.device.is_cpu(), each.threads());
   CheckpointFolder checkpoints(folder.path("checkpoints"), checkpoint_fingerprint, options.run.keep_last,
                                context.ranks);
   std::optional<TrainState> resumed;
@@ -201,8 +200,7 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
     context.log.event("train", "resumed", resumed->step);
     log::info("resumed at step {} of {}", resumed->step, total_steps(expression.cells, options.train));
   }
-  StepTrace trace(options.engine.profile,
-                  folder.path(fmt::format("trace-{}.json", context.ranks.rank())).string());
+  StepTrace trace(options.engine.profile, folder.path(fmt::format("trace-{}.json", context.ranks.rank())).string());
   const TrainJob job{.expression = expression,
                      .targets = targets,
                      .target_settings = options.target,

@@ -59,8 +59,12 @@ TrainState read_checkpoint(const std::filesystem::path& path, FlatParameters& pa
   const std::vector<double> scale = file.read<double>("loss_scale");
   if (counts.size() != 3 || scale.size() != 1)
     throw UserError(fmt::format("checkpoint '{}' does not say its step", path.string()));
-  TrainState state{at::zeros_like(parameters.values()), at::zeros_like(parameters.values()), counts[0], counts[1],
-                   scale[0], counts[2]};
+  TrainState state{at::zeros_like(parameters.values()),
+                   at::zeros_like(parameters.values()),
+                   counts[0],
+                   counts[1],
+                   scale[0],
+                   counts[2]};
   read_parameters(file, "weights", parameters, parameters.values());
   read_parameters(file, "adam_m", parameters, state.first_moment);
   read_parameters(file, "adam_v", parameters, state.second_moment);

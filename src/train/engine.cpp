@@ -68,9 +68,10 @@ TrainingEngine::TrainingEngine(FlatParameters& parameters, const TrainSettings& 
       settings_(train),
       ranks_(ranks),
       threads_(parameters.values().is_cpu() ? threads : 1),
-      exchange_(parameters,
-                {.bucket_mib = engine.bucket_mib, .bf16 = train.reduce_precision == "bf16", .shard = engine.shard_optimizer},
-                ranks, transport_of(parameters, ranks, nccl)),
+      exchange_(
+          parameters,
+          {.bucket_mib = engine.bucket_mib, .bf16 = train.reduce_precision == "bf16", .shard = engine.shard_optimizer},
+          ranks, transport_of(parameters, ranks, nccl)),
       optimizer_(parameters, {.weight_decay = train.weight_decay}, exchange_.owned()) {
   const at::ScalarType type = working_type(train.precision, parameters.values().device());
   parameters_.set_working_type(type, threads_);
@@ -150,14 +151,13 @@ StepReport TrainingEngine::step(std::int64_t passes, const std::function<LossSha
   const bool finite = std::isfinite(report.loss) && std::isfinite(report.gradient_norm);
   if (!finite && (!scale_.dynamic || scale_.scale <= 1))
     throw UserError(
-        fmt::format("the loss or its gradient is not finite (loss {}, gradient norm {}); lower --learning-rate (now "
-                    "{}){} and start again",
-                    report.loss, report.gradient_norm, settings_.learning_rate,
+        fmt::format("the loss or its gradient is not finite at step {} (loss {}, gradient norm {}); lower "
+                    "--learning-rate (now {}){} and start again",
+                    optimizer_.steps() + 1, report.loss, report.gradient_norm, settings_.learning_rate,
                     parameters_.working_type() == at::kFloat ? "" : " or take --precision fp32"));
   report.skipped = !finite;
   if (finite) {
-    optimizer_.step(parameters_, learning_rate,
-                    scale_.scale * clipping_divisor(report.gradient_norm, settings_.clip));
+    optimizer_.step(parameters_, learning_rate, scale_.scale * clipping_divisor(report.gradient_norm, settings_.clip));
     exchange_.share_values();
     parameters_.refresh_working_copy();
   }

@@ -4,14 +4,17 @@
 
 #include <algorithm>
 
+#include "masksc/train/settings.hpp"
+
 namespace masksc {
+
 GradientExchange::GradientExchange(FlatParameters& parameters, ExchangeSettings settings, Collectives& ranks,
                                    std::unique_ptr<Transport> transport)
     : parameters_(parameters), settings_(settings), ranks_(ranks), transport_(std::move(transport)) {
   if (ranks_.size() == 1) settings_.shard = false;
   if (settings_.shard && ranks_.size() > FlatParameters::padding)
-    throw UserError(fmt::format("--shard-optimizer works for at most {} ranks, not {}", FlatParameters::padding,
-                                ranks_.size()));
+    throw UserError(
+        fmt::format("--shard-optimizer works for at most {} ranks, not {}", FlatParameters::padding, ranks_.size()));
   cut_buckets();
   if (settings_.shard)
     for (const Bucket& bucket : buckets_) owned_.push_back(own_slice(bucket.sent, ranks_.rank()));
@@ -25,7 +28,8 @@ GradientExchange::~GradientExchange() { parameters_.on_gradient({}); }
 void GradientExchange::cut_buckets() {
   const std::int64_t ranks = settings_.shard ? ranks_.size() : 1;
   const std::int64_t decayed = parameters_.decayed_count();
-  const auto wanted = static_cast<std::int64_t>(settings_.bucket_mib * (1 << 20) / sizeof(float));
+  const double mib = settings_.bucket_mib > 0 ? settings_.bucket_mib : chosen_bucket_mib(parameters_.count());
+  const auto wanted = static_cast<std::int64_t>(mib * (1 << 20) / sizeof(float));
   const std::int64_t size = std::max<std::int64_t>(wanted / ranks, 1) * ranks;
   const auto add = [&](std::int64_t begin, std::int64_t end, bool decay) {
     if (begin == end) return;
@@ -37,7 +41,8 @@ void GradientExchange::cut_buckets() {
     bucket.sent = {FlatParameters::padding + begin - (decay ? surplus : 0), end - begin + surplus, decay};
     buckets_.push_back(std::move(bucket));
   };
-  for (std::int64_t end = decayed; end > 0; end -= std::min(size, end)) add(std::max<std::int64_t>(end - size, 0), end, true);
+  for (std::int64_t end = decayed; end > 0; end -= std::min(size, end))
+    add(std::max<std::int64_t>(end - size, 0), end, true);
   add(decayed, parameters_.count(), false);
 
   expected_.assign(buckets_.size(), 0);
@@ -157,8 +162,8 @@ void GradientExchange::share_values() {
 at::Tensor GradientExchange::gather(const at::Tensor& owned) {
   if (!settings_.shard) return owned;
   const at::Tensor host = owned.cpu();
-  const std::vector<float> all = ranks_.gather_varied(
-      std::span<const float>(host.data_ptr<float>(), static_cast<std::size_t>(host.numel())));
+  const std::vector<float> all =
+      ranks_.gather_varied(std::span<const float>(host.data_ptr<float>(), static_cast<std::size_t>(host.numel())));
   if (!ranks_.is_root()) return {};
   at::Tensor padded = at::zeros_like(parameters_.padded_values(), at::TensorOptions(at::kCPU));
   float* const to = padded.data_ptr<float>();

@@ -40,10 +40,12 @@ void describe(OptionTable& table, EngineSettings& s) {
   table.begin_group("Engine", OptionRole::runtime);
   table.add("micro-batch", s.micro_batch, "cells of a pass on a rank; a step may take several (0: chosen)");
   table.add("gradient-checkpointing", s.gradient_checkpointing,
-            "compute activations again in the backward pass: every block, or N blocks at a time", "none|blocks|every=N");
+            "compute activations again in the backward pass: every block, or N blocks at a time",
+            "none|blocks|every=N");
   table.add("encoder-checkpointing", s.encoder_checkpointing, "for the encoder alone", "same|none|blocks|every=N");
   table.add("decoder-checkpointing", s.decoder_checkpointing, "for the decoder alone", "same|none|blocks|every=N");
-  table.add("bucket-mib", s.bucket_mib, "gradients that travel together during the backward pass, in MiB");
+  table.add("bucket-mib", s.bucket_mib,
+            "gradients that travel together during the backward pass, in MiB (0: an eighth, at most 25)");
   table.add_switch("shard-optimizer", s.shard_optimizer, "each rank keeps its share of the optimizer's state (ZeRO 1)");
   table.add("profile", s.profile, "write a Chrome trace of these steps to DIR/trace-RANK.json", "none|FIRST:LAST");
 }
@@ -78,7 +80,7 @@ void validate(const TrainSettings& s) {
 
 void validate(const EngineSettings& s) {
   require_at_least("micro-batch", s.micro_batch, 0);
-  require_positive("bucket-mib", s.bucket_mib);
+  require_within("bucket-mib", s.bucket_mib, 0, 1e6);
   checkpointed_blocks("gradient-checkpointing", s.gradient_checkpointing);
   if (s.encoder_checkpointing != "same") checkpointed_blocks("encoder-checkpointing", s.encoder_checkpointing);
   if (s.decoder_checkpointing != "same") checkpointed_blocks("decoder-checkpointing", s.decoder_checkpointing);
@@ -120,6 +122,11 @@ std::int64_t chosen_micro_batch(std::int64_t rows, std::int64_t tokens, std::int
   const std::int64_t rounds = (rows + most * threads - 1) / (most * threads);  // of one pass a thread
   const std::int64_t passes = std::min<std::int64_t>(rounds * threads, rows);
   return (rows + passes - 1) / passes;
+}
+
+double chosen_bucket_mib(std::int64_t parameters) {
+  const double all = static_cast<double>(parameters) * sizeof(float) / (1 << 20);
+  return std::clamp(all / 8, 0.25, 25.0);
 }
 
 std::pair<std::int64_t, std::int64_t> profiled_steps(const std::string& value) {

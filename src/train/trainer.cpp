@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "masksc/core/log.hpp"
 #include "masksc/core/progress.hpp"
@@ -73,15 +74,16 @@ void add(StepSeconds& sum, const StepSeconds& step) {
   sum.update += step.update;
 }
 
-/// Names ranks that compute over 20 % longer than the median rank. A collective.
-void report_laggards(double compute_seconds, std::int64_t step, TrainContext& context) {
+/// Names ranks that compute over 20 % longer than the median rank, each once; times under a second tell nothing. A
+/// collective.
+void report_laggards(double compute_seconds, std::int64_t step, std::set<std::size_t>& named, TrainContext& context) {
   std::vector<double> all(static_cast<std::size_t>(context.ranks.size()));
   context.ranks.all_gather(std::span<const double>(&compute_seconds, 1), std::span(all));
   std::vector<double> sorted = all;
   std::sort(sorted.begin(), sorted.end());
   const double median = sorted[(sorted.size() - 1) / 2];
   for (std::size_t rank = 0; rank < all.size(); ++rank) {
-    if (all[rank] <= 1.2 * median) continue;
+    if (median < 1 || all[rank] <= 1.2 * median || !named.insert(rank).second) continue;
     const std::string message = fmt::format("rank {} computes {:.0f} % longer than the median rank: all wait for it",
                                             rank, 100 * (all[rank] / median - 1));
     context.log.event("train", "warning", step, {{"message", message}});
@@ -127,6 +129,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
   outcome.steps = job.first_step;
   auto last_save = Clock::now();
   double epoch_compute = 0;
+  std::set<std::size_t> laggards;
   for (std::int64_t step = job.first_step; step < total; ++step) {
     const auto step_start = Clock::now();
     if (job.watch) job.watch(step + 1, true);
@@ -138,8 +141,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     const DeviceBatch device(batch, model.shape(), seed, static_cast<std::uint32_t>(epoch), job.micro_batch,
                              context.device);
     const double data_seconds = seconds_since(step_start);
-    const double learning_rate =
-        scheduled_learning_rate(step, total, job.settings.learning_rate, job.settings.warmup);
+    const double learning_rate = scheduled_learning_rate(step, total, job.settings.learning_rate, job.settings.warmup);
     const StepReport report = engine.step(
         device.passes,
         [&](std::int64_t pass) {
@@ -179,7 +181,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     const bool epoch_ends = (step + 1) % steps_per_epoch == 0;
     const bool last = step + 1 == total;
     if (epoch_ends) {
-      report_laggards(epoch_compute, step + 1, context);
+      report_laggards(epoch_compute, step + 1, laggards, context);
       epoch_compute = 0;
     }
     double elapsed = epoch_ends ? seconds_since(last_save) : 0;

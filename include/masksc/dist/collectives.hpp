@@ -27,9 +27,9 @@ float to_float(Bf16 value) noexcept;
 Bf16 to_bf16(float value) noexcept;
 
 template <typename T>
-concept Element =
-    std::is_same_v<T, std::uint8_t> || std::is_same_v<T, std::int32_t> || std::is_same_v<T, std::int64_t> ||
-    std::is_same_v<T, std::uint64_t> || std::is_same_v<T, Bf16> || std::is_same_v<T, float> || std::is_same_v<T, double>;
+concept Element = std::is_same_v<T, std::uint8_t> || std::is_same_v<T, std::int32_t> ||
+    std::is_same_v<T, std::int64_t> || std::is_same_v<T, std::uint64_t> || std::is_same_v<T, Bf16> ||
+    std::is_same_v<T, float> || std::is_same_v<T, double>;
 
 template <Element T>
 constexpr ElementType element_type() {

@@ -4,8 +4,8 @@
 namespace masksc {
 
 /// From now on LibTorch's CPU tensors come from an allocator that keeps freed blocks of 64 KiB and more for the next
-/// tensor of about that size, on huge pages where the kernel grants them. The C library gives large blocks back at once,
-/// and the next tensor pays for the same pages again. Call once, before the first tensor.
+/// tensor of about that size, on huge pages where the kernel grants them. The C library gives large blocks back at
+/// once, and the next tensor pays for the same pages again. Call once, before the first tensor.
 void use_training_allocator();
 
 }  // namespace masksc

@@ -1,6 +1,7 @@
 // The parameters of a model in two flat float32 buffers, values and gradients; named tensors are views of them.
-// One buffer means all-reduces of slices, one optimizer call and one norm, and checkpoints that know parameters by name.
-// For training in bfloat16 or float16 a third one holds a working copy of the values, which the model computes with.
+// One buffer means all-reduces of slices, one optimizer call and one norm, and checkpoints that know parameters by
+// name. For training in bfloat16 or float16 a third one holds a working copy of the values, which the model computes
+// with.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +45,8 @@ class FlatParameters {
   FlatParameters(std::vector<ParameterSpec> specs, std::uint64_t seed, std::uint32_t set, at::Device device);
 
   /// The leaf tensor of that name that the model computes with on this thread (see ReplicaScope): a view of values(),
-  /// whose gradients accumulate in the replica's buffer; with a working copy, a view of that, and each gradient is added
-  /// to the buffer when it arrives.
+  /// whose gradients accumulate in the replica's buffer; with a working copy, a view of that, and each gradient is
+  /// added to the buffer when it arrives.
   [[nodiscard]] const at::Tensor& at(const std::string& name) const;
   /// Decayed parameters first, then the others.
   [[nodiscard]] const std::vector<ParameterSpec>& specs() const { return specs_; }
@@ -90,9 +91,9 @@ class FlatParameters {
   std::unordered_map<std::string, std::size_t> index_;
   at::Tensor padded_values_;
   at::Tensor padded_gradients_;
-  at::Tensor values_;     // views of the padded ones
+  at::Tensor values_;  // views of the padded ones
   at::Tensor gradients_;
-  at::Tensor working_;    // undefined in float32
+  at::Tensor working_;  // undefined in float32
   struct Replica {
     at::Tensor gradients;  // [count()]
     std::vector<at::Tensor> leaves;

@@ -12,7 +12,7 @@ struct TrainContext {
   Collectives& ranks;
   RunLog& log;  // writes on rank 0 only
   at::Device device = at::kCPU;
-  bool show_progress = false;  // rank 0 and not --quiet
+  bool show_progress = false;       // rank 0 and not --quiet
   NcclCollectives* nccl = nullptr;  // for gradients, where every rank has a GPU of its own
 };
 

@@ -14,8 +14,8 @@
 
 namespace masksc {
 
-/// fp16's loss scaling (Micikevicius et al. 2018): the loss is multiplied by `scale`; a step whose gradients overflow is
-/// left out and halves it, 2000 good ones in a row double it. 1 and constant for other precisions.
+/// fp16's loss scaling (Micikevicius et al. 2018): the loss is multiplied by `scale`; a step whose gradients overflow
+/// is left out and halves it, 2000 good ones in a row double it. 1 and constant for other precisions.
 struct LossScale {
   double scale = 1;
   std::int64_t good_steps = 0;
@@ -26,9 +26,9 @@ struct LossScale {
 
 /// All that a checkpoint holds besides the weights. Moments are whole and on rank 0 (elsewhere undefined).
 struct TrainState {
-  at::Tensor first_moment;   // [count()]
+  at::Tensor first_moment;  // [count()]
   at::Tensor second_moment;
-  std::int64_t step = 0;           // steps done
+  std::int64_t step = 0;             // steps done
   std::int64_t optimizer_steps = 0;  // fewer when fp16 left some out
   double loss_scale = 1;
   std::int64_t good_steps = 0;
@@ -73,8 +73,9 @@ class TrainingEngine {
   TrainingEngine(const TrainingEngine&) = delete;
   TrainingEngine& operator=(const TrainingEngine&) = delete;
 
-  /// One step of `passes` passes; pass_loss(i) builds the graph of pass i, on one of the threads. A collective. Throws UserError when loss or
-  /// gradient is not finite (fp16: only when the loss scale has no room left); the weights are then as before.
+  /// One step of `passes` passes; pass_loss(i) builds the graph of pass i, on one of the threads. A collective. Throws
+  /// UserError when loss or gradient is not finite (fp16: only when the loss scale has no room left); the weights are
+  /// then as before.
   StepReport step(std::int64_t passes, const std::function<LossShares(std::int64_t)>& pass_loss, double guidance_weight,
                   double learning_rate, bool stop);
 

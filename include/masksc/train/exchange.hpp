@@ -16,9 +16,9 @@
 namespace masksc {
 
 struct ExchangeSettings {
-  double bucket_mib = 4;    // of float32 gradients
-  bool bf16 = false;        // sums travel and add up in bfloat16
-  bool shard = false;       // ZeRO stage 1 (Rajbhandari et al. 2020): each rank gets the sums of its own slices only
+  double bucket_mib = 0;  // of float32 gradients; 0: chosen
+  bool bf16 = false;      // sums travel and add up in bfloat16
+  bool shard = false;     // ZeRO stage 1 (Rajbhandari et al. 2020): each rank gets the sums of its own slices only
   bool overlap = true;
 };
 
@@ -86,10 +86,10 @@ class GradientExchange {
   std::vector<std::vector<std::size_t>> buckets_of_;  // of each parameter
   std::vector<int> expected_;                         // parameters of each bucket
   std::vector<FlatSlice> owned_;
-  std::mutex mutex_;         // of what follows: replicas arrive on their own threads
-  std::size_t started_ = 0;  // buckets under way; the same order on every rank
+  std::mutex mutex_;                // of what follows: replicas arrive on their own threads
+  std::size_t started_ = 0;         // buckets under way; the same order on every rank
   std::vector<bool> in_last_pass_;  // of each replica
-  bool measured_ = false;  // alone_ is known, so steps may overlap
+  bool measured_ = false;           // alone_ is known, so steps may overlap
   std::function<double()> waited_;  // of the last finish(), until it is asked for
   double exposed_ = 0;
   double alone_ = 0;

@@ -28,7 +28,7 @@ struct EngineSettings {
   std::string gradient_checkpointing = "none";  // none, blocks, every=N
   std::string encoder_checkpointing = "same";   // same: as gradient_checkpointing
   std::string decoder_checkpointing = "same";
-  double bucket_mib = 4;  // of gradients that travel together
+  double bucket_mib = 0;  // of gradients that travel together; 0: chosen
   bool shard_optimizer = false;
   std::string profile = "none";  // or FIRST:LAST steps
 };
@@ -64,9 +64,12 @@ struct CheckpointedBlocks {
 };
 CheckpointedBlocks checkpointed_blocks(const EngineSettings& settings);
 
-/// Cells of a pass when --micro-batch leaves it open, for a rank's batch of `rows` cells of `tokens` tokens. A GPU takes
-/// them all; on a CPU threads take equal shares, in rounds that keep the widest activation at 8 MiB.
+/// Cells of a pass when --micro-batch leaves it open, for a rank's batch of `rows` cells of `tokens` tokens. A GPU
+/// takes them all; on a CPU threads take equal shares, in rounds that keep the widest activation at 8 MiB.
 std::int64_t chosen_micro_batch(std::int64_t rows, std::int64_t tokens, std::int64_t dim, bool on_cpu, int threads);
+
+/// MiB of a bucket when --bucket-mib leaves it open: an eighth of the gradients, from 0.25 to 25.
+double chosen_bucket_mib(std::int64_t parameters);
 
 /// First and last step of FIRST:LAST; 0 and 0 of none. Throws UserError.
 std::pair<std::int64_t, std::int64_t> profiled_steps(const std::string& value);

@@ -21,7 +21,7 @@ struct TrainJob {
   const Targets& targets;
   TargetSettings target_settings;
   TrainSettings settings;
-  std::int64_t micro_batch = 0;  // cells of a pass on a rank
+  std::int64_t micro_batch = 0;             // cells of a pass on a rank
   std::int64_t checkpoint_every_steps = 0;  // 0: at the ends of epochs, in at most 5 % of the time
   CheckpointFolder* checkpoints = nullptr;  // none: no checkpoints
   std::int64_t first_step = 0;              // steps done before, of a resumed run
@@ -32,8 +32,8 @@ struct TrainOutcome {
   std::int64_t steps = 0;  // done in all
   std::int64_t cells = 0;  // trained in this process's run, over all ranks
   double seconds = 0;
-  double loss = 0;  // of the last step
-  StepSeconds parts;         // sums over this run's steps on rank 0
+  double loss = 0;    // of the last step
+  StepSeconds parts;  // sums over this run's steps on rank 0
   double data_seconds = 0;
   double hidden = 0;  // share of the communication that the backward pass hid, mean of the steps; 0 on one rank
 };

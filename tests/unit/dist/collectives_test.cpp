@@ -47,8 +47,8 @@ TEST_P(OnRanks, Bfloat16AddsUpRounded) {
 
 TEST(Bfloat16, RoundsToNearestEvenAndKeepsNaN) {
   EXPECT_EQ(to_bf16(1.0F).bits, 0x3F80);
-  EXPECT_EQ(to_bf16(1.00390625F).bits, 0x3F80);   // 1 + 2^-8: halfway, to the even one below
-  EXPECT_EQ(to_bf16(1.01171875F).bits, 0x3F82);   // 1 + 3 * 2^-8: halfway, to the even one above
+  EXPECT_EQ(to_bf16(1.00390625F).bits, 0x3F80);  // 1 + 2^-8: halfway, to the even one below
+  EXPECT_EQ(to_bf16(1.01171875F).bits, 0x3F82);  // 1 + 3 * 2^-8: halfway, to the even one above
   EXPECT_EQ(to_bf16(1.004F).bits, 0x3F81);
   EXPECT_EQ(to_float(to_bf16(std::numeric_limits<float>::infinity())), std::numeric_limits<float>::infinity());
   EXPECT_TRUE(std::isnan(to_float(to_bf16(std::numeric_limits<float>::quiet_NaN()))));

@@ -21,8 +21,8 @@ void expect_losses(const Course& course, const Course& reference, double toleran
     EXPECT_NEAR(course.losses[i] / reference.losses[i], 1, tolerance) << "step " << i + 1;
 }
 
-/// Losses agree to 1e-6; weights less, as Adam makes full steps of gradients that are nothing but rounding (those of the
-/// keys' bias, which has no effect).
+/// Losses agree to 1e-6; weights less, as Adam makes full steps of gradients that are nothing but rounding (those of
+/// the keys' bias, which has no effect).
 constexpr double weights_tolerance = 1e-5;
 
 CourseOptions with(EngineSettings engine) {
@@ -77,8 +77,8 @@ TEST(Engine, AShardedOptimizerEqualsAWholeOne) {
     const Course sharded = course(size, with({.bucket_mib = 0.01, .shard_optimizer = true}));
     EXPECT_LT(distance(sharded.weights, whole.weights), weights_tolerance) << size;
     expect_losses(sharded, whole, 1e-6);
-    EXPECT_NEAR(static_cast<double>(sharded.optimizer_elements),
-                static_cast<double>(whole.optimizer_elements) / size, 16);
+    EXPECT_NEAR(static_cast<double>(sharded.optimizer_elements), static_cast<double>(whole.optimizer_elements) / size,
+                16);
   }
 }
 
@@ -208,8 +208,7 @@ TEST(LossScaling, WithoutItANumberThatIsNotFiniteIsAnError) {
   }
   Toy toy("fp16", *alone);
   int steps = 0;
-  EXPECT_THROW(
-      for (; steps < 100; ++steps) toy.step(std::numeric_limits<double>::infinity()), UserError);
+  EXPECT_THROW(for (; steps < 100; ++steps) toy.step(std::numeric_limits<double>::infinity()), UserError);
   EXPECT_EQ(steps, 16);  // 65536 = 2^16 halvings
 }
 
@@ -295,8 +294,8 @@ TEST(Exchange, OverNcclEqualsHostMemory) {
       run_as_threads(3, [&](Collectives& ranks) {
         HostRank device(host, ranks);
         const auto summed = [&](std::unique_ptr<Transport> transport) {
-          FlatParameters parameters({{"first", {100}, Initial::normal(1), true}, {"bias", {7}, Initial::ones(), false}}, 0,
-                                    0, at::kCPU);
+          FlatParameters parameters({{"first", {100}, Initial::normal(1), true}, {"bias", {7}, Initial::ones(), false}},
+                                    0, 0, at::kCPU);
           GradientExchange exchange(parameters, settings, ranks, std::move(transport));
           for (int step = 0; step < 3; ++step) {
             parameters.zero_gradients();

@@ -2,11 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "courses.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/data/loader.hpp"
 #include "masksc/embed/embed.hpp"
 #include "masksc/train/sequence_trainer.hpp"
-#include "courses.hpp"
 
 namespace masksc {
 namespace {

@@ -1,0 +1,86 @@
+// The runtime of a process: starts and ends MPI, and the program's life among its peers.
+#include "masksc/dist/runtime.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "masksc/core/log.hpp"
+#include "mpi.hpp"
+
+namespace masksc {
+namespace {
+
+/// Cores this process is bound to, divided by the processes of the node that are bound to the same ones.
+int count_cores(MPI_Comm node, int local_size) {
+  cpu_set_t mine;
+  CPU_ZERO(&mine);
+  if (sched_getaffinity(0, sizeof(mine), &mine) != 0) return 1;
+  std::vector<cpu_set_t> all(static_cast<std::size_t>(local_size));
+  check_mpi(MPI_Allgather(&mine, sizeof(mine), MPI_BYTE, all.data(), sizeof(mine), MPI_BYTE, node), "all-gather");
+  const auto sharing =
+      std::count_if(all.begin(), all.end(), [&](const cpu_set_t& other) { return CPU_EQUAL(&mine, &other) != 0; });
+  return std::max(1, CPU_COUNT(&mine) / static_cast<int>(sharing));
+}
+
+/// True when every rank arrives within `patience`; on its own communicator, so that a peer inside another collective
+/// isn't confused by it.
+bool all_arrive(MPI_Comm comm, std::chrono::seconds patience) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  if (MPI_Ibarrier(comm, &request) != MPI_SUCCESS) return false;
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  int done = 0;
+  while (MPI_Test(&request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && done == 0) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return done != 0;
+}
+
+}  // namespace
+
+Runtime::Runtime(int& argc, char**& argv) {
+  int provided = 0;
+  check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &provided), "start");
+  MPI_Comm comm = MPI_COMM_NULL;
+  check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm), "communicator");
+  world_ = mpi_collectives(comm);
+  MPI_Comm node = MPI_COMM_NULL;
+  check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, world_->rank(), MPI_INFO_NULL, &node),
+            "communicator");
+  MPI_Comm_rank(node, &local_rank_);
+  MPI_Comm_size(node, &local_size_);
+  cores_per_rank_ = count_cores(node, local_size_);
+  MPI_Comm_free(&node);
+}
+
+Runtime::~Runtime() {
+  world_.reset();
+  MPI_Finalize();
+}
+
+int run_program(int argc, char** argv, const std::function<ExitCode(Runtime&)>& body) {
+  try {
+    Runtime runtime(argc, argv);
+    const int rank = runtime.world().rank();
+    log::configure(rank);
+    try {
+      return static_cast<int>(body(runtime));
+    } catch (...) {
+      const Failure failure = describe_failure(std::current_exception());
+      const int code = static_cast<int>(failure.code);
+      const bool shared = all_arrive(MPI_COMM_WORLD, std::chrono::seconds(3));
+      const log::Level level = failure.code == ExitCode::stopped ? log::Level::warning : log::Level::error;
+      if (!shared || rank == 0) log::write(level, failure.message);
+      if (!shared) MPI_Abort(MPI_COMM_WORLD, code);
+      return code;
+    }
+  } catch (const Error& e) {
+    log::error("{}", e.what());
+    return static_cast<int>(e.code());
+  }
+}
+
+}  // namespace masksc
