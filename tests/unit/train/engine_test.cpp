@@ -1,6 +1,5 @@
 // The training engine: passes, buckets, sharding, precision, recomputation and loss scaling give what one plain step
 // gives.
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -8,7 +7,6 @@
 #include <limits>
 
 #include "courses.hpp"
-#include "host_rank.hpp"
 
 namespace masksc {
 namespace {
@@ -210,113 +208,6 @@ TEST(LossScaling, WithoutItANumberThatIsNotFiniteIsAnError) {
   int steps = 0;
   EXPECT_THROW(for (; steps < 100; ++steps) toy.step(std::numeric_limits<double>::infinity()), UserError);
   EXPECT_EQ(steps, 16);  // 65536 = 2^16 halvings
-}
-
-/// A peer that always brings the same numbers, and notes what is asked of it.
-class EchoPeer final : public Collectives {
- public:
-  EchoPeer() : Collectives(0, 2) {}
-  std::vector<std::string> calls;
-  void barrier() override {}
-
- protected:
-  struct Noted : Request {
-    explicit Noted(std::vector<std::string>& c) : calls(c) {}
-    bool test() override { return false; }
-    void wait() override { calls.emplace_back("wait"); }
-    std::vector<std::string>& calls;
-  };
-  void all_reduce_raw(void* values, std::size_t count, ElementType type, ReduceOp /*op*/) override {
-    if (type == ElementType::f64)
-      for (std::size_t i = 0; i < count; ++i) static_cast<double*>(values)[i] *= 2;
-  }
-  std::unique_ptr<Request> all_reduce_async_raw(void* values, std::size_t count, ElementType /*type*/,
-                                                ReduceOp /*op*/) override {
-    for (std::size_t i = 0; i < count; ++i) static_cast<float*>(values)[i] *= 2;
-    calls.push_back("send " + std::to_string(count));
-    return std::make_unique<Noted>(calls);
-  }
-  std::unique_ptr<Request> reduce_scatter_async_raw(const void* /*input*/, void* /*output*/, std::size_t /*count*/,
-                                                    ElementType /*type*/) override {
-    throw InvariantError("not asked for");
-  }
-  void all_gather_raw(const void* /*local*/, void* /*all*/, std::size_t /*count*/, ElementType /*type*/) override {}
-  void all_gather_varied_raw(const void* /*local*/, std::size_t /*count*/, void* /*all*/,
-                             const std::vector<std::int64_t>& /*counts*/, ElementType /*type*/) override {}
-  void gather_varied_raw(const void* /*local*/, std::size_t /*count*/, void* /*all*/,
-                         const std::vector<std::int64_t>& /*counts*/, int /*root*/, ElementType /*type*/) override {}
-  void broadcast_raw(void* /*values*/, std::size_t /*bytes*/, int /*root*/) override {}
-  void all_to_all_raw(const void* /*send*/, const std::vector<std::int64_t>& /*send_counts*/, void* /*received*/,
-                      const std::vector<std::int64_t>& /*received_counts*/, ElementType /*type*/) override {}
-};
-
-TEST(Exchange, BucketsTravelDuringTheLastBackwardPassInReverseOrderOfUse) {
-  EchoPeer peer;
-  FlatParameters parameters({{"first", {100}, Initial::ones(), true},
-                             {"second", {50}, Initial::ones(), true},
-                             {"bias", {7}, Initial::ones(), false}},
-                            0, 0, at::kCPU);
-  GradientExchange exchange(parameters, {.bucket_mib = 64 * 4 / 1048576.0}, peer, host_transport(peer));
-  const auto backward = [&] {
-    // second is used last, so its gradient arrives first
-    at::Tensor x = parameters.at("first").sum() * 2;
-    x = x + 0 * parameters.at("bias").sum();
-    (parameters.at("second").sum() * x.detach() + x).backward();
-  };
-  const auto whole_step = [&] {
-    parameters.zero_gradients();
-    exchange.begin(1);
-    peer.calls.clear();
-    backward();
-    peer.calls.emplace_back("pass");
-    exchange.last_pass(0);
-    backward();
-    peer.calls.emplace_back("pass");
-    exchange.finish();
-    EXPECT_GE(exchange.exposed_seconds(), 0);
-  };
-  whole_step();  // the first step measures: nothing travels before its end
-  EXPECT_THAT(peer.calls, testing::ElementsAre("pass", "pass", "send 64", "send 64", "send 22", "send 7", "wait",
-                                               "wait", "wait", "wait"));
-  whole_step();
-  EXPECT_THAT(peer.calls, testing::ElementsAre("pass", "send 64", "send 64", "send 22", "send 7", "pass", "wait",
-                                               "wait", "wait", "wait"));
-  // two passes, two peers
-  EXPECT_TRUE(at::equal(parameters.part(parameters.gradients(), 0), at::full({100}, 8.0F)));
-  EXPECT_TRUE(at::equal(parameters.part(parameters.gradients(), 1), at::full({50}, 800.0F)));
-}
-
-TEST(Exchange, OverNcclEqualsHostMemory) {
-  for (const bool shard : {false, true})
-    for (const bool bf16 : {false, true}) {
-      const ExchangeSettings settings{.bucket_mib = 40 * 4 / 1048576.0, .bf16 = bf16, .shard = shard};
-      HostNccl host(3);
-      run_as_threads(3, [&](Collectives& ranks) {
-        HostRank device(host, ranks);
-        const auto summed = [&](std::unique_ptr<Transport> transport) {
-          FlatParameters parameters({{"first", {100}, Initial::normal(1), true}, {"bias", {7}, Initial::ones(), false}},
-                                    0, 0, at::kCPU);
-          GradientExchange exchange(parameters, settings, ranks, std::move(transport));
-          for (int step = 0; step < 3; ++step) {
-            parameters.zero_gradients();
-            exchange.begin(1);
-            exchange.last_pass(0);
-            ((parameters.at("first") * (0.5 + ranks.rank())).sum() + parameters.at("bias").sum()).backward();
-            exchange.finish();
-            EXPECT_GE(exchange.exposed_seconds(), 0);
-            for (const FlatSlice& slice : exchange.owned())
-              parameters.padded_values().narrow(0, slice.begin, slice.length) -=
-                  0.125 * parameters.padded_gradients().narrow(0, slice.begin, slice.length);
-            exchange.share_values();
-          }
-          return parameters.values().clone();
-        };
-        const at::Tensor by_host = summed(host_transport(ranks));
-        const at::Tensor by_nccl = summed(device_transport(device.nccl, [&] { return &device.compute; }));
-        EXPECT_TRUE(at::equal(by_nccl, by_host));
-        EXPECT_GT(host.count(ranks.rank(), shard ? "ncclReduceScatter" : "ncclAllReduce"), 6);
-      });
-    }
 }
 
 TEST(Parameters, AWorkingCopyFollowsTheValuesAndGoesAway) {
