@@ -116,7 +116,7 @@ CheckpointedBlocks checkpointed_blocks(const EngineSettings& s) {
 
 std::int64_t chosen_micro_batch(std::int64_t rows, std::int64_t tokens, std::int64_t dim, bool on_cpu, int threads) {
   if (!on_cpu) return rows;
-  constexpr std::int64_t widest = std::int64_t{8} << 20;
+  constexpr std::int64_t widest = std::int64_t{24} << 20;
   const std::int64_t cell = 4 * dim * (tokens + 1) * static_cast<std::int64_t>(sizeof(float));
   const std::int64_t most = std::max<std::int64_t>(widest / cell, 1);
   const std::int64_t rounds = (rows + most * threads - 1) / (most * threads);  // of one pass a thread

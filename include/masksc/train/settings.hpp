@@ -65,7 +65,7 @@ struct CheckpointedBlocks {
 CheckpointedBlocks checkpointed_blocks(const EngineSettings& settings);
 
 /// Cells of a pass when --micro-batch leaves it open, for a rank's batch of `rows` cells of `tokens` tokens. A GPU
-/// takes them all; on a CPU threads take equal shares, in rounds that keep the widest activation at 8 MiB.
+/// takes them all; on a CPU threads take equal shares, in rounds that keep the widest activation at 24 MiB.
 std::int64_t chosen_micro_batch(std::int64_t rows, std::int64_t tokens, std::int64_t dim, bool on_cpu, int threads);
 
 /// MiB of a bucket when --bucket-mib leaves it open: an eighth of the gradients, from 0.25 to 25.
