@@ -42,7 +42,7 @@ run() {
     $build/bin/benchmark_step --threads 1 --batch $batch --steps 12 --warmup 2 $*"
 }
 
-echo "Command: \`benchmarks/overlap.sh $*\`, $(date -u +%F), $(nproc) cores ($(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2- | xargs)), commit $(git -C "$(dirname "$0")" describe --always --dirty); link $mbit Mbit/s, 4 ranks on two cores, $batch cells a rank."
+echo "Command: \`benchmarks/overlap.sh $*\`, $(date -u +%F), $(nproc --all) cores ($(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2- | xargs)), commit $(git -C "$(dirname "$0")" describe --always --dirty); link $mbit Mbit/s, 4 ranks on two cores, $batch cells a rank."
 echo
 echo "| buckets | ms a step | exchange alone, ms | waited, ms | hidden |"
 echo "|---|---|---|---|---|"
