@@ -5,9 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
-#include <fstream>
-#include <map>
 
 #include "masksc/core/json.hpp"
 #include "masksc/dist/runtime.hpp"
@@ -15,6 +12,7 @@
 #include "masksc/model/host_memory.hpp"
 #include "masksc/model/mask.hpp"
 #include "masksc/model/masked_autoencoder.hpp"
+#include "masksc/plan/cost.hpp"
 #include "masksc/run/outputs.hpp"
 #include "masksc/train/context.hpp"
 #include "masksc/train/trace.hpp"
@@ -77,16 +75,17 @@ AutoencoderShape shape_of(const Setup& s) {
   return shape;
 }
 
-/// The peer's count: twice the multiply-adds, forward and backward, attention included.
-double flop_per_cell(const Setup& s) {
-  const double tokens = static_cast<double>((s.side / s.patch) * (s.side / s.patch));
-  const double visible = std::round(tokens * (1 - s.mask)) + 1;
-  const auto dim = static_cast<double>(s.dim);
-  const auto stack = [&](std::int64_t layers, double t) {
-    return static_cast<double>(layers) * (2 * t * 12 * dim * dim + 4 * t * t * dim);
-  };
-  return 3 * (stack(s.enc, visible) + stack(s.dec, tokens + 1) +
-              2 * tokens * dim * (static_cast<double>(s.patch * s.patch) + dim + static_cast<double>(s.target)));
+/// By the plan's formula, which is the peer's.
+double flop_per_cell(const AutoencoderShape& shape) {
+  PlanInput plan;
+  plan.patch_genes = shape.patch_genes;
+  plan.tokens = shape.tokens();
+  plan.visible = visible_tokens(shape.tokens(), shape.model.mask_ratio);
+  plan.target_features = shape.target_features;
+  plan.dim = shape.model.dim;
+  plan.encoder = {.depth = shape.model.encoder_depth, .heads = shape.model.encoder_heads};
+  plan.decoder = {.depth = shape.model.decoder_depth, .heads = shape.model.decoder_heads};
+  return formula_step_flop(plan);
 }
 
 ExitCode run(Runtime& runtime, int argc, char** argv) {
@@ -101,15 +100,16 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
   use_training_allocator();
   const AutoencoderShape shape = shape_of(s);
   MaskedAutoencoder model(shape, 0, device);
-  const std::int64_t blocks = checkpointed_blocks("checkpointing", s.checkpointing);
-  model.set_recompute({blocks, blocks});
   TrainSettings train;
   train.learning_rate = 1e-4;
   train.precision = s.amp == "no" ? "fp32" : s.amp;
   train.reduce_precision = s.reduce_precision;
   EngineSettings settings;
   settings.bucket_mib = s.bucket_mib;
+  settings.micro_batch = s.micro_batch;
+  settings.gradient_checkpointing = s.checkpointing;
   settings.shard_optimizer = s.shard;
+  model.set_recompute(recompute_of(settings));
   TrainingEngine engine(model.parameters(), train, settings, ranks, s.workers ? threads : 1);
 
   at::manual_seed(1 + static_cast<std::uint64_t>(ranks.rank()));
@@ -120,8 +120,7 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
   std::vector<std::int64_t> cells(static_cast<std::size_t>(s.batch));
   for (std::size_t i = 0; i < cells.size(); ++i) cells[i] = ranks.rank() * s.batch + static_cast<std::int64_t>(i);
   const std::int64_t pass_rows =
-      s.micro_batch > 0 ? std::min(s.micro_batch, s.batch)
-                        : chosen_micro_batch(s.batch, tokens, s.dim, device.is_cpu(), s.workers ? threads : 1);
+      std::min(micro_batch_of(settings, s.batch, tokens, s.dim, device.is_cpu(), s.workers ? threads : 1), s.batch);
   const std::int64_t passes = (s.batch + pass_rows - 1) / pass_rows;
   std::vector<double> times;
   std::vector<double> losses;
@@ -149,20 +148,18 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
     losses.push_back(report.loss);
     trace.step(step + 1, false);
     if (step < s.warmup) continue;
-    parts.forward += report.seconds.forward / static_cast<double>(s.steps);
-    parts.backward += report.seconds.backward / static_cast<double>(s.steps);
-    parts.exposed += report.seconds.exposed / static_cast<double>(s.steps);
-    parts.update += report.seconds.update / static_cast<double>(s.steps);
+    parts += report.seconds;
   }
   std::sort(times.begin() + s.warmup, times.end());
   const double median = times[static_cast<std::size_t>(s.warmup + s.steps / 2)];
   const auto all_cells = static_cast<double>(s.batch * ranks.size());
+  const double ms_a_step = 1e3 / static_cast<double>(s.steps);
   if (ranks.is_root()) {
     const Json line = {{"program", "mask-sc"},
                        {"cells_per_s", all_cells / median},
                        {"ms_per_step", 1e3 * median},
-                       {"gflop_per_cell", flop_per_cell(s) / 1e9},
-                       {"tflops", flop_per_cell(s) * all_cells / median / 1e12},
+                       {"gflop_per_cell", flop_per_cell(shape) / 1e9},
+                       {"tflops", flop_per_cell(shape) * all_cells / median / 1e12},
                        {"first_loss", losses.front()},
                        {"last_loss", losses.back()},
                        {"peak_gib", static_cast<double>(peak_memory()) / 0x1p30},
@@ -173,10 +170,10 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
                        {"hidden", engine.exchange().mean_hidden()},
                        {"exchange_alone_ms", 1e3 * engine.exchange().alone_seconds()},
                        {"ms",
-                        {{"forward", 1e3 * parts.forward},
-                         {"backward", 1e3 * parts.backward},
-                         {"exposed", 1e3 * parts.exposed},
-                         {"update", 1e3 * parts.update}}}};
+                        {{"forward", ms_a_step * parts.forward},
+                         {"backward", ms_a_step * parts.backward},
+                         {"exposed", ms_a_step * parts.exposed},
+                         {"update", ms_a_step * parts.update}}}};
     fmt::print("{}\n", line.dump());
   }
   return ExitCode::done;

@@ -51,7 +51,9 @@ missing_packages() {
     echo python3-venv
   fi
   local installed
-  installed=$(dpkg-query -W -f='${db:Status-Abbrev} ${Package}\n' "${wanted[@]}" 2>/dev/null | awk '/^.i/ {print $2}')
+  # dpkg-query fails when it does not know a package, which is the very case that matters.
+  installed=$({ dpkg-query -W -f='${db:Status-Abbrev} ${Package}\n' "${wanted[@]}" 2>/dev/null || true; } |
+    awk '/^.i/ {print $2}')
   printf '%s\n' "${wanted[@]}" | grep -vxF -f <(printf '%s\n' "${installed:-none}") || true
 }
 

@@ -120,8 +120,17 @@ void require_positive(const char* option, double value) {
   if (!(value > 0)) throw UserError(fmt::format("--{} must be positive, not {}", option, value));
 }
 
+void require_not_negative(const char* option, double value) {
+  if (!(value >= 0)) throw UserError(fmt::format("--{} must not be negative, not {}", option, value));
+}
+
 void require_within(const char* option, double value, double least, double most) {
   if (!(value >= least && value <= most))
+    throw UserError(fmt::format("--{} must lie between {} and {}, not {}", option, least, most, value));
+}
+
+void require_within(const char* option, std::int64_t value, std::int64_t least, std::int64_t most) {
+  if (value < least || value > most)
     throw UserError(fmt::format("--{} must lie between {} and {}, not {}", option, least, most, value));
 }
 

@@ -37,6 +37,10 @@ RowParcel exchange(const RowParcel& out, const std::vector<std::int64_t>& rows_t
 BatchPlan::BatchPlan(std::int64_t cell_count, std::int64_t global_batch)
     : cells(cell_count), steps((cell_count + global_batch - 1) / global_batch) {}
 
+std::int64_t BatchPlan::total_steps(std::int64_t epochs, std::int64_t max_steps) const {
+  return max_steps > 0 ? std::min(epochs * steps, max_steps) : epochs * steps;
+}
+
 std::int64_t BatchPlan::step_of(std::int64_t position) const {
   std::int64_t step = std::min(position * steps / cells, steps - 1);
   while (step + 1 < steps && batch(step).end <= position) ++step;

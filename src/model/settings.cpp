@@ -70,8 +70,6 @@ void validate(const SequenceSettings& s) {
   require_fraction("sequence-dropout", s.dropout);
 }
 
-void validate(const TargetSettings& s) {
-  if (s.guidance < 0) throw UserError(fmt::format("--guidance must not be negative, not {}", s.guidance));
-}
+void validate(const TargetSettings& s) { require_not_negative("guidance", s.guidance); }
 
 }  // namespace masksc

@@ -8,15 +8,6 @@
 namespace masksc {
 namespace {
 
-void in_range(const char* option, std::int64_t value, std::int64_t least, std::int64_t most) {
-  if (value < least || value > most)
-    throw UserError(fmt::format("--{} must lie between {} and {}, not {}", option, least, most, value));
-}
-
-void not_negative(const char* option, double value) {
-  if (value < 0) throw UserError(fmt::format("--{} must not be negative, not {}", option, value));
-}
-
 void replace(double& number, double given, double unit) {
   if (given > 0) number = given * unit;
 }
@@ -48,22 +39,22 @@ void describe(OptionTable& table, PlanSettings& s) {
 
 void validate(const PlanSettings& s) {
   if (s.json && !s.plan) throw UserError("--json goes with --plan; a run writes its numbers to metrics.json");
-  in_range("plan-cells", s.cells, 1, 1'000'000'000'000);
-  in_range("plan-genes", s.genes, 0, 1'000'000'000);
-  in_range("plan-ranks", s.ranks, 1, 1'000'000);
-  in_range("plan-gpus-per-node", s.gpus_per_node, 1, 1'000'000);
-  in_range("plan-links", s.links, 1, 1'000'000);
+  require_within("plan-cells", s.cells, 1, 1'000'000'000'000);
+  require_within("plan-genes", s.genes, 0, 1'000'000'000);
+  require_within("plan-ranks", s.ranks, 1, 1'000'000);
+  require_within("plan-gpus-per-node", s.gpus_per_node, 1, 1'000'000);
+  require_within("plan-links", s.links, 1, 1'000'000);
   if (!(s.utilization > 0 && s.utilization <= 1))
     throw UserError(fmt::format("--plan-utilization must lie in (0, 1], not {}", s.utilization));
   if (!(s.overlap >= 0 && s.overlap <= 1))
     throw UserError(fmt::format("--plan-overlap must lie in [0, 1], not {}", s.overlap));
-  not_negative("plan-peak", s.peak_tflops);
-  not_negative("plan-memory", s.memory_gib);
-  not_negative("plan-memory-bandwidth", s.memory_gbps);
-  not_negative("plan-node-bandwidth", s.link_gbps);
-  not_negative("plan-node-latency", s.link_us);
-  not_negative("plan-network-bandwidth", s.network_gbits);
-  not_negative("plan-network-latency", s.network_us);
+  require_not_negative("plan-peak", s.peak_tflops);
+  require_not_negative("plan-memory", s.memory_gib);
+  require_not_negative("plan-memory-bandwidth", s.memory_gbps);
+  require_not_negative("plan-node-bandwidth", s.link_gbps);
+  require_not_negative("plan-node-latency", s.link_us);
+  require_not_negative("plan-network-bandwidth", s.network_gbits);
+  require_not_negative("plan-network-latency", s.network_us);
   device_preset(s.device);
   network_preset(s.network);
 }

@@ -86,8 +86,7 @@ StepTime step_time(const PlanInput& input, std::int64_t rows, std::int64_t ranks
 std::int64_t cells_per_step(const PlanInput& input) { return BatchPlan(input.cells, input.batch).padded_rows(1); }
 
 std::int64_t planned_steps(const PlanInput& input) {
-  const std::int64_t all = input.epochs * BatchPlan(input.cells, input.batch).steps;
-  return input.max_steps > 0 ? std::min(all, input.max_steps) : all;
+  return BatchPlan(input.cells, input.batch).total_steps(input.epochs, input.max_steps);
 }
 
 std::vector<CurvePoint> strong_curve(const PlanInput& input) {

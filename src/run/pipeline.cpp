@@ -75,9 +75,9 @@ void use_cores(const RunOptions& options, const Runtime& runtime) {
 
 /// Where the training's time went on rank 0, in seconds.
 Json training_report(const TrainOutcome& trained) {
-  return {{"data", trained.data_seconds},       {"forward", trained.parts.forward},
-          {"backward", trained.parts.backward}, {"exposed_communication", trained.parts.exposed},
-          {"update", trained.parts.update},     {"hidden_communication", trained.hidden}};
+  Json report = describe(trained.parts);
+  report["hidden_communication"] = trained.hidden;
+  return report;
 }
 
 /// NCCL, where --collectives says so or, by auto, where every one of several ranks has a GPU of its own. A collective.
@@ -88,11 +88,12 @@ std::unique_ptr<NcclCollectives> choose_nccl(const RunSettings& settings, at::De
   if (wanted == "nccl" && !all_cuda) throw UserError("--collectives nccl needs a GPU on every rank; use mpi, or auto");
   if (wanted == "mpi" || !all_cuda || (wanted == "auto" && ranks.size() == 1)) return nullptr;
   const NcclApi api = load_nccl_api();
-  const std::string shared = describe_shared_gpu(gather_gpus(api, ranks, device.index()));
-  if (!shared.empty()) {
-    if (wanted == "nccl") throw UserError(shared);
-    log::warning("{}; gradients travel by MPI", shared);
-    return nullptr;
+  if (wanted == "auto") {  // with nccl wanted NcclCollectives refuses shared GPUs
+    const std::string shared = describe_shared_gpu(gather_gpus(api, ranks, device.index()));
+    if (!shared.empty()) {
+      log::warning("{}; gradients travel by MPI", shared);
+      return nullptr;
+    }
   }
   auto nccl = std::make_unique<NcclCollectives>(
       api, ranks, NcclOptions{.device = device.index(), .timeout = std::chrono::seconds(settings.collective_timeout)});
@@ -102,14 +103,15 @@ std::unique_ptr<NcclCollectives> choose_nccl(const RunSettings& settings, at::De
 
 /// Everything after the input is known to be good.
 Json train_and_cluster(const RunOptions& options, const RunInput& input, double prepare_seconds,
-                       const std::string& configuration, RunFolder& folder, TrainContext& context) {
+                       const std::string& configuration, RunFolder& folder, const SequenceEncoders& given,
+                       TrainContext& context) {
   const Expression& expression = input.expression;
   Collectives& ranks = context.ranks;
   StageClock clock(context.log);
   clock.add("prepare", prepare_seconds);
 
   const SequenceEncoders encoders =
-      clock.time("sequence", [&] { return sequence_stage(options, expression, folder, context); });
+      clock.time("sequence", [&] { return sequence_stage(options, expression, folder, given, context); });
   Targets targets = target_stage(options, expression, encoders, context);
   MaskedAutoencoder model(autoencoder_shape(options, expression, targets),
                           static_cast<std::uint64_t>(options.train.seed), context.device);
@@ -163,7 +165,6 @@ void check_fit(const RunOptions& options, const RunInput& input, Collectives& ra
                                 options.train.batch_size, ranks.size()));
   visible_tokens(input.expression.layout.tokens_with_genes(), options.model.mask_ratio);
   check_clusters(options.cluster, input.expression.cells);
-  check_sequence_model(options, input.expression, ranks);
 }
 
 /// Whether --input is the very file that the folder's run was made from. A collective.
@@ -198,6 +199,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& 
     const at::Device device = choose_device(options.run.device, runtime.local_rank());
     const RunInput input = prepare_input(options, folder, ranks);
     check_fit(options, input, ranks);
+    const SequenceEncoders given = given_sequence_encoders(options, input.expression, device, ranks);
     const std::unique_ptr<NcclCollectives> nccl = choose_nccl(options.run, device, ranks);
     ranks.watch(std::chrono::seconds(options.run.collective_timeout));
     const double prepare_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -208,7 +210,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& 
     on_root(ranks, [&] { log = std::make_unique<RunLog>(folder.path("log.jsonl")); });
     for (const std::string& warning : input.warnings) log->event("sequence", "warning", 0, {{"message", warning}});
     TrainContext context{ranks, *log, device, ranks.is_root() && !options.run.quiet, nccl.get()};
-    return train_and_cluster(options, input, prepare_seconds, configuration, folder, context);
+    return train_and_cluster(options, input, prepare_seconds, configuration, folder, given, context);
   } catch (...) {
     folder.abandon();
     throw;

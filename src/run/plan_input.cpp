@@ -8,6 +8,7 @@
 #include "masksc/model/targets.hpp"
 #include "masksc/plan/cost.hpp"
 #include "masksc/preprocess/layout.hpp"
+#include "masksc/train/engine.hpp"
 
 namespace masksc {
 namespace {
@@ -28,20 +29,19 @@ MatrixLayout planned_layout(const RunOptions& o) {
 
 /// What decides about memory and speed of the training step.
 void fill_engine(const RunOptions& o, PlanInput& input) {
-  const CheckpointedBlocks blocks = checkpointed_blocks(o.engine);
-  input.encoder.recompute_every = blocks.encoder;
-  input.decoder.recompute_every = blocks.decoder;
+  const bool on_cpu = o.plan.device == "cpu";
+  const Recompute recompute = recompute_of(o.engine);
+  input.encoder.recompute_every = recompute.encoder_blocks;
+  input.decoder.recompute_every = recompute.decoder_blocks;
   input.last_queries = input.masked() + 1;  // with the global token
   const std::int64_t rows = BatchPlan(input.cells, input.batch).padded_rows(static_cast<int>(input.ranks));
-  input.micro_batch = o.engine.micro_batch > 0
-                          ? o.engine.micro_batch
-                          : chosen_micro_batch(rows, input.tokens, input.dim, o.plan.device == "cpu", 1);
+  input.micro_batch = micro_batch_of(o.engine, rows, input.tokens, input.dim, on_cpu, 1);
   input.shard_optimizer = o.engine.shard_optimizer;
   const auto parameters = static_cast<std::int64_t>(parameter_count(input));
-  input.bucket_bytes = (1 << 20) * (o.engine.bucket_mib > 0 ? o.engine.bucket_mib : chosen_bucket_mib(parameters));
+  input.bucket_bytes = (1 << 20) * bucket_mib_of(o.engine, parameters);
   input.reduce_bytes = o.train.reduce_precision == "bf16" ? 2 : 4;
-  const bool fp32 = o.train.precision == "fp32" || (o.train.precision == "auto" && o.plan.device == "cpu");
-  input.precision = fp32 ? PlanPrecision::fp32 : PlanPrecision::half;
+  const at::ScalarType type = working_type(o.train.precision, on_cpu ? at::kCPU : at::kCUDA);
+  input.precision = type == at::kFloat ? PlanPrecision::fp32 : PlanPrecision::half;
 }
 
 void fill_machine(const RunOptions& o, PlanInput& input) {

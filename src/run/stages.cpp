@@ -71,7 +71,15 @@ struct NeededEncoder {
   std::uint32_t parameter_set;
   const char* file;
   const char* title;
+
+  [[nodiscard]] std::shared_ptr<SequenceEncoder>& of(SequenceEncoders& encoders) const {
+    return parameter_set == whole_set ? encoders.whole : encoders.per_patch;
+  }
 };
+
+std::filesystem::path given_file(const RunOptions& options, const NeededEncoder& needed) {
+  return std::filesystem::path(options.sequence.model) / needed.file;
+}
 
 std::vector<NeededEncoder> needed_encoders(const TargetSettings& target, const Expression& expression) {
   const std::int64_t patch_genes = expression.layout.patch * expression.layout.patch;
@@ -131,39 +139,43 @@ std::string SequenceEncoders::hash() const {
   return (whole ? whole->parameters().hash() : std::string("-")) + (per_patch ? per_patch->parameters().hash() : "-");
 }
 
-void check_sequence_model(const RunOptions& options, const Expression& expression, Collectives& ranks) {
-  if (options.sequence.model.empty()) return;
+SequenceEncoders given_sequence_encoders(const RunOptions& options, const Expression& expression, at::Device device,
+                                         Collectives& ranks) {
+  SequenceEncoders given;
+  if (options.sequence.model.empty()) return given;
   const std::string genes = genes_hash(expression);
   for (const NeededEncoder& needed : needed_encoders(options.target, expression)) {
-    SequenceEncoder scratch(needed.shape, 0, needed.parameter_set, at::kCPU);
-    load_sequence_encoder(std::filesystem::path(options.sequence.model) / needed.file, scratch, genes, ranks);
+    auto encoder = std::make_shared<SequenceEncoder>(needed.shape, 0, needed.parameter_set, device);
+    load_sequence_encoder(given_file(options, needed), *encoder, genes, ranks);
+    needed.of(given) = encoder;
   }
+  return given;
 }
 
 SequenceEncoders sequence_stage(const RunOptions& options, const Expression& expression, const RunFolder& folder,
-                                TrainContext& context) {
+                                SequenceEncoders given, TrainContext& context) {
   const std::string genes = genes_hash(expression);
   const auto seed = static_cast<std::uint64_t>(options.train.seed);
-  SequenceEncoders encoders;
   for (const NeededEncoder& needed : needed_encoders(options.target, expression)) {
-    auto encoder = std::make_shared<SequenceEncoder>(needed.shape, seed, needed.parameter_set, context.device);
+    std::shared_ptr<SequenceEncoder>& encoder = needed.of(given);
     const std::filesystem::path own = folder.path("model") / needed.file;
-    std::filesystem::path from;
-    if (!options.sequence.model.empty()) from = std::filesystem::path(options.sequence.model) / needed.file;
     std::int32_t saved = 0;  // by the interrupted run that this one continues
     on_root(context.ranks, [&] { saved = std::filesystem::exists(own) ? 1 : 0; });
     context.ranks.broadcast(std::span(&saved, 1));
-    if (saved == 1) from = own;
-    if (from.empty()) {
-      train_sequence_encoder(*encoder, expression, options.sequence, seed, needed.title, context);
+    if (saved == 0 && encoder) {
+      log::info("stage 1: the sequence encoder of {}", given_file(options, needed).string());
     } else {
-      load_sequence_encoder(from, *encoder, genes, context.ranks);
-      log::info("stage 1: the sequence encoder of {}", from.string());
+      encoder = std::make_shared<SequenceEncoder>(needed.shape, seed, needed.parameter_set, context.device);
+      if (saved == 1) {
+        load_sequence_encoder(own, *encoder, genes, context.ranks);
+        log::info("stage 1: the sequence encoder of {}", own.string());
+      } else {
+        train_sequence_encoder(*encoder, expression, options.sequence, seed, needed.title, context);
+      }
     }
     if (saved == 0) on_root(context.ranks, [&] { save_sequence_encoder(own, *encoder, genes); });
-    (needed.parameter_set == whole_set ? encoders.whole : encoders.per_patch) = encoder;
   }
-  return encoders;
+  return given;
 }
 
 Targets target_stage(const RunOptions& options, const Expression& expression, const SequenceEncoders& encoders,
@@ -181,13 +193,10 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
                          TrainContext& context) {
   const OneThreadEach each;
   TrainingEngine engine(model.parameters(), options.train, options.engine, context.ranks, each.threads(), context.nccl);
-  const CheckpointedBlocks blocks = checkpointed_blocks(options.engine);
-  model.set_recompute({blocks.encoder, blocks.decoder});
+  model.set_recompute(recompute_of(options.engine));
   const std::int64_t rows = BatchPlan(expression.cells, options.train.batch_size).padded_rows(context.ranks.size());
-  const std::int64_t micro_batch = options.engine.micro_batch > 0
-                                       ? options.engine.micro_batch
-                                       : chosen_micro_batch(rows, model.shape().tokens(), options.model.dim,
-                                                            context.device.is_cpu(), each.threads());
+  const std::int64_t micro_batch = micro_batch_of(options.engine, rows, model.shape().tokens(), options.model.dim,
+                                                  context.device.is_cpu(), each.threads());
   CheckpointFolder checkpoints(folder.path("checkpoints"), checkpoint_fingerprint, options.run.keep_last,
                                context.ranks);
   std::optional<TrainState> resumed;

@@ -45,6 +45,23 @@ double number(const at::Tensor& value) { return value.defined() ? value.item<dou
 
 }  // namespace
 
+StepSeconds& StepSeconds::operator+=(const StepSeconds& other) {
+  data += other.data;
+  forward += other.forward;
+  backward += other.backward;
+  exposed += other.exposed;
+  update += other.update;
+  return *this;
+}
+
+Json describe(const StepSeconds& s) {
+  return {{"data", s.data},
+          {"forward", s.forward},
+          {"backward", s.backward},
+          {"exposed_communication", s.exposed},
+          {"update", s.update}};
+}
+
 void LossScale::update(bool overflow) {
   if (!dynamic) return;
   if (overflow) {
@@ -68,10 +85,11 @@ TrainingEngine::TrainingEngine(FlatParameters& parameters, const TrainSettings& 
       settings_(train),
       ranks_(ranks),
       threads_(parameters.values().is_cpu() ? threads : 1),
-      exchange_(
-          parameters,
-          {.bucket_mib = engine.bucket_mib, .bf16 = train.reduce_precision == "bf16", .shard = engine.shard_optimizer},
-          ranks, transport_of(parameters, ranks, nccl)),
+      exchange_(parameters,
+                {.bucket_mib = bucket_mib_of(engine, parameters.count()),
+                 .bf16 = train.reduce_precision == "bf16",
+                 .shard = engine.shard_optimizer},
+                ranks, transport_of(parameters, ranks, nccl)),
       optimizer_(parameters, {.weight_decay = train.weight_decay}, exchange_.owned()) {
   const at::ScalarType type = working_type(train.precision, parameters.values().device());
   parameters_.set_working_type(type, threads_);

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "masksc/train/settings.hpp"
-
 namespace masksc {
 
 GradientExchange::GradientExchange(FlatParameters& parameters, ExchangeSettings settings, Collectives& ranks,
@@ -28,8 +26,7 @@ GradientExchange::~GradientExchange() { parameters_.on_gradient({}); }
 void GradientExchange::cut_buckets() {
   const std::int64_t ranks = settings_.shard ? ranks_.size() : 1;
   const std::int64_t decayed = parameters_.decayed_count();
-  const double mib = settings_.bucket_mib > 0 ? settings_.bucket_mib : chosen_bucket_mib(parameters_.count());
-  const auto wanted = static_cast<std::int64_t>(mib * (1 << 20) / sizeof(float));
+  const auto wanted = static_cast<std::int64_t>(settings_.bucket_mib * (1 << 20) / sizeof(float));
   const std::int64_t size = std::max<std::int64_t>(wanted / ranks, 1) * ranks;
   const auto add = [&](std::int64_t begin, std::int64_t end, bool decay) {
     if (begin == end) return;
@@ -71,7 +68,7 @@ void GradientExchange::begin(int replicas) {
 
 void GradientExchange::last_pass(int replica) {
   const std::scoped_lock lock(mutex_);
-  in_last_pass_[static_cast<std::size_t>(replica)] = settings_.overlap && measured_ && ranks_.size() > 1;
+  in_last_pass_[static_cast<std::size_t>(replica)] = measured_ && ranks_.size() > 1;
 }
 
 void GradientExchange::arrived(int replica, std::size_t parameter) {

@@ -105,7 +105,7 @@ std::int64_t checkpointed_blocks(const char* option, const std::string& value) {
   return parse_count(option, value, std::string_view(value).substr(every.size()));
 }
 
-CheckpointedBlocks checkpointed_blocks(const EngineSettings& s) {
+Recompute recompute_of(const EngineSettings& s) {
   const auto blocks = [&](const char* option, const std::string& own) {
     return own == "same" ? checkpointed_blocks("gradient-checkpointing", s.gradient_checkpointing)
                          : checkpointed_blocks(option, own);
@@ -114,7 +114,9 @@ CheckpointedBlocks checkpointed_blocks(const EngineSettings& s) {
           blocks("decoder-checkpointing", s.decoder_checkpointing)};
 }
 
-std::int64_t chosen_micro_batch(std::int64_t rows, std::int64_t tokens, std::int64_t dim, bool on_cpu, int threads) {
+std::int64_t micro_batch_of(const EngineSettings& settings, std::int64_t rows, std::int64_t tokens, std::int64_t dim,
+                            bool on_cpu, int threads) {
+  if (settings.micro_batch > 0) return settings.micro_batch;
   if (!on_cpu) return rows;
   constexpr std::int64_t widest = std::int64_t{24} << 20;
   const std::int64_t cell = 4 * dim * (tokens + 1) * static_cast<std::int64_t>(sizeof(float));
@@ -124,7 +126,8 @@ std::int64_t chosen_micro_batch(std::int64_t rows, std::int64_t tokens, std::int
   return (rows + passes - 1) / passes;
 }
 
-double chosen_bucket_mib(std::int64_t parameters) {
+double bucket_mib_of(const EngineSettings& settings, std::int64_t parameters) {
+  if (settings.bucket_mib > 0) return settings.bucket_mib;
   const double all = static_cast<double>(parameters) * sizeof(float) / (1 << 20);
   return std::clamp(all / 8, 0.25, 25.0);
 }

@@ -67,13 +67,6 @@ struct DeviceBatch {
   at::Tensor masked;
 };
 
-void add(StepSeconds& sum, const StepSeconds& step) {
-  sum.forward += step.forward;
-  sum.backward += step.backward;
-  sum.exposed += step.exposed;
-  sum.update += step.update;
-}
-
 /// Names ranks that compute over 20 % longer than the median rank, each once; times under a second tell nothing. A
 /// collective.
 void report_laggards(double compute_seconds, std::int64_t step, std::set<std::size_t>& named, TrainContext& context) {
@@ -94,8 +87,7 @@ void report_laggards(double compute_seconds, std::int64_t step, std::set<std::si
 }  // namespace
 
 std::int64_t total_steps(std::int64_t cells, const TrainSettings& settings) {
-  const std::int64_t all = settings.epochs * BatchPlan(cells, settings.batch_size).steps;
-  return settings.max_steps > 0 ? std::min(all, settings.max_steps) : all;
+  return BatchPlan(cells, settings.batch_size).total_steps(settings.epochs, settings.max_steps);
 }
 
 LossShares batch_loss(const MaskedAutoencoder& model, const Targets& targets, const TargetSettings& target_settings,
@@ -142,7 +134,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
                              context.device);
     const double data_seconds = seconds_since(step_start);
     const double learning_rate = scheduled_learning_rate(step, total, job.settings.learning_rate, job.settings.warmup);
-    const StepReport report = engine.step(
+    StepReport report = engine.step(
         device.passes,
         [&](std::int64_t pass) {
           return batch_loss(model, job.targets, job.target_settings, device.rows(device.patches, pass),
@@ -150,13 +142,13 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
                             device.rows(device.masked, pass), batch.global_cells, device.key_of(pass));
         },
         guidance, learning_rate, stop_requested());
+    report.seconds.data = data_seconds;
     if (job.watch) job.watch(step + 1, false);
 
     outcome.steps = step + 1;
     outcome.cells += batch.global_cells;
     outcome.loss = report.loss;
-    outcome.data_seconds += data_seconds;
-    add(outcome.parts, report.seconds);
+    outcome.parts += report.seconds;
     epoch_compute += data_seconds + report.seconds.forward + report.seconds.backward;
     const double speed = static_cast<double>(batch.global_cells) / seconds_since(step_start);
     Json line = {{"stage", "train"},
@@ -168,12 +160,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
                  {"learning_rate", learning_rate},
                  {"gradient_norm", report.gradient_norm},
                  {"cells_per_second", speed},
-                 {"seconds",
-                  {{"data", data_seconds},
-                   {"forward", report.seconds.forward},
-                   {"backward", report.seconds.backward},
-                   {"exposed_communication", report.seconds.exposed},
-                   {"update", report.seconds.update}}}};
+                 {"seconds", describe(report.seconds)}};
     if (report.skipped) line["skipped"] = true;
     context.log.write(line);
     progress.update(step + 1, fmt::format("epoch {}, loss {:.4f}, {:.0f} cells/s", epoch + 1, report.loss, speed));
@@ -198,8 +185,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     }
   }
   outcome.seconds = seconds_since(start);
-  if (engine.exchange().alone_seconds() > 0 && outcome.steps - job.first_step > 1)
-    outcome.hidden = engine.exchange().mean_hidden();
+  outcome.hidden = engine.exchange().mean_hidden();
   return outcome;
 }
 

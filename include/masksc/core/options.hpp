@@ -80,8 +80,10 @@ class OptionTable {
 /// Checks of values for `validate` functions; each throws a UserError that names --option and the value.
 void require_at_least(const char* option, std::int64_t value, std::int64_t least);
 void require_positive(const char* option, double value);
+void require_not_negative(const char* option, double value);
 /// least <= value <= most
 void require_within(const char* option, double value, double least, double most);
+void require_within(const char* option, std::int64_t value, std::int64_t least, std::int64_t most);
 /// 0 <= value < 1
 void require_fraction(const char* option, double value);
 void require_one_of(const char* option, const std::string& value, const std::vector<std::string>& choices);

@@ -33,6 +33,8 @@ struct BatchPlan {
   BatchPlan(std::int64_t cell_count, std::int64_t global_batch);
   /// Positions of the epoch's permutation that make up the batch of `step` (from 0).
   [[nodiscard]] RowRange batch(std::int64_t step) const { return {cells * step / steps, cells * (step + 1) / steps}; }
+  /// Steps of a training; max_steps 0: all epochs.
+  [[nodiscard]] std::int64_t total_steps(std::int64_t epochs, std::int64_t max_steps) const;
   /// The step whose batch holds `position`.
   [[nodiscard]] std::int64_t step_of(std::int64_t position) const;
   /// Positions that `rank` of `ranks` computes at `step`.

@@ -27,12 +27,6 @@ struct AutoencoderShape {
   [[nodiscard]] std::int64_t tokens() const { return static_cast<std::int64_t>(token_places.size()); }
 };
 
-/// Gradient checkpointing: blocks of a segment that is computed again in the backward pass; 0 keeps all activations.
-struct Recompute {
-  std::int64_t encoder_blocks = 0;
-  std::int64_t decoder_blocks = 0;
-};
-
 class MaskedAutoencoder {
  public:
   MaskedAutoencoder(AutoencoderShape shape, std::uint64_t seed, at::Device device);

@@ -21,6 +21,12 @@ struct ModelSettings {
   double dropout = 0;  // on the residual branches; 0 in the paper
 };
 
+/// Gradient checkpointing: blocks of a segment that is computed again in the backward pass; 0 keeps all activations.
+struct Recompute {
+  std::int64_t encoder_blocks = 0;
+  std::int64_t decoder_blocks = 0;
+};
+
 enum class ContrastiveLoss { eq1, ntxent };
 
 struct SequenceSettings {

@@ -35,18 +35,20 @@ struct RunInput {
 /// Opens the prepared file, or makes it from --input (rank 0, streamed), and prepares the expression. A collective.
 RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives& ranks);
 
-/// Stage 1: the frozen sequence encoders that the targets need; loaded from --sequence-model or from an interrupted
-/// run, else trained and saved to model/. A collective.
+/// The frozen sequence encoders that the targets need.
 struct SequenceEncoders {
   std::shared_ptr<SequenceEncoder> whole;
   std::shared_ptr<SequenceEncoder> per_patch;
   [[nodiscard]] std::string hash() const;
 };
-/// Throws UserError when --sequence-model is not there, damaged, or of other genes: before the run begins. A
-/// collective.
-void check_sequence_model(const RunOptions& options, const Expression& expression, Collectives& ranks);
+/// Those of --sequence-model; none without it. Throws UserError when they are not there, damaged, or of other genes:
+/// before the run begins. A collective.
+SequenceEncoders given_sequence_encoders(const RunOptions& options, const Expression& expression, at::Device device,
+                                         Collectives& ranks);
+/// Stage 1: the encoders of the interrupted run that this one continues, else the given ones, else trained; saved to
+/// model/. A collective.
 SequenceEncoders sequence_stage(const RunOptions& options, const Expression& expression, const RunFolder& folder,
-                                TrainContext& context);
+                                SequenceEncoders given, TrainContext& context);
 
 /// The targets of stage 2, standardised over all cells. A collective.
 Targets target_stage(const RunOptions& options, const Expression& expression, const SequenceEncoders& encoders,

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "masksc/core/json.hpp"
 #include "masksc/model/parameters.hpp"
 #include "masksc/train/exchange.hpp"
 #include "masksc/train/optimizer.hpp"
@@ -42,11 +43,16 @@ struct LossShares {
 
 /// Where the time of a step went on this rank, in seconds. On a GPU the host's times, which run ahead of the device's.
 struct StepSeconds {
+  double data = 0;      // batch and masks, before the engine's step
   double forward = 0;   // with threads: of the first
   double backward = 0;  // with the communication it hides
   double exposed = 0;   // waiting for gradients of others
   double update = 0;    // norm, clipping, optimizer
+
+  StepSeconds& operator+=(const StepSeconds& other);
 };
+/// By name, as logs and metrics hold them.
+Json describe(const StepSeconds& seconds);
 
 /// What a step reports; all but the seconds are equal on every rank.
 struct StepReport {

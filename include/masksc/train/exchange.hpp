@@ -16,10 +16,9 @@
 namespace masksc {
 
 struct ExchangeSettings {
-  double bucket_mib = 0;  // of float32 gradients; 0: chosen
-  bool bf16 = false;      // sums travel and add up in bfloat16
-  bool shard = false;     // ZeRO stage 1 (Rajbhandari et al. 2020): each rank gets the sums of its own slices only
-  bool overlap = true;
+  double bucket_mib = 25;  // of float32 gradients
+  bool bf16 = false;       // sums travel and add up in bfloat16
+  bool shard = false;      // ZeRO stage 1 (Rajbhandari et al. 2020): each rank gets the sums of its own slices only
 };
 
 class GradientExchange {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "masksc/core/options.hpp"
+#include "masksc/model/settings.hpp"
 
 namespace masksc {
 
@@ -58,18 +59,15 @@ void validate(const RunSettings& settings);
 std::int64_t checkpointed_blocks(const char* option, const std::string& value);
 
 /// Of the encoder and of the decoder, as all three options say.
-struct CheckpointedBlocks {
-  std::int64_t encoder = 0;
-  std::int64_t decoder = 0;
-};
-CheckpointedBlocks checkpointed_blocks(const EngineSettings& settings);
+Recompute recompute_of(const EngineSettings& settings);
 
-/// Cells of a pass when --micro-batch leaves it open, for a rank's batch of `rows` cells of `tokens` tokens. A GPU
-/// takes them all; on a CPU threads take equal shares, in rounds that keep the widest activation at 24 MiB.
-std::int64_t chosen_micro_batch(std::int64_t rows, std::int64_t tokens, std::int64_t dim, bool on_cpu, int threads);
+/// Cells of a pass, for a rank's batch of `rows` cells of `tokens` tokens: --micro-batch, or where that leaves it open,
+/// all of them on a GPU; on a CPU threads take equal shares, in rounds that keep the widest activation at 24 MiB.
+std::int64_t micro_batch_of(const EngineSettings& settings, std::int64_t rows, std::int64_t tokens, std::int64_t dim,
+                            bool on_cpu, int threads);
 
-/// MiB of a bucket when --bucket-mib leaves it open: an eighth of the gradients, from 0.25 to 25.
-double chosen_bucket_mib(std::int64_t parameters);
+/// MiB of a bucket: --bucket-mib, or where that leaves it open, an eighth of the gradients, from 0.25 to 25.
+double bucket_mib_of(const EngineSettings& settings, std::int64_t parameters);
 
 /// First and last step of FIRST:LAST; 0 and 0 of none. Throws UserError.
 std::pair<std::int64_t, std::int64_t> profiled_steps(const std::string& value);

@@ -34,7 +34,6 @@ struct TrainOutcome {
   double seconds = 0;
   double loss = 0;    // of the last step
   StepSeconds parts;  // sums over this run's steps on rank 0
-  double data_seconds = 0;
   double hidden = 0;  // share of the communication that the backward pass hid, mean of the steps; 0 on one rank
 };
 

@@ -12,6 +12,7 @@
 #include "masksc/model/mask.hpp"
 #include "masksc/model/masked_autoencoder.hpp"
 #include "masksc/plan/cost.hpp"
+#include "token_grid.hpp"
 
 namespace masksc {
 namespace {
@@ -70,7 +71,7 @@ constexpr std::int64_t cells = 3;
 AutoencoderShape small_shape(Positions positions) {
   AutoencoderShape shape;
   shape.patch_genes = 9;
-  for (std::int64_t t = 0; t < 20; ++t) shape.token_places.emplace_back(t / 5, t % 5);
+  shape.token_places = token_grid(4, 5);
   shape.target_features = 7;
   shape.teacher_features = 11;
   shape.model = {.dim = 32,
@@ -158,8 +159,7 @@ std::pair<double, double> measured_bytes(const AutoencoderShape& shape, std::int
 
 TEST(Plan, MemoryIsWhatTheStepHolds) {
   AutoencoderShape shape = small_shape(Positions::learned);
-  shape.token_places.clear();
-  for (std::int64_t t = 0; t < 64; ++t) shape.token_places.emplace_back(t / 8, t % 8);
+  shape.token_places = token_grid(8, 8);
   shape.patch_genes = 16;
   shape.target_features = 60;
   shape.teacher_features = 0;

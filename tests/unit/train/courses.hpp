@@ -10,6 +10,7 @@
 #include "masksc/train/trainer.hpp"
 #include "small_expression.hpp"
 #include "temporary_folder.hpp"
+#include "token_grid.hpp"
 
 namespace masksc {
 
@@ -28,7 +29,7 @@ inline TrainSettings short_training() {
 inline AutoencoderShape small_shape(double dropout = 0) {
   AutoencoderShape shape;
   shape.patch_genes = patch * patch;
-  for (std::int64_t t = 0; t < 9; ++t) shape.token_places.emplace_back(t / 3, t % 3);
+  shape.token_places = token_grid(3, 3);
   shape.target_features = 60;
   shape.teacher_features = 60;
   shape.model = {.dim = 16,

@@ -8,6 +8,7 @@
 #include "masksc/train/optimizer.hpp"
 #include "masksc/train/trainer.hpp"
 #include "masksc/train/weights_file.hpp"
+#include "token_grid.hpp"
 
 namespace masksc {
 namespace {
@@ -38,7 +39,7 @@ SequenceEncoder sequence_encoder(const ArrayFile& file) {
 MaskedAutoencoder autoencoder(const ArrayFile& file) {
   AutoencoderShape shape;
   shape.patch_genes = 4;
-  for (std::int64_t t = 0; t < 9; ++t) shape.token_places.emplace_back(t / 3, t % 3);
+  shape.token_places = token_grid(3, 3);
   shape.target_features = 6;
   shape.teacher_features = 6;
   shape.model = {
