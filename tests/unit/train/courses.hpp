@@ -10,7 +10,7 @@
 #include "masksc/train/trainer.hpp"
 #include "small_expression.hpp"
 #include "temporary_folder.hpp"
-#include "token_grid.hpp"
+#include "patch_grid.hpp"
 
 namespace masksc {
 

@@ -8,7 +8,7 @@
 #include "masksc/train/optimizer.hpp"
 #include "masksc/train/trainer.hpp"
 #include "masksc/train/weights_file.hpp"
-#include "token_grid.hpp"
+#include "patch_grid.hpp"
 
 namespace masksc {
 namespace {
