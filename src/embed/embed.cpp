@@ -4,40 +4,68 @@
 
 namespace masksc {
 namespace {
+
 constexpr std::int64_t tile_rows = 128;
+
+/// Tiles that hold some of `rows`.
+std::int64_t tiles_of(RowRange rows) {
+  return rows.size() <= 0 ? 0 : (rows.end + tile_rows - 1) / tile_rows - rows.begin / tile_rows;
 }
+
+/// The tile that begins at global row `start`, with this rank's rows of it.
+Tile make_tile(const Expression& expression, const Densifier& densifier, std::int64_t patch_genes, at::Device device,
+               std::int64_t start) {
+  const RowRange mine = expression.rows;
+  const std::int64_t width = densifier.width();
+  Tile tile;
+  tile.rows = {std::max(start, mine.begin), std::min(start + tile_rows, mine.end)};
+  tile.first_used = tile.rows.begin - start;
+  at::Tensor host = at::zeros({tile_rows, width}, at::kFloat);
+  for (std::int64_t row = tile.rows.begin; row < tile.rows.end; ++row)
+    densifier.fill(expression.values.row_indices(row - mine.begin), expression.values.row_values(row - mine.begin),
+                   {host.data_ptr<float>() + (row - start) * width, static_cast<std::size_t>(width)});
+  tile.patches = host.view({tile_rows, width / patch_genes, patch_genes}).to(device);
+  return tile;
+}
+
+}  // namespace
 
 void for_each_tile(const Expression& expression, const Densifier& densifier, std::int64_t patch_genes,
                    at::Device device, const std::function<void(const Tile&)>& work) {
-  const RowRange mine = expression.rows;
-  const std::int64_t width = densifier.width();
-  for (std::int64_t start = mine.begin / tile_rows * tile_rows; start < mine.end; start += tile_rows) {
-    Tile tile;
-    tile.rows = {std::max(start, mine.begin), std::min(start + tile_rows, mine.end)};
-    tile.first_used = tile.rows.begin - start;
-    at::Tensor host = at::zeros({tile_rows, width}, at::kFloat);
-    for (std::int64_t row = tile.rows.begin; row < tile.rows.end; ++row)
-      densifier.fill(expression.values.row_indices(row - mine.begin), expression.values.row_values(row - mine.begin),
-                     {host.data_ptr<float>() + (row - start) * width, static_cast<std::size_t>(width)});
-    tile.patches = host.view({tile_rows, width / patch_genes, patch_genes}).to(device);
-    work(tile);
-  }
+  const std::int64_t first = expression.rows.begin / tile_rows;
+  for (std::int64_t tile = 0; tile < tiles_of(expression.rows); ++tile)
+    work(make_tile(expression, densifier, patch_genes, device, (first + tile) * tile_rows));
 }
 
-DenseMatrix embed_cells(const MaskedAutoencoder& model, const Expression& expression, const Densifier& densifier,
-                        at::Device device, const std::function<void(std::int64_t done)>& poll) {
+void embed_cells(const MaskedAutoencoder& model, const Expression& expression, const Densifier& densifier,
+                 at::Device device, EmbeddingProgress& progress, int ranks,
+                 const std::function<void(std::int64_t done)>& after_round) {
   const at::NoGradGuard no_gradient;
   const std::int64_t dim = model.shape().model.dim;
-  DenseMatrix embedding(expression.rows.size(), dim);
-  for_each_tile(expression, densifier, model.shape().patch_genes, device, [&](const Tile& tile) {
-    const at::Tensor encoded = model.encode(tile.patches, {});
-    const at::Tensor features = encoded.narrow(1, 1, model.shape().tokens()).mean(1);
-    const at::Tensor used = features.narrow(0, tile.first_used, tile.rows.size()).cpu().contiguous();
-    std::copy_n(used.data_ptr<float>(), used.numel(),
-                embedding.values.data() + (tile.rows.begin - expression.rows.begin) * dim);
-    if (poll) poll(tile.rows.end - expression.rows.begin);
-  });
-  return embedding;
+  const RowRange mine = expression.rows;
+  const std::int64_t first = mine.begin / tile_rows;
+  const std::int64_t own = tiles_of(mine);
+  std::int64_t rounds = 0;
+  for (int rank = 0; rank < ranks; ++rank)
+    rounds = std::max(rounds, tiles_of(rows_of_rank(expression.cells, rank, ranks)));
+  for (std::int64_t round = 0; round < rounds; ++round) {
+    std::int64_t end = mine.size();
+    if (round < own) {
+      const std::int64_t start = (first + round) * tile_rows;
+      const std::int64_t begin = std::max(start, mine.begin) - mine.begin;
+      end = std::min(start + tile_rows, mine.end) - mine.begin;
+      const auto done = progress.done.begin();
+      if (std::find(done + begin, done + end, std::uint8_t{0}) != done + end) {
+        const Tile tile = make_tile(expression, densifier, model.shape().patch_genes, device, start);
+        const at::Tensor encoded = model.encode(tile.patches, {});
+        const at::Tensor features = encoded.narrow(1, 1, model.shape().tokens()).mean(1);
+        const at::Tensor used = features.narrow(0, tile.first_used, tile.rows.size()).cpu().contiguous();
+        std::copy_n(used.data_ptr<float>(), used.numel(), progress.values.values.data() + begin * dim);
+        std::fill(done + begin, done + end, std::uint8_t{1});
+      }
+    }
+    if (after_round) after_round(end);
+  }
 }
 
 }  // namespace masksc

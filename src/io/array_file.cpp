@@ -65,6 +65,14 @@ NumericType nearest_type(hid_t type, ArrayInfo::Kind kind) {
 
 }  // namespace
 
+std::string hdf5_version() {
+  unsigned major = 0;
+  unsigned minor = 0;
+  unsigned release = 0;
+  H5get_libversion(&major, &minor, &release);
+  return fmt::format("{}.{}.{}", major, minor, release);
+}
+
 std::int64_t ArrayInfo::size() const {
   std::int64_t count = 1;
   for (const std::int64_t extent : shape)

@@ -110,23 +110,28 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
   StageClock clock(context.log);
   clock.add("prepare", prepare_seconds);
 
-  const SequenceEncoders encoders =
-      clock.time("sequence", [&] { return sequence_stage(options, expression, folder, given, context); });
+  const RunIdentity identity = {input.identity.fingerprint, genes_hash(expression)};
+  const Json description = describe_for_checkpoints(options, configuration, ranks.size());
+  const SequenceEncoders encoders = clock.time(
+      "sequence", [&] { return sequence_stage(options, expression, identity, description, folder, given, context); });
   Targets targets = target_stage(options, expression, encoders, context);
   MaskedAutoencoder model(autoencoder_shape(options, expression, targets),
                           static_cast<std::uint64_t>(options.train.seed), context.device);
   log::info("stage 2: {} parameters, {} tokens of {} genes, {} steps", model.parameters().count(),
             model.shape().tokens(), model.shape().patch_genes, total_steps(expression.cells, options.train));
-  const std::string fingerprint = folder.checkpoint_fingerprint(input.identity.fingerprint, encoders.hash());
-  const TrainOutcome trained = clock.time(
-      "train", [&] { return train_stage(options, expression, targets, fingerprint, folder, model, context); });
+  const CheckpointIdentity trained_by = training_identity(options, identity, encoders.hash());
+  const TrainOutcome trained = clock.time("train", [&] {
+    return train_stage(options, expression, targets, trained_by, description, folder, model, context);
+  });
   on_root(ranks, [&] {
     save_autoencoder(folder.path("model") / "masked_autoencoder.h5", model, targets);
     save_model_description(folder.path("model"), expression, options);
   });
-  const DenseMatrix embedding = clock.time("embed", [&] { return embed_stage(expression, model, context); });
+  const DenseMatrix embedding =
+      clock.time("embed", [&] { return embed_stage(expression, model, identity, folder, context); });
+  const std::string hash = embedding_hash(embedding, expression.rows, expression.cells, ranks);
   const ClusterOutcome outcome =
-      clock.time("cluster", [&] { return cluster_stage(options, input, embedding, context); });
+      clock.time("cluster", [&] { return cluster_stage(options, input, embedding, hash, folder, context); });
 
   const std::int64_t memory = peak_memory();
   const std::vector<std::int64_t> memories = ranks.gather_varied(std::span<const std::int64_t>(&memory, 1));
@@ -142,18 +147,19 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
                   {"epochs", options.train.epochs},
                   {"max_steps", options.train.max_steps},
                   {"steps", trained.steps},
-                  {"loss", trained.cells > 0 ? Json(trained.loss) : Json(nullptr)},
+                  {"loss", trained.loss},
                   {"seconds", clock.seconds()},
                   {"cells_per_second", trained.seconds > 0 ? static_cast<double>(trained.cells) / trained.seconds : 0},
                   {"training", training_report(trained)},
                   {"peak_memory_bytes", memories},
                   {"weights_hash", model.parameters().hash()},
-                  {"embedding_hash", embedding_hash(embedding, expression.rows, expression.cells, ranks)},
+                  {"embedding_hash", hash},
                   {"version", version_and_commit()}};
   write_result(folder.path("result.h5ad"), input, embedding, outcome, metrics, configuration, ranks);
   on_root(ranks, [&] {
     write_file(folder.path("metrics.json"), metrics.dump(2) + "\n");
-    std::filesystem::remove(folder.path("prepared.h5"));
+    for (const char* name : {"prepared.h5", "checkpoints/embedding.h5", "checkpoints/clusters.h5"})
+      std::filesystem::remove(folder.path(name));
   });
   return metrics;
 }

@@ -18,6 +18,8 @@
 #include "masksc/train/sequence_trainer.hpp"
 #include "masksc/train/stop.hpp"
 #include "masksc/train/trace.hpp"
+#include "stage_files.hpp"
+#include "stage_saves.hpp"
 
 namespace masksc {
 namespace {
@@ -70,6 +72,7 @@ struct NeededEncoder {
   SequenceShape shape;
   std::uint32_t parameter_set;
   const char* file;
+  const char* stage;  // of its checkpoints
   const char* title;
 
   [[nodiscard]] std::shared_ptr<SequenceEncoder>& of(SequenceEncoders& encoders) const {
@@ -86,17 +89,18 @@ std::vector<NeededEncoder> needed_encoders(const TargetSettings& target, const E
   const std::int64_t tokens = expression.layout.tokens_with_genes();
   std::vector<NeededEncoder> needed;
   if (Targets::needs_whole(target))
-    needed.push_back(
-        {{.groups = 1, .inputs = tokens * patch_genes}, whole_set, "sequence_encoder.h5", "sequence encoder: step"});
+    needed.push_back({{.groups = 1, .inputs = tokens * patch_genes},
+                      whole_set,
+                      "sequence_encoder.h5",
+                      "sequence",
+                      "sequence encoder: step"});
   if (Targets::needs_per_patch(target))
-    needed.push_back(
-        {{.groups = tokens, .inputs = patch_genes}, per_patch_set, "patch_encoder.h5", "patch encoders: step"});
+    needed.push_back({{.groups = tokens, .inputs = patch_genes},
+                      per_patch_set,
+                      "patch_encoder.h5",
+                      "patch",
+                      "patch encoders: step"});
   return needed;
-}
-
-void poll_stop(Collectives& ranks, const char* stage) {
-  if (ranks.all_reduce(std::int32_t{stop_requested() ? 1 : 0}, ReduceOp::max) != 0)
-    throw StopRequested(fmt::format("stopped on request while {}; start the same command to resume", stage));
 }
 
 std::int64_t count_categories(const Labels& labels) {
@@ -152,9 +156,9 @@ SequenceEncoders given_sequence_encoders(const RunOptions& options, const Expres
   return given;
 }
 
-SequenceEncoders sequence_stage(const RunOptions& options, const Expression& expression, const RunFolder& folder,
-                                SequenceEncoders given, TrainContext& context) {
-  const std::string genes = genes_hash(expression);
+SequenceEncoders sequence_stage(const RunOptions& options, const Expression& expression, const RunIdentity& identity,
+                                const Json& description, const RunFolder& folder, SequenceEncoders given,
+                                TrainContext& context) {
   const auto seed = static_cast<std::uint64_t>(options.train.seed);
   for (const NeededEncoder& needed : needed_encoders(options.target, expression)) {
     std::shared_ptr<SequenceEncoder>& encoder = needed.of(given);
@@ -164,16 +168,28 @@ SequenceEncoders sequence_stage(const RunOptions& options, const Expression& exp
     context.ranks.broadcast(std::span(&saved, 1));
     if (saved == 0 && encoder) {
       log::info("stage 1: the sequence encoder of {}", given_file(options, needed).string());
-    } else {
-      encoder = std::make_shared<SequenceEncoder>(needed.shape, seed, needed.parameter_set, context.device);
-      if (saved == 1) {
-        load_sequence_encoder(own, *encoder, genes, context.ranks);
-        log::info("stage 1: the sequence encoder of {}", own.string());
-      } else {
-        train_sequence_encoder(*encoder, expression, options.sequence, seed, needed.title, context);
-      }
+      on_root(context.ranks, [&] { save_sequence_encoder(own, *encoder, identity.genes); });
+      continue;
     }
-    if (saved == 0) on_root(context.ranks, [&] { save_sequence_encoder(own, *encoder, genes); });
+    encoder = std::make_shared<SequenceEncoder>(needed.shape, seed, needed.parameter_set, context.device);
+    if (saved == 1) {
+      load_sequence_encoder(own, *encoder, identity.genes, context.ranks);
+      log::info("stage 1: the sequence encoder of {}", own.string());
+      continue;
+    }
+    CheckpointFolder checkpoints(folder.path("checkpoints"), needed.stage, sequence_identity(options, identity),
+                                 {options.run.keep_last, options.run.keep_every}, context.ranks);
+    train_sequence_encoder(*encoder,
+                           {.expression = expression,
+                            .settings = options.sequence,
+                            .seed = seed,
+                            .title = needed.title,
+                            .cadence = options.run.cadence,
+                            .checkpoints = &checkpoints,
+                            .description = description},
+                           context);
+    on_root(context.ranks, [&] { save_sequence_encoder(own, *encoder, identity.genes); });
+    checkpoints.remove_all();
   }
   return given;
 }
@@ -189,25 +205,28 @@ Targets target_stage(const RunOptions& options, const Expression& expression, co
 }
 
 TrainOutcome train_stage(const RunOptions& options, const Expression& expression, const Targets& targets,
-                         const std::string& checkpoint_fingerprint, const RunFolder& folder, MaskedAutoencoder& model,
-                         TrainContext& context) {
+                         const CheckpointIdentity& identity, const Json& description, const RunFolder& folder,
+                         MaskedAutoencoder& model, TrainContext& context) {
   const OneThreadEach each;
   TrainingEngine engine(model.parameters(), options.train, options.engine, context.ranks, each.threads(), context.nccl);
   model.set_recompute(recompute_of(options.engine));
   const std::int64_t rows = BatchPlan(expression.cells, options.train.batch_size).padded_rows(context.ranks.size());
   const std::int64_t micro_batch = micro_batch_of(options.engine, rows, model.shape().tokens(), options.model.dim,
                                                   context.device.is_cpu(), each.threads());
-  CheckpointFolder checkpoints(folder.path("checkpoints"), checkpoint_fingerprint, options.run.keep_last,
-                               context.ranks);
-  std::optional<TrainState> resumed;
-  if (options.run.resume == "auto")
-    resumed = checkpoints.load(model.parameters());
-  else if (options.run.resume != "never")
-    resumed = checkpoints.load(model.parameters(), std::filesystem::path(options.run.resume));
+  CheckpointFolder checkpoints(folder.path("checkpoints"), "step", identity,
+                               {options.run.keep_last, options.run.keep_every}, context.ranks);
+  const std::int64_t total = total_steps(expression.cells, options.train);
+  std::optional<Checkpoint> resumed;
+  if (options.run.resume != "never") resumed = checkpoints.load();
+  if (!resumed && options.run.resume != "never" && options.run.resume != "auto")
+    resumed = checkpoints.load(std::filesystem::path(options.run.resume));
   if (resumed) {
+    if (resumed->step > total)
+      throw UserError(fmt::format("the checkpoint of step {} is beyond the {} steps asked for; give more --epochs",
+                                  resumed->step, total));
     engine.restore(*resumed);
     context.log.event("train", "resumed", resumed->step);
-    log::info("resumed at step {} of {}", resumed->step, total_steps(expression.cells, options.train));
+    log::info("resumed at step {} of {}", resumed->step, total);
   }
   StepTrace trace(options.engine.profile, folder.path(fmt::format("trace-{}.json", context.ranks.rank())).string());
   const TrainJob job{.expression = expression,
@@ -215,38 +234,71 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
                      .target_settings = options.target,
                      .settings = options.train,
                      .micro_batch = micro_batch,
-                     .checkpoint_every_steps = options.run.checkpoint_every_steps,
+                     .cadence = options.run.cadence,
                      .checkpoints = &checkpoints,
-                     .first_step = resumed ? resumed->step : 0,
+                     .description = description,
+                     .max_bad_steps = options.run.max_bad_steps,
+                     .resumed = resumed,
                      .watch = [&](std::int64_t step, bool begins) { trace.step(step, begins); }};
   return train(model, engine, job, context);
 }
 
-DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& model, TrainContext& context) {
+DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& model, const RunIdentity& identity,
+                        const RunFolder& folder, TrainContext& context) {
+  Collectives& ranks = context.ranks;
+  const std::filesystem::path file = folder.path("checkpoints") / "embedding.h5";
+  const Json file_identity = {
+      {"data", identity.data}, {"genes", identity.genes}, {"weights", model.parameters().hash()}};
+  EmbeddingProgress embedding(expression.rows.size(), model.shape().model.dim);
+  load_embedding(file, file_identity, embedding, expression.rows, ranks);
+  const auto rows_done = [&] {
+    return ranks.all_reduce(std::int64_t{std::count(embedding.done.begin(), embedding.done.end(), std::uint8_t{1})});
+  };
+  const std::int64_t found = rows_done();
+  if (found > 0) {
+    context.log.event("embed", "resumed", found);
+    log::info("embedding: {} of {} cells were done", found, expression.cells);
+  }
   const Densifier densifier(expression);
   Progress progress("embedding: cell", expression.rows.size(), context.show_progress);
-  DenseMatrix embedding = embed_cells(model, expression, densifier, context.device,
-                                      [&](std::int64_t done) { progress.update(done, "this rank's cells"); });
-  poll_stop(context.ranks, "embedding");
-  return embedding;
+  StageSaves saves("embed", "embedding", context,
+                   [&] { save_embedding(file, file_identity, embedding, expression.rows, ranks); });
+  embed_cells(model, expression, densifier, context.device, embedding, ranks.size(), [&](std::int64_t done) {
+    progress.update(done, "this rank's cells");
+    saves.poll(done);
+  });
+  if (found < expression.cells) saves.save();
+  return std::move(embedding.values);
 }
 
 ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const DenseMatrix& embedding,
-                             TrainContext& context) {
+                             const std::string& embedding_hash, const RunFolder& folder, TrainContext& context) {
   Collectives& ranks = context.ranks;
   const Expression& expression = input.expression;
-  const auto poll = [&] { poll_stop(ranks, "clustering"); };
+  const std::filesystem::path file = folder.path("checkpoints") / "clusters.h5";
+  const Json identity = clustering_identity(options, embedding_hash, input.label_count);
+  ClusterProgress progress = load_clusters(file, identity, ranks);
+  StageSaves saves("cluster", "clustering", context, [&] { save_clusters(file, identity, progress, ranks); });
+  const auto poll = [&] { saves.poll(progress.kmeans.restarts); };
+  if (progress.clusters > 0) {
+    context.log.event("cluster", "resumed", progress.kmeans.restarts);
+    log::info("clustering: {} of {} restarts of K-means were done", progress.kmeans.restarts, options.cluster.restarts);
+  } else {
+    const ClusterCount count =
+        decide_clusters(options.cluster, input.label_count, embedding, expression.rows, expression.cells,
+                        static_cast<std::uint64_t>(options.train.seed), ranks, poll);
+    progress.clusters = count.clusters;
+    progress.clusters_by = count.source;
+    if (count.source == "auto") saves.save();
+  }
   ClusterOutcome outcome;
-  const ClusterCount count =
-      decide_clusters(options.cluster, input.label_count, embedding, expression.rows, expression.cells,
-                      static_cast<std::uint64_t>(options.train.seed), ranks, poll);
-  outcome.clusters = count.clusters;
-  outcome.clusters_by = count.source;
+  outcome.clusters = progress.clusters;
+  outcome.clusters_by = progress.clusters_by;
   const KMeansSettings settings{.clusters = outcome.clusters,
                                 .restarts = options.cluster.restarts,
                                 .max_iterations = options.cluster.max_iterations,
                                 .seed = static_cast<std::uint64_t>(options.train.seed)};
-  KMeansResult result = kmeans(embedding, expression.rows, expression.cells, settings, ranks, poll);
+  KMeansResult result = kmeans(embedding, expression.rows, expression.cells, settings, ranks, poll, &progress.kmeans);
   number_by_size(result, ranks);
   outcome.local = std::move(result.labels);
   outcome.all = ranks.gather_varied(std::span<const std::int32_t>(outcome.local));

@@ -126,7 +126,7 @@ void TrainingEngine::run_passes(int thread, int threads, std::int64_t passes,
 }
 
 StepReport TrainingEngine::step(std::int64_t passes, const std::function<LossShares(std::int64_t)>& pass_loss,
-                                double guidance_weight, double learning_rate, bool stop) {
+                                double guidance_weight, double learning_rate, const StepVotes& votes) {
   StepReport report;
   const int threads = static_cast<int>(std::min<std::int64_t>(threads_, passes));
   std::vector<Sums> sums(static_cast<std::size_t>(threads));
@@ -158,22 +158,23 @@ StepReport TrainingEngine::step(std::int64_t passes, const std::function<LossSha
   watch.lap();
 
   // Every rank sees the same numbers, so all decide alike. Owned gradients are all of them, or this rank's slices.
-  std::array scalars = {masked, guidance, stop ? 1.0 : 0.0, squared_norm(parameters_, exchange_.owned())};
+  const auto vote = [](bool yes) { return yes ? 1.0 : 0.0; };
+  std::array scalars = {masked,
+                        guidance,
+                        vote(votes.stop),
+                        vote(votes.save),
+                        vote(votes.writing),
+                        squared_norm(parameters_, exchange_.owned())};
   report.seconds.exposed = exchange_.exposed_seconds();
-  ranks_.all_reduce(std::span<double>(scalars).first(exchange_.sharded() ? 4 : 3));
+  ranks_.all_reduce(std::span<double>(scalars).first(exchange_.sharded() ? scalars.size() : scalars.size() - 1));
   report.masked_loss = scalars[0];
   report.guidance_loss = scalars[1];
   report.loss = report.masked_loss + guidance_weight * report.guidance_loss;
-  report.stop = scalars[2] > 0;
-  report.gradient_norm = std::sqrt(scalars[3]) / scale_.scale;
+  report.votes = {scalars[2] > 0, scalars[3] > 0, scalars[4] > 0};
+  report.gradient_norm = std::sqrt(scalars.back()) / scale_.scale;
   const bool finite = std::isfinite(report.loss) && std::isfinite(report.gradient_norm);
-  if (!finite && (!scale_.dynamic || scale_.scale <= 1))
-    throw UserError(
-        fmt::format("the loss or its gradient is not finite at step {} (loss {}, gradient norm {}); lower "
-                    "--learning-rate (now {}){} and start again",
-                    optimizer_.steps() + 1, report.loss, report.gradient_norm, settings_.learning_rate,
-                    parameters_.working_type() == at::kFloat ? "" : " or take --precision fp32"));
   report.skipped = !finite;
+  report.bad = !finite && (!scale_.dynamic || scale_.scale <= 1);
   if (finite) {
     optimizer_.step(parameters_, learning_rate, scale_.scale * clipping_divisor(report.gradient_norm, settings_.clip));
     exchange_.share_values();
@@ -184,31 +185,36 @@ StepReport TrainingEngine::step(std::int64_t passes, const std::function<LossSha
   return report;
 }
 
-TrainState TrainingEngine::state(std::int64_t steps_done) {
-  return {exchange_.gather(optimizer_.first_moment()),
-          exchange_.gather(optimizer_.second_moment()),
-          steps_done,
-          optimizer_.steps(),
-          scale_.scale,
-          scale_.good_steps};
+SavedState TrainingEngine::state(bool copy) {
+  const std::vector<ParameterShare> shares = deal_parameters(parameters_, ranks_.size());
+  const ParameterShare& mine = shares[static_cast<std::size_t>(ranks_.rank())];
+  SavedState state;
+  state.header = {
+      {"optimizer_steps", optimizer_.steps()}, {"loss_scale", scale_.scale}, {"good_steps", scale_.good_steps}};
+  add_parameters(state.arrays, parameters_, "weights", mine, host_part(parameters_.values(), mine, copy));
+  add_parameters(state.arrays, parameters_, "adam_m", mine, exchange_.gather(optimizer_.first_moment(), shares, copy));
+  add_parameters(state.arrays, parameters_, "adam_v", mine, exchange_.gather(optimizer_.second_moment(), shares, copy));
+  return state;
 }
 
-void TrainingEngine::restore(const TrainState& state) {
+void TrainingEngine::restore(const Checkpoint& checkpoint) {
   const at::NoGradGuard no_gradient;
-  const auto take = [&](const at::Tensor& mine, const at::Tensor& whole) {
-    const at::Tensor all = ranks_.is_root() ? whole : at::empty_like(parameters_.values());
-    broadcast(ranks_, all);
-    at::Tensor(mine).copy_(exchange_.own_part(all));
+  const auto read = [&](const char* group) {
+    const at::Tensor whole = at::empty_like(parameters_.values());
+    on_root(ranks_, [&] { read_parameters(*checkpoint.seal, group, parameters_, whole); });
+    broadcast(ranks_, whole);
+    return whole;
   };
-  take(optimizer_.first_moment(), state.first_moment);
-  take(optimizer_.second_moment(), state.second_moment);
-  std::array numbers = {static_cast<double>(state.optimizer_steps), state.loss_scale,
-                        static_cast<double>(state.good_steps)};
-  ranks_.broadcast(std::span<double>(numbers));
-  optimizer_.set_steps(static_cast<std::int64_t>(numbers[0]));
+  const at::Tensor weights = read("weights");
+  const at::Tensor first = read("adam_m");
+  const at::Tensor second = read("adam_v");
+  at::Tensor(parameters_.values()).copy_(weights);
+  at::Tensor(optimizer_.first_moment()).copy_(exchange_.own_part(first));
+  at::Tensor(optimizer_.second_moment()).copy_(exchange_.own_part(second));
+  optimizer_.set_steps(checkpoint.header.at("optimizer_steps").get<std::int64_t>());
   if (scale_.dynamic) {
-    scale_.scale = numbers[1];
-    scale_.good_steps = static_cast<std::int64_t>(numbers[2]);
+    scale_.scale = checkpoint.header.at("loss_scale").get<double>();
+    scale_.good_steps = checkpoint.header.at("good_steps").get<std::int64_t>();
   }
   parameters_.refresh_working_copy();
 }

@@ -57,9 +57,15 @@ void describe(OptionTable& table, RunSettings& s) {
             "auto|nccl|mpi");
   table.add("collective-timeout", s.collective_timeout, "seconds that a rank waits for the others before all give up");
   table.add("threads", s.threads, "CPU threads a rank (0: the cores it has)");
-  table.add("checkpoint-every-steps", s.checkpoint_every_steps,
-            "save every N steps of stage 2 (0: at the ends of epochs, in at most 5% of the time)");
-  table.add("keep-last", s.keep_last, "checkpoints to keep");
+  table.add("checkpoint-every-steps", s.cadence.steps,
+            "save every N steps (all three 0: at epochs' ends and every 10 minutes, in under 1% of the time)");
+  table.add("checkpoint-every-epochs", s.cadence.epochs, "save at the end of every Nth epoch");
+  table.add("checkpoint-every-minutes", s.cadence.minutes, "save after so many minutes");
+  table.add_switch("async-checkpoint", s.cadence.background, "train on while a snapshot is written to disk");
+  table.add("keep-last", s.keep_last, "newest checkpoints to keep");
+  table.add("keep-every", s.keep_every, "also keep one checkpoint of every N steps for good (0: none)");
+  table.add("max-bad-steps", s.max_bad_steps,
+            "steps in a row with a loss or gradient that is not finite, before going back to the last checkpoint");
   table.add("resume", s.resume, "auto: go on where a stopped run was; never: start anew; or a checkpoint",
             "auto|never|PATH");
   table.add_switch("quiet", s.quiet, "only warnings, errors and the final table");
@@ -92,8 +98,12 @@ void validate(const RunSettings& s) {
   require_one_of("collectives", s.collectives, {"auto", "nccl", "mpi"});
   require_at_least("collective-timeout", s.collective_timeout, 1);
   require_at_least("threads", s.threads, 0);
-  require_at_least("checkpoint-every-steps", s.checkpoint_every_steps, 0);
+  require_at_least("checkpoint-every-steps", s.cadence.steps, 0);
+  require_at_least("checkpoint-every-epochs", s.cadence.epochs, 0);
+  require_not_negative("checkpoint-every-minutes", s.cadence.minutes);
   require_at_least("keep-last", s.keep_last, 1);
+  require_at_least("keep-every", s.keep_every, 0);
+  require_at_least("max-bad-steps", s.max_bad_steps, 1);
 }
 
 std::int64_t checkpointed_blocks(const char* option, const std::string& value) {

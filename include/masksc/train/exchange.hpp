@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "masksc/dist/collectives.hpp"
+#include "masksc/train/checkpoint.hpp"
 #include "masksc/train/optimizer.hpp"
 #include "masksc/train/transport.hpp"
 
@@ -47,9 +48,10 @@ class GradientExchange {
   /// Hands the updated values of owned() to all ranks. A collective; nothing to do unless sharded.
   void share_values();
 
-  /// Tensors laid out as owned(), one slice after the other, such as optimizer state: as a whole [count()] on rank 0
-  /// (undefined elsewhere), and this rank's part of a whole one. The first is a collective.
-  [[nodiscard]] at::Tensor gather(const at::Tensor& owned);
+  /// Tensors laid out as owned(), one slice after the other, such as optimizer state: elements [begin, end) of the
+  /// whole, for each rank its entry of `wanted`, in host memory (copied if `copy`); and this rank's part of a whole
+  /// [count()]. The first is a collective.
+  [[nodiscard]] at::Tensor gather(const at::Tensor& owned, const std::vector<ParameterShare>& wanted, bool copy);
   [[nodiscard]] at::Tensor own_part(const at::Tensor& whole) const;
 
   /// Seconds that the last finish() kept this rank's computation waiting. On a GPU it waits for the device.

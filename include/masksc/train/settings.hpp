@@ -34,13 +34,24 @@ struct EngineSettings {
   std::string profile = "none";  // or FIRST:LAST steps
 };
 
+/// When checkpoints are saved. All three 0: at the ends of epochs, and every ten minutes in longer ones, as long as
+/// that takes under 1 % of the time.
+struct CadenceSettings {
+  std::int64_t steps = 0;   // every N steps
+  std::int64_t epochs = 0;  // every N epochs
+  double minutes = 0;
+  bool background = false;  // training goes on while a snapshot is written
+};
+
 struct RunSettings {
   std::string device = "auto";
-  std::string collectives = "auto";         // auto, nccl, mpi
-  std::int64_t collective_timeout = 1800;   // seconds
-  std::int64_t threads = 0;                 // 0: the cores of the rank
-  std::int64_t checkpoint_every_steps = 0;  // 0: at the ends of epochs, at most 5 % of the time
+  std::string collectives = "auto";        // auto, nccl, mpi
+  std::int64_t collective_timeout = 1800;  // seconds
+  std::int64_t threads = 0;                // 0: the cores of the rank
+  CadenceSettings cadence;
   std::int64_t keep_last = 2;
+  std::int64_t keep_every = 0;      // steps; 0: none is kept for good
+  std::int64_t max_bad_steps = 10;  // in a row, before training goes back
   std::string resume = "auto";
   bool quiet = false;
 };

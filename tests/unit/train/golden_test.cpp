@@ -1,13 +1,13 @@
 // Both stages against a PyTorch reference in double precision (tests/golden/model.py).
 #include <gtest/gtest.h>
 
+#include "array_parameters.hpp"
 #include "masksc/io/array_file.hpp"
 #include "masksc/model/contrastive.hpp"
 #include "masksc/model/distributed.hpp"
 #include "masksc/model/mask.hpp"
 #include "masksc/train/optimizer.hpp"
 #include "masksc/train/trainer.hpp"
-#include "masksc/train/weights_file.hpp"
 #include "patch_grid.hpp"
 
 namespace masksc {
