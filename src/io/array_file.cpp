@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 
 #include "array_file_handles.hpp"
 
@@ -129,7 +130,12 @@ ArrayFile::ArrayFile(ArrayFile&&) noexcept = default;
 ArrayFile& ArrayFile::operator=(ArrayFile&&) noexcept = default;
 ArrayFile::~ArrayFile() {
   const auto lock = lock_hdf5();
-  impl_.reset();
+  // Closing over MPI is a collective. When an error is passing, the other ranks may be elsewhere, and this one would
+  // wait for them instead of telling what happened: the file stays open then.
+  if (impl_ && impl_->ranks != nullptr && std::uncaught_exceptions() > 0)
+    static_cast<void>(impl_.release());
+  else
+    impl_.reset();
 }
 
 ArrayFile ArrayFile::open(const std::filesystem::path& path) {

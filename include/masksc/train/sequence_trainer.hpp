@@ -14,7 +14,7 @@ struct SequenceJob {
   SequenceSettings settings;
   std::uint64_t seed = 0;
   const char* title = "sequence encoder: step";  // for progress
-  CadenceSettings cadence;
+  CadenceSettings cadence = {};
   CheckpointFolder* checkpoints = nullptr;  // none: no checkpoints
   Json description = Json::object();        // what a checkpoint says of the run besides its state
 };
