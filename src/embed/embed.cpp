@@ -1,6 +1,9 @@
 #include "masksc/embed/embed.hpp"
 
 #include <algorithm>
+#include <mutex>
+
+#include "masksc/core/on_threads.hpp"
 
 namespace masksc {
 namespace {
@@ -31,40 +34,46 @@ Tile make_tile(const Expression& expression, const Densifier& densifier, std::in
 }  // namespace
 
 void for_each_tile(const Expression& expression, const Densifier& densifier, std::int64_t patch_genes,
-                   at::Device device, const std::function<void(const Tile&)>& work) {
+                   at::Device device, const std::function<void(const Tile&)>& work, int threads) {
   const std::int64_t first = expression.rows.begin / tile_rows;
-  for (std::int64_t tile = 0; tile < tiles_of(expression.rows); ++tile)
-    work(make_tile(expression, densifier, patch_genes, device, (first + tile) * tile_rows));
+  on_threads(threads, tiles_of(expression.rows), [&](std::int64_t number, int thread) {
+    if (threads > 1) at::init_num_threads();  // LibTorch's setting reaches a new thread of ours only when asked for
+    Tile tile = make_tile(expression, densifier, patch_genes, device, (first + number) * tile_rows);
+    tile.thread = thread;
+    work(tile);
+  });
 }
 
 void embed_cells(const MaskedAutoencoder& model, const Expression& expression, const Densifier& densifier,
                  at::Device device, EmbeddingProgress& progress, int ranks,
-                 const std::function<void(std::int64_t done)>& after_round) {
-  const at::NoGradGuard no_gradient;
+                 const std::function<void(std::int64_t done)>& after_round, int threads) {
   const std::int64_t dim = model.shape().model.dim;
   const RowRange mine = expression.rows;
   const std::int64_t first = mine.begin / tile_rows;
   const std::int64_t own = tiles_of(mine);
-  std::int64_t rounds = 0;
+  const auto embed = [&](std::int64_t number) {
+    const at::NoGradGuard no_gradient;
+    const std::int64_t start = (first + number) * tile_rows;
+    const auto begin = progress.done.begin() + (std::max(start, mine.begin) - mine.begin);
+    const auto end = progress.done.begin() + (std::min(start + tile_rows, mine.end) - mine.begin);
+    if (std::find(begin, end, std::uint8_t{0}) == end) return;
+    const Tile tile = make_tile(expression, densifier, model.shape().patch_genes, device, start);
+    const at::Tensor encoded = model.encode(tile.patches, {});
+    const at::Tensor features = encoded.narrow(1, 1, model.shape().tokens()).mean(1);
+    const at::Tensor used = features.narrow(0, tile.first_used, tile.rows.size()).cpu().contiguous();
+    std::copy_n(used.data_ptr<float>(), used.numel(),
+                progress.values.values.data() + (begin - progress.done.begin()) * dim);
+    std::fill(begin, end, std::uint8_t{1});
+  };
+  std::int64_t most = 0;
   for (int rank = 0; rank < ranks; ++rank)
-    rounds = std::max(rounds, tiles_of(rows_of_rank(expression.cells, rank, ranks)));
-  for (std::int64_t round = 0; round < rounds; ++round) {
-    std::int64_t end = mine.size();
-    if (round < own) {
-      const std::int64_t start = (first + round) * tile_rows;
-      const std::int64_t begin = std::max(start, mine.begin) - mine.begin;
-      end = std::min(start + tile_rows, mine.end) - mine.begin;
-      const auto done = progress.done.begin();
-      if (std::find(done + begin, done + end, std::uint8_t{0}) != done + end) {
-        const Tile tile = make_tile(expression, densifier, model.shape().patch_genes, device, start);
-        const at::Tensor encoded = model.encode(tile.patches, {});
-        const at::Tensor features = encoded.narrow(1, 1, model.shape().tokens()).mean(1);
-        const at::Tensor used = features.narrow(0, tile.first_used, tile.rows.size()).cpu().contiguous();
-        std::copy_n(used.data_ptr<float>(), used.numel(), progress.values.values.data() + begin * dim);
-        std::fill(done + begin, done + end, std::uint8_t{1});
-      }
-    }
-    if (after_round) after_round(end);
+    most = std::max(most, tiles_of(rows_of_rank(expression.cells, rank, ranks)));
+  for (std::int64_t round = 0; round < most; round += threads) {
+    on_threads(threads, std::clamp<std::int64_t>(own - round, 0, threads), [&](std::int64_t number, int /*thread*/) {
+      if (threads > 1) at::init_num_threads();
+      embed(round + number);
+    });
+    if (after_round) after_round(std::clamp((first + round + threads) * tile_rows - mine.begin, std::int64_t{0}, mine.size()));
   }
 }
 

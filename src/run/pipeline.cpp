@@ -194,6 +194,7 @@ Json finished_metrics(const RunFolder& folder, Collectives& ranks) {
 Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& runtime) {
   Collectives& ranks = runtime.world();
   validate(options);
+  validate_deterministic(options.train, options.engine, ranks.size());
   use_cores(options, runtime);
   use_training_allocator();
   install_stop_signals();
@@ -202,7 +203,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& 
     return finished_metrics(folder, ranks);
   try {
     const auto start = std::chrono::steady_clock::now();
-    const at::Device device = choose_device(options.run.device, runtime.local_rank());
+    const at::Device device = choose_device(options.run.device, runtime.local_rank(), options.train.deterministic);
     const RunInput input = prepare_input(options, folder, ranks);
     check_fit(options, input, ranks);
     const SequenceEncoders given = given_sequence_encoders(options, input.expression, device, ranks);
@@ -216,6 +217,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& 
     on_root(ranks, [&] { log = std::make_unique<RunLog>(folder.path("log.jsonl")); });
     for (const std::string& warning : input.warnings) log->event("sequence", "warning", 0, {{"message", warning}});
     TrainContext context{ranks, *log, device, ranks.is_root() && !options.run.quiet, nccl.get()};
+    if (options.train.deterministic) context.shards = static_cast<int>(options.train.virtual_shards);
     return train_and_cluster(options, input, prepare_seconds, configuration, folder, given, context);
   } catch (...) {
     folder.abandon();

@@ -14,6 +14,7 @@
 #include "masksc/embed/embed.hpp"
 #include "masksc/metrics/agreement.hpp"
 #include "masksc/metrics/silhouette.hpp"
+#include "masksc/model/one_thread.hpp"
 #include "masksc/run/model_files.hpp"
 #include "masksc/train/sequence_trainer.hpp"
 #include "masksc/train/stop.hpp"
@@ -43,26 +44,18 @@ std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& 
 }
 
 /// Batches of this rank's cells, each cell once, for the statistics of the targets.
-auto every_patch(const Expression& expression, const Densifier& densifier, std::int64_t patch_genes,
-                 at::Device device) {
-  return [&expression, &densifier, patch_genes, device](const std::function<void(const at::Tensor&)>& work) {
-    for_each_tile(expression, densifier, patch_genes, device,
-                  [&](const Tile& tile) { work(tile.patches.narrow(0, tile.first_used, tile.rows.size())); });
+auto every_patch(const Expression& expression, const Densifier& densifier, std::int64_t patch_genes, at::Device device,
+                 int threads) {
+  return [&expression, &densifier, patch_genes, device, threads](const std::function<void(const Tile&)>& work) {
+    for_each_tile(expression, densifier, patch_genes, device, work, threads);
   };
 }
 
-/// LibTorch's threads while the training engine has its own.
-class OneThreadEach {
- public:
-  OneThreadEach() : threads_(at::get_num_threads()) { at::set_num_threads(1); }
-  ~OneThreadEach() { at::set_num_threads(threads_); }
-  OneThreadEach(const OneThreadEach&) = delete;
-  OneThreadEach& operator=(const OneThreadEach&) = delete;
-  [[nodiscard]] int threads() const { return threads_; }
-
- private:
-  int threads_;
-};
+/// Tiles that a rank computes at the same time, each on one thread: with --deterministic, where LibTorch's own threads
+/// would change the bits; without it one, on all of them.
+int tile_threads(const OneThreadEach& each, const TrainContext& context) {
+  return context.shards > 0 && context.device.is_cpu() ? each.threads() : 1;
+}
 
 constexpr std::uint32_t whole_set = 1;  // sets of starting parameters; 0 is the masked autoencoder's
 constexpr std::uint32_t per_patch_set = 2;
@@ -200,7 +193,10 @@ Targets target_stage(const RunOptions& options, const Expression& expression, co
   const std::int64_t patch_genes = expression.layout.patch * expression.layout.patch;
   Targets targets(options.target, densifier.width() / patch_genes, patch_genes, encoders.whole, encoders.per_patch,
                   context.device);
-  targets.standardise(every_patch(expression, densifier, patch_genes, context.device), expression.cells, context.ranks);
+  const OneThreadEach each(context.shards > 0);
+  const int threads = tile_threads(each, context);
+  targets.standardise(every_patch(expression, densifier, patch_genes, context.device, threads), expression.cells,
+                      context.ranks, context.shards > 0 ? threads : 0);
   return targets;
 }
 
@@ -210,9 +206,12 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
   const OneThreadEach each;
   TrainingEngine engine(model.parameters(), options.train, options.engine, context.ranks, each.threads(), context.nccl);
   model.set_recompute(recompute_of(options.engine));
-  const std::int64_t rows = BatchPlan(expression.cells, options.train.batch_size).padded_rows(context.ranks.size());
+  const std::int64_t rows =
+      BatchPlan(expression.cells, options.train.batch_size).padded_rows(options.train.parts(context.ranks.size()));
+  // A pass of a virtual shard depends on nothing but the shard; there are others for the other threads.
+  const int threads_of_a_part = options.train.deterministic ? 1 : each.threads();
   const std::int64_t micro_batch = micro_batch_of(options.engine, rows, model.shape().tokens(), options.model.dim,
-                                                  context.device.is_cpu(), each.threads());
+                                                  context.device.is_cpu(), threads_of_a_part);
   CheckpointFolder checkpoints(folder.path("checkpoints"), "step", identity,
                                {options.run.keep_last, options.run.keep_every}, context.ranks);
   const std::int64_t total = total_steps(expression.cells, options.train);
@@ -263,10 +262,15 @@ DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& m
   Progress progress("embedding: cell", expression.rows.size(), context.show_progress);
   StageSaves saves("embed", "embedding", context,
                    [&] { save_embedding(file, file_identity, embedding, expression.rows, ranks); });
-  embed_cells(model, expression, densifier, context.device, embedding, ranks.size(), [&](std::int64_t done) {
-    progress.update(done, "this rank's cells");
-    saves.poll(done);
-  });
+  const OneThreadEach each(context.shards > 0);
+  const auto threads = ranks.all_reduce(std::int32_t{tile_threads(each, context)}, ReduceOp::min);
+  embed_cells(
+      model, expression, densifier, context.device, embedding, ranks.size(),
+      [&](std::int64_t done) {
+        progress.update(done, "this rank's cells");
+        saves.poll(done);
+      },
+      threads);
   if (found < expression.cells) saves.save();
   return std::move(embedding.values);
 }

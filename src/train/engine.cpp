@@ -6,9 +6,10 @@
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <exception>
-#include <thread>
+#include <numeric>
 
+#include "masksc/core/on_threads.hpp"
+#include "masksc/dist/tree_sum.hpp"
 #include "masksc/model/distributed.hpp"
 
 namespace masksc {
@@ -85,75 +86,83 @@ TrainingEngine::TrainingEngine(FlatParameters& parameters, const TrainSettings& 
       settings_(train),
       ranks_(ranks),
       threads_(parameters.values().is_cpu() ? threads : 1),
+      shards_(train.deterministic ? train.parts(ranks.size()) / ranks.size() : 0),
       exchange_(parameters,
                 {.bucket_mib = bucket_mib_of(engine, parameters.count()),
                  .bf16 = train.reduce_precision == "bf16",
-                 .shard = engine.shard_optimizer},
+                 .shard = engine.shard_optimizer,
+                 .tree = train.deterministic},
                 ranks, transport_of(parameters, ranks, nccl)),
       optimizer_(parameters, {.weight_decay = train.weight_decay}, exchange_.owned()) {
   const at::ScalarType type = working_type(train.precision, parameters.values().device());
-  parameters_.set_working_type(type, threads_);
+  parameters_.set_working_type(type, shards_ > 0 ? shards_ : threads_);
   if (type == at::kHalf) scale_ = {first_scale, 0, true};
 }
 
 TrainingEngine::~TrainingEngine() { parameters_.set_working_type(at::kFloat); }
 
-/// What the passes of one thread add up to.
-struct TrainingEngine::Sums {
-  at::Tensor masked;
-  at::Tensor guidance;
-  StepSeconds seconds;
-  std::exception_ptr error;
+/// Passes that follow one another in one replica of the parameters, and what they add up to.
+struct TrainingEngine::Lane {
+  int replica = 0;
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  std::int64_t stride = 1;
+  LossShares sums;
 };
 
-void TrainingEngine::run_passes(int thread, int threads, std::int64_t passes,
-                                const std::function<LossShares(std::int64_t)>& pass_loss, double guidance_weight,
-                                Sums& sums) {
-  const ReplicaScope replica(thread);
+/// One a thread, or one a virtual shard.
+std::vector<TrainingEngine::Lane> TrainingEngine::lanes_of(std::int64_t passes) const {
+  ensure(shards_ == 0 || passes % shards_ == 0, "every shard has the same number of passes");
+  std::vector<Lane> lanes(static_cast<std::size_t>(shards_ > 0 ? shards_ : std::min<std::int64_t>(threads_, passes)));
+  const auto count = static_cast<std::int64_t>(lanes.size());
+  for (std::int64_t i = 0; i < count; ++i)
+    lanes[static_cast<std::size_t>(i)] =
+        shards_ > 0 ? Lane{static_cast<int>(i), passes / count * i, passes / count * (i + 1), 1, {}}
+                    : Lane{static_cast<int>(i), i, passes, count, {}};
+  return lanes;
+}
+
+void TrainingEngine::run_passes(Lane& lane, const std::function<LossShares(std::int64_t)>& pass_loss,
+                                double guidance_weight, StepSeconds& seconds) {
+  if (shards_ > 0) at::init_num_threads();  // LibTorch's setting reaches a new thread of ours only when asked for
+  const ReplicaScope replica(lane.replica);
   Stopwatch watch;
-  for (std::int64_t pass = thread; pass < passes; pass += threads) {
+  for (std::int64_t pass = lane.begin; pass < lane.end; pass += lane.stride) {
     const LossShares shares = pass_loss(pass);
     at::Tensor loss = shares.masked;
     if (shares.guidance.defined()) loss = loss + guidance_weight * shares.guidance;
     if (scale_.scale != 1) loss = loss * scale_.scale;
-    sums.seconds.forward += watch.lap();
-    if (pass + threads >= passes) exchange_.last_pass(thread);
+    seconds.forward += watch.lap();
+    if (pass + lane.stride >= lane.end) exchange_.last_pass(lane.replica);
     loss.backward();
-    add_to(sums.masked, shares.masked);
-    add_to(sums.guidance, shares.guidance);
-    sums.seconds.backward += watch.lap();
+    add_to(lane.sums.masked, shares.masked);
+    add_to(lane.sums.guidance, shares.guidance);
+    seconds.backward += watch.lap();
   }
+}
+
+/// In the order of threads, or by the tree over this rank's shards.
+double TrainingEngine::add_up(const std::vector<Lane>& lanes, at::Tensor LossShares::*share) const {
+  std::vector<double> terms;
+  for (const Lane& lane : lanes) terms.push_back(number(lane.sums.*share));
+  return shards_ > 0 ? tree_sum(std::move(terms)) : std::accumulate(terms.begin(), terms.end(), 0.0);
 }
 
 StepReport TrainingEngine::step(std::int64_t passes, const std::function<LossShares(std::int64_t)>& pass_loss,
                                 double guidance_weight, double learning_rate, const StepVotes& votes) {
   StepReport report;
-  const int threads = static_cast<int>(std::min<std::int64_t>(threads_, passes));
-  std::vector<Sums> sums(static_cast<std::size_t>(threads));
+  std::vector<Lane> lanes = lanes_of(passes);
+  std::vector<StepSeconds> seconds(static_cast<std::size_t>(threads_));
   parameters_.zero_gradients();
-  exchange_.begin(threads);
-  {
-    const auto work = [&](int thread) {
-      Sums& mine = sums[static_cast<std::size_t>(thread)];
-      try {
-        run_passes(thread, threads, passes, pass_loss, guidance_weight, mine);
-      } catch (...) {
-        mine.error = std::current_exception();
-      }
-    };
-    std::vector<std::jthread> others;
-    for (int thread = 1; thread < threads; ++thread) others.emplace_back(work, thread);
-    work(0);
-  }
+  exchange_.begin(static_cast<int>(lanes.size()));
+  on_threads(threads_, static_cast<std::int64_t>(lanes.size()), [&](std::int64_t lane, int thread) {
+    run_passes(lanes[static_cast<std::size_t>(lane)], pass_loss, guidance_weight,
+               seconds[static_cast<std::size_t>(thread)]);
+  });
   Stopwatch watch;
-  double masked = 0;  // added up in the order of threads
-  double guidance = 0;
-  for (const Sums& one : sums) {
-    if (one.error) std::rethrow_exception(one.error);
-    masked += number(one.masked);
-    guidance += number(one.guidance);
-  }
-  report.seconds = sums[0].seconds;
+  const double masked = add_up(lanes, &LossShares::masked);
+  const double guidance = add_up(lanes, &LossShares::guidance);
+  report.seconds = seconds[0];
   exchange_.finish();
   watch.lap();
 
@@ -166,7 +175,11 @@ StepReport TrainingEngine::step(std::int64_t passes, const std::function<LossSha
                         vote(votes.writing),
                         squared_norm(parameters_, exchange_.owned())};
   report.seconds.exposed = exchange_.exposed_seconds();
-  ranks_.all_reduce(std::span<double>(scalars).first(exchange_.sharded() ? scalars.size() : scalars.size() - 1));
+  const auto summed = std::span<double>(scalars).first(exchange_.sharded() ? scalars.size() : scalars.size() - 1);
+  if (shards_ > 0)
+    tree_all_reduce(ranks_, summed);
+  else
+    ranks_.all_reduce(summed);
   report.masked_loss = scalars[0];
   report.guidance_loss = scalars[1];
   report.loss = report.masked_loss + guidance_weight * report.guidance_loss;

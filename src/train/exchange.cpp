@@ -9,6 +9,7 @@ namespace masksc {
 GradientExchange::GradientExchange(FlatParameters& parameters, ExchangeSettings settings, Collectives& ranks,
                                    std::unique_ptr<Transport> transport)
     : parameters_(parameters), settings_(settings), ranks_(ranks), transport_(std::move(transport)) {
+  ensure(!settings_.tree || !(settings_.bf16 || settings_.shard), "a tree sums whole gradients in float32");
   if (ranks_.size() == 1) settings_.shard = false;
   if (settings_.shard && ranks_.size() > FlatParameters::padding)
     throw UserError(
@@ -68,7 +69,7 @@ void GradientExchange::begin(int replicas) {
 
 void GradientExchange::last_pass(int replica) {
   const std::scoped_lock lock(mutex_);
-  in_last_pass_[static_cast<std::size_t>(replica)] = measured_ && ranks_.size() > 1;
+  in_last_pass_[static_cast<std::size_t>(replica)] = measured_ && ranks_.size() > 1 && !settings_.tree;
 }
 
 void GradientExchange::arrived(int replica, std::size_t parameter) {
@@ -113,6 +114,10 @@ void GradientExchange::complete(Bucket& bucket) {
 
 void GradientExchange::finish() {
   in_last_pass_.clear();
+  if (settings_.tree) {
+    finish_tree();
+    return;
+  }
   if (ranks_.size() == 1) {
     parameters_.combine_replicas(0, parameters_.count());
     return;
@@ -124,10 +129,21 @@ void GradientExchange::finish() {
   });
 }
 
+/// A bucket at a time, for the memory that a transport may need.
+void GradientExchange::finish_tree() {
+  parameters_.combine_replicas_as_tree();
+  if (ranks_.size() == 1) return;
+  waited_ = transport_->time([&] {
+    for (const Bucket& bucket : buckets_)
+      transport_->tree_all_reduce(parameters_.gradients().narrow(0, bucket.begin, bucket.end - bucket.begin));
+  });
+}
+
 double GradientExchange::exposed_seconds() {
   if (!waited_) return exposed_;
   exposed_ = waited_();
   waited_ = nullptr;
+  if (settings_.tree) return exposed_;  // nothing overlaps, so nothing is hidden
   if (measured_) {
     exposed_sum_ += exposed_;
     ++overlapping_steps_;

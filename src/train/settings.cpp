@@ -7,9 +7,12 @@
 #include <string_view>
 
 #include "masksc/core/error.hpp"
+#include "masksc/dist/tree_sum.hpp"
 
 namespace masksc {
 namespace {
+
+constexpr std::int64_t most_shards = 1024;
 
 std::int64_t parse_count(const char* option, const std::string& value, std::string_view digits) {
   std::int64_t count = 0;
@@ -34,6 +37,10 @@ void describe(OptionTable& table, TrainSettings& s) {
   table.add("precision", s.precision, "arithmetic of stage 2; auto: bf16 on a GPU, fp32 on a CPU",
             "auto|fp32|bf16|fp16");
   table.add("reduce-precision", s.reduce_precision, "in which gradients travel and add up", "fp32|bf16");
+  table.add_switch("deterministic", s.deterministic,
+                   "the same bits on any number of ranks that divides --virtual-shards");
+  table.add("virtual-shards", s.virtual_shards,
+            "parts of a global batch that --deterministic sums by a binary tree; a power of two");
 }
 
 void describe(OptionTable& table, EngineSettings& s) {
@@ -82,6 +89,9 @@ void validate(const TrainSettings& s) {
   require_within("warmup", s.warmup, 0, 1);
   require_one_of("precision", s.precision, {"auto", "fp32", "bf16", "fp16"});
   require_one_of("reduce-precision", s.reduce_precision, {"fp32", "bf16"});
+  require_within("virtual-shards", s.virtual_shards, 1, most_shards);
+  if (!is_power_of_two(s.virtual_shards))
+    throw UserError(fmt::format("--virtual-shards must be a power of two (1, 2, 4, 8, ...), not {}", s.virtual_shards));
 }
 
 void validate(const EngineSettings& s) {
@@ -91,6 +101,24 @@ void validate(const EngineSettings& s) {
   if (s.encoder_checkpointing != "same") checkpointed_blocks("encoder-checkpointing", s.encoder_checkpointing);
   if (s.decoder_checkpointing != "same") checkpointed_blocks("decoder-checkpointing", s.decoder_checkpointing);
   profiled_steps(s.profile);
+}
+
+void validate_deterministic(const TrainSettings& train, const EngineSettings& engine, std::int64_t ranks) {
+  if (!train.deterministic) return;
+  if (train.reduce_precision != "fp32")
+    throw UserError(
+        fmt::format("--deterministic sums gradients in fp32: leave out --reduce-precision {}, or --deterministic",
+                    train.reduce_precision));
+  if (engine.shard_optimizer)
+    throw UserError(
+        "--deterministic does not go with --shard-optimizer, whose sums depend on the number of ranks: leave out one");
+  if (train.virtual_shards % ranks == 0) return;
+  std::string allowed = "1";
+  for (std::int64_t count = 2; count <= train.virtual_shards; count *= 2) allowed += fmt::format(", {}", count);
+  throw UserError(
+      fmt::format("--deterministic with --virtual-shards {} runs on {} ranks, not {}; a rank computes whole "
+                  "shards, so choose one of these, or more shards",
+                  train.virtual_shards, allowed, ranks));
 }
 
 void validate(const RunSettings& s) {

@@ -65,9 +65,12 @@ class BadSteps {
 /// A batch on the device, and the passes that it is cut into.
 struct DeviceBatch {
   DeviceBatch(const Batch& batch, const AutoencoderShape& shape, std::uint64_t seed, std::uint32_t epoch,
-              std::int64_t micro_batch, at::Device device)
-      : pass_rows(std::min(micro_batch, batch.rows)),
-        passes((batch.rows + pass_rows - 1) / pass_rows),
+              std::int64_t micro_batch, bool deterministic, at::Device device)
+      : copies(deterministic),
+        part_rows(batch.part_rows),
+        pass_rows(std::min(micro_batch, part_rows)),
+        passes_of_part((part_rows + pass_rows - 1) / pass_rows),
+        passes(passes_of_part * (batch.rows / part_rows)),
         key{seed, epoch, 0, batch.cells} {
     const std::int64_t visible = visible_tokens(shape.tokens(), shape.model.mask_ratio);
     const Masks masks = draw_masks(seed, epoch, batch.cells, shape.tokens(), visible);
@@ -76,17 +79,28 @@ struct DeviceBatch {
     patches = to_patches(batch.values, batch.rows, shape.patch_genes, device);
     weights = to_tensor(batch.weights, device);
   }
+  [[nodiscard]] RowRange rows_of(std::int64_t pass) const {
+    const std::int64_t part = pass / passes_of_part * part_rows;
+    const std::int64_t first = pass % passes_of_part * pass_rows;
+    return {part + first, part + std::min(first + pass_rows, part_rows)};
+  }
+  /// With --deterministic a copy: the bits of a product may depend on where its rows lie in memory.
   [[nodiscard]] at::Tensor rows(const at::Tensor& whole, std::int64_t pass) const {
-    return whole.narrow(0, pass * pass_rows, std::min(pass_rows, whole.size(0) - pass * pass_rows));
+    const RowRange range = rows_of(pass);
+    const at::Tensor part = whole.narrow(0, range.begin, range.size());
+    return copies ? part.clone() : part;
   }
   [[nodiscard]] DropoutKey key_of(std::int64_t pass) const {
+    const RowRange range = rows_of(pass);
     DropoutKey mine = key;
-    mine.cells = key.cells.subspan(static_cast<std::size_t>(pass * pass_rows),
-                                   static_cast<std::size_t>(rows(weights, pass).size(0)));
+    mine.cells = key.cells.subspan(static_cast<std::size_t>(range.begin), static_cast<std::size_t>(range.size()));
     return mine;
   }
 
+  bool copies;
+  std::int64_t part_rows;
   std::int64_t pass_rows;
+  std::int64_t passes_of_part;
   std::int64_t passes;
   DropoutKey key;
   at::Tensor patches;
@@ -153,7 +167,8 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
   const auto start = Clock::now();
   const auto seed = static_cast<std::uint64_t>(job.settings.seed);
   const double guidance = job.target_settings.guidance;
-  Loader loader(job.expression, job.settings.batch_size, seed, /*stage=*/0, context.ranks);
+  Loader loader(job.expression, job.settings.batch_size, seed, /*stage=*/0, context.ranks,
+                job.settings.parts(context.ranks.size()));
   const std::int64_t total = total_steps(job.expression.cells, job.settings);
   const std::int64_t steps_per_epoch = loader.plan().steps;
   Saver saver(job.checkpoints, job.cadence, "train", context);
@@ -173,11 +188,15 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     if (context.nccl != nullptr) context.nccl->set_step(step + 1);
     const std::int64_t epoch = step / steps_per_epoch;
     const bool epoch_ends = (step + 1) % steps_per_epoch == 0;
-    if (step % steps_per_epoch == 0 || starts) loader.start_epoch(static_cast<std::uint32_t>(epoch));
+    if (step % steps_per_epoch == 0 || starts) {
+      loader.start_epoch(static_cast<std::uint32_t>(epoch));
+      context.log.event("train", "epoch", step + 1, {{"epoch", epoch + 1}, {"order_hash", loader.order_hash()}});
+    }
     starts = false;
     const Batch batch = loader.batch(step % steps_per_epoch);
+    const RowRange positions = loader.plan().batch(step % steps_per_epoch);
     const DeviceBatch device(batch, model.shape(), seed, static_cast<std::uint32_t>(epoch), job.micro_batch,
-                             context.device);
+                             job.settings.deterministic, context.device);
     const double data_seconds = seconds_since(step_start);
     const double learning_rate = scheduled_learning_rate(step, total, job.settings.learning_rate, job.settings.warmup);
     StepReport report = engine.step(
@@ -200,6 +219,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     Json line = {{"stage", "train"},
                  {"epoch", epoch + 1},
                  {"step", step + 1},
+                 {"cells", {positions.begin, positions.end}},
                  {"loss", report.loss},
                  {"masked_loss", report.masked_loss},
                  {"guidance_loss", report.guidance_loss},

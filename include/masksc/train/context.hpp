@@ -14,6 +14,7 @@ struct TrainContext {
   at::Device device = at::kCPU;
   bool show_progress = false;       // rank 0 and not --quiet
   NcclCollectives* nccl = nullptr;  // for gradients, where every rank has a GPU of its own
+  int shards = 0;                   // virtual shards of --deterministic, over all ranks; 0 without it
 };
 
 /// A batch's dense values as patches [rows, G, P*P] on the device.

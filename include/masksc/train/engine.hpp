@@ -65,6 +65,9 @@ class TrainingEngine {
   /// `parameters` get the working copy of the precision as long as the engine lives. On a CPU `threads` passes run at
   /// the same time, each on one thread: LibTorch's own threads should then be 1. That is faster than passes whose every
   /// operation is cut in pieces. Gradients travel by `nccl`, if given, else through host memory.
+  ///
+  /// With train.deterministic each virtual shard of this rank has gradients of its own: a step takes the same number of
+  /// passes a shard, those of a shard one after the other on one thread, and sums go by a tree over the shards.
   TrainingEngine(FlatParameters& parameters, const TrainSettings& train, const EngineSettings& engine,
                  Collectives& ranks, int threads = 1, NcclCollectives* nccl = nullptr);
   ~TrainingEngine();
@@ -89,14 +92,17 @@ class TrainingEngine {
   [[nodiscard]] const LossScale& loss_scale() const { return scale_; }
 
  private:
-  struct Sums;
-  void run_passes(int thread, int threads, std::int64_t passes,
-                  const std::function<LossShares(std::int64_t)>& pass_loss, double guidance_weight, Sums& sums);
+  struct Lane;
+  void run_passes(Lane& lane, const std::function<LossShares(std::int64_t)>& pass_loss, double guidance_weight,
+                  StepSeconds& seconds);
+  [[nodiscard]] std::vector<Lane> lanes_of(std::int64_t passes) const;
+  [[nodiscard]] double add_up(const std::vector<Lane>& lanes, at::Tensor LossShares::*share) const;
 
   FlatParameters& parameters_;
   TrainSettings settings_;
   Collectives& ranks_;
   int threads_;
+  int shards_;  // of this rank; 0 unless deterministic
   GradientExchange exchange_;
   AdamW optimizer_;
   LossScale scale_;

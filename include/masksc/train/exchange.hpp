@@ -20,6 +20,7 @@ struct ExchangeSettings {
   double bucket_mib = 25;  // of float32 gradients
   bool bf16 = false;       // sums travel and add up in bfloat16
   bool shard = false;      // ZeRO stage 1 (Rajbhandari et al. 2020): each rank gets the sums of its own slices only
+  bool tree = false;       // replicas and ranks add up by one binary tree, after the passes; neither bf16 nor shard
 };
 
 class GradientExchange {
@@ -77,6 +78,7 @@ class GradientExchange {
   void start(Bucket& bucket);
   void complete(Bucket& bucket);
   void progress();
+  void finish_tree();
   [[nodiscard]] FlatSlice own_slice(const FlatSlice& sent, int rank) const;
 
   FlatParameters& parameters_;

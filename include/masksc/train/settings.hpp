@@ -21,6 +21,11 @@ struct TrainSettings {
   std::int64_t seed = 0;
   std::string precision = "auto";         // auto, fp32, bf16, fp16
   std::string reduce_precision = "fp32";  // of gradients on their way between ranks: fp32, bf16
+  bool deterministic = false;             // the same bits on any number of ranks that divides virtual_shards
+  std::int64_t virtual_shards = 8;        // then: parts of a global batch, summed by a binary tree; a power of two
+
+  /// Parts that a global batch is cut into on so many ranks.
+  [[nodiscard]] int parts(int ranks) const { return deterministic ? static_cast<int>(virtual_shards) : ranks; }
 };
 
 /// How a step is carried out; the result is the same to rounding.
@@ -64,6 +69,9 @@ void describe(OptionTable& table, RunSettings& settings);
 void validate(const TrainSettings& settings);
 void validate(const EngineSettings& settings);
 void validate(const RunSettings& settings);
+
+/// Throws UserError when --deterministic does not go with these ranks or these other settings.
+void validate_deterministic(const TrainSettings& train, const EngineSettings& engine, std::int64_t ranks);
 
 /// Blocks of a segment that is computed again, of "none" (0), "blocks" (1) or "every=N". Throws UserError; `option` is
 /// named in it.

@@ -1,5 +1,5 @@
 // Stage 2: masked expression modelling, data parallel over ranks. The global batch, its masks and its loss do not
-// depend on the number of ranks.
+// depend on the number of ranks; with --deterministic neither do the bits of what comes out.
 #pragma once
 
 #include <functional>
@@ -20,7 +20,7 @@ struct TrainJob {
   const Targets& targets;
   TargetSettings target_settings;
   TrainSettings settings;
-  std::int64_t micro_batch = 0;  // cells of a pass on a rank
+  std::int64_t micro_batch = 0;  // cells of a pass on a rank, or in a virtual shard
   CadenceSettings cadence = {};
   CheckpointFolder* checkpoints = nullptr;  // none: no checkpoints
   Json description = Json::object();        // what a checkpoint says of the run besides its state

@@ -45,17 +45,16 @@ inline AutoencoderShape small_shape(double dropout = 0) {
   return shape;
 }
 
-inline Targets targets_of(const Expression& expression, Collectives& ranks) {
+inline Targets targets_of(const Expression& expression, Collectives& ranks, int exact_threads = 0) {
   const Densifier densifier(expression);
   const auto whole =
       std::make_shared<SequenceEncoder>(SequenceShape{.groups = 1, .inputs = side * side}, 9, 1, at::kCPU);
   Targets targets({.target = Target::contrastive, .guidance = 1}, 9, patch * patch, whole, nullptr);
   targets.standardise(
-      [&](const std::function<void(const at::Tensor&)>& work) {
-        for_each_tile(expression, densifier, patch * patch, at::kCPU,
-                      [&](const Tile& tile) { work(tile.patches.narrow(0, tile.first_used, tile.rows.size())); });
+      [&](const std::function<void(const Tile&)>& work) {
+        for_each_tile(expression, densifier, patch * patch, at::kCPU, work, std::max(exact_threads, 1));
       },
-      expression.cells, ranks);
+      expression.cells, ranks, exact_threads);
   return targets;
 }
 
@@ -85,7 +84,7 @@ inline Course course(int size, const CourseOptions& options) {
   const TemporaryFolder logs;
   run_as_threads(size, [&](Collectives& ranks) {
     Expression expression = small_expression(cells, side, patch, ranks);
-    const Targets targets = targets_of(expression, ranks);
+    const Targets targets = targets_of(expression, ranks, options.train.deterministic ? options.threads : 0);
     if (options.spoil) options.spoil(expression);
     MaskedAutoencoder model(small_shape(options.dropout), 4, at::kCPU);
     model.set_recompute(options.recompute);
