@@ -96,7 +96,8 @@ std::vector<NeededEncoder> needed_encoders(const TargetSettings& target, const E
 
 void poll_stop(Collectives& ranks, const char* stage) {
   if (ranks.all_reduce(std::int32_t{stop_requested() ? 1 : 0}, ReduceOp::max) != 0)
-    throw StopRequested(fmt::format("stopped on request while {}; start the same command to resume", stage));
+    throw StopRequested(
+        fmt::format("stopped on request ({}) while {}; start the same command to resume", stop_reason(), stage));
 }
 
 std::int64_t count_categories(const Labels& labels) {

@@ -72,9 +72,9 @@ void train_sequence_encoder(SequenceEncoder& encoder, const Expression& expressi
                          {"cells_per_second", speed}});
       progress.update(done, fmt::format("loss {:.4f}, {:.0f} cells/s", result.loss, speed));
       if (ranks.all_reduce(std::int32_t{stop_requested() ? 1 : 0}, ReduceOp::max) != 0) {
-        context.log.event("sequence", "stop", done);
-        throw StopRequested(
-            fmt::format("stopped on request at step {} of stage 1; start the same command to resume", done));
+        context.log.event("sequence", "stop", done, {{"reason", stop_reason()}});
+        throw StopRequested(fmt::format(
+            "stopped on request ({}) at step {} of stage 1; start the same command to resume", stop_reason(), done));
       }
     }
   }

@@ -179,9 +179,9 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
       context.log.event("train", "checkpoint", step + 1, {{"seconds", job.checkpoints->last_save_seconds()}});
     }
     if (report.stop && !last) {
-      context.log.event("train", "stop", step + 1);
-      throw StopRequested(
-          fmt::format("stopped on request at step {} of {}; start the same command to resume", step + 1, total));
+      context.log.event("train", "stop", step + 1, {{"reason", stop_reason()}});
+      throw StopRequested(fmt::format("stopped on request ({}) at step {} of {}; start the same command to resume",
+                                      stop_reason(), step + 1, total));
     }
   }
   outcome.seconds = seconds_since(start);

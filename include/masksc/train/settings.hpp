@@ -42,6 +42,9 @@ struct RunSettings {
   std::int64_t checkpoint_every_steps = 0;  // 0: at the ends of epochs, at most 5 % of the time
   std::int64_t keep_last = 2;
   std::string resume = "auto";
+  std::string stop_signals = "TERM,USR1,USR2,INT";
+  std::string time_limit = "none";  // as Slurm writes it; none: that of the Slurm job, if any
+  std::int64_t grace = 120;         // seconds before the limit at which the run stops by itself
   bool quiet = false;
 };
 
