@@ -66,14 +66,14 @@ void embed_cells(const MaskedAutoencoder& model, const Expression& expression, c
     std::fill(begin, end, std::uint8_t{1});
   };
   std::int64_t most = 0;
-  for (int rank = 0; rank < ranks; ++rank)
-    most = std::max(most, tiles_of(rows_of_rank(expression.cells, rank, ranks)));
+  for (int rank = 0; rank < ranks; ++rank) most = std::max(most, tiles_of(rows_of_rank(expression.cells, rank, ranks)));
   for (std::int64_t round = 0; round < most; round += threads) {
     on_threads(threads, std::clamp<std::int64_t>(own - round, 0, threads), [&](std::int64_t number, int /*thread*/) {
       if (threads > 1) at::init_num_threads();
       embed(round + number);
     });
-    if (after_round) after_round(std::clamp((first + round + threads) * tile_rows - mine.begin, std::int64_t{0}, mine.size()));
+    if (after_round)
+      after_round(std::clamp((first + round + threads) * tile_rows - mine.begin, std::int64_t{0}, mine.size()));
   }
 }
 

@@ -16,6 +16,7 @@
 #include "masksc/run/outputs.hpp"
 #include "masksc/run/stages.hpp"
 #include "masksc/train/stop.hpp"
+#include "masksc/train/time_limit.hpp"
 
 namespace masksc {
 namespace {
@@ -197,7 +198,9 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& 
   validate_deterministic(options.train, options.engine, ranks.size());
   use_cores(options, runtime);
   use_training_allocator();
-  install_stop_signals();
+  const std::vector<int> stop_signals = parse_stop_signals(options.run.stop_signals);
+  install_stop_signals(stop_signals);
+  watch_time_limit(options.run, ranks);
   RunFolder folder(options, table, ranks);
   if (folder.state() == FolderState::finished && input_unchanged(options, folder, ranks))
     return finished_metrics(folder, ranks);
@@ -208,6 +211,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& 
     check_fit(options, input, ranks);
     const SequenceEncoders given = given_sequence_encoders(options, input.expression, device, ranks);
     const std::unique_ptr<NcclCollectives> nccl = choose_nccl(options.run, device, ranks);
+    install_stop_signals(stop_signals);  // NCCL may have put handlers of its own in their place
     ranks.watch(std::chrono::seconds(options.run.collective_timeout));
     const double prepare_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const std::string configuration = resolved_configuration(table);

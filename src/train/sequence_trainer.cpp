@@ -201,11 +201,7 @@ void train_sequence_encoder(SequenceEncoder& encoder, const SequenceJob& job, Tr
       state.header.update(job.description);
       return state;
     });
-    if (votes.stop) {
-      context.log.event("sequence", "stop", done);
-      throw StopRequested(
-          fmt::format("stopped on request at step {} of stage 1; start the same command to resume", done));
-    }
+    if (votes.stop) leave_as_asked(context, "sequence", done, fmt::format("at step {} of stage 1", done));
   }
 }
 

@@ -8,6 +8,8 @@
 
 #include "masksc/core/error.hpp"
 #include "masksc/dist/tree_sum.hpp"
+#include "masksc/train/stop.hpp"
+#include "masksc/train/time_limit.hpp"
 
 namespace masksc {
 namespace {
@@ -75,6 +77,13 @@ void describe(OptionTable& table, RunSettings& s) {
             "steps in a row with a loss or gradient that is not finite, before going back to the last checkpoint");
   table.add("resume", s.resume, "auto: go on where a stopped run was; never: start anew; or a checkpoint",
             "auto|never|PATH");
+  table.add("stop-signals", s.stop_signals,
+            "these stop the run after a checkpoint, to be resumed; another, a second later, at once", "none|LIST");
+  table.add(
+      "time-limit", s.time_limit,
+      "MINUTES, [HOURS:]MINUTES:SECONDS or DAYS-HOURS[:MINUTES[:SECONDS]] from the start; none: a Slurm job's own",
+      "none|TIME");
+  table.add("grace", s.grace, "seconds before the time limit at which the run stops by itself");
   table.add_switch("quiet", s.quiet, "only warnings, errors and the final table");
 }
 
@@ -132,6 +141,14 @@ void validate(const RunSettings& s) {
   require_at_least("keep-last", s.keep_last, 1);
   require_at_least("keep-every", s.keep_every, 0);
   require_at_least("max-bad-steps", s.max_bad_steps, 1);
+  parse_stop_signals(s.stop_signals);
+  require_at_least("grace", s.grace, 0);
+  const std::optional<std::int64_t> limit = parse_time_limit(s.time_limit);
+  if (limit && *limit <= s.grace)
+    throw UserError(
+        fmt::format("--time-limit {} is {} s, no more than the {} s of --grace that it ends with; raise the "
+                    "limit or lower --grace",
+                    s.time_limit, *limit, s.grace));
 }
 
 std::int64_t checkpointed_blocks(const char* option, const std::string& value) {

@@ -247,11 +247,8 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
         state.header.update(job.description);
         return state;
       });
-    if (report.votes.stop && !last) {
-      context.log.event("train", "stop", step + 1);
-      throw StopRequested(
-          fmt::format("stopped on request at step {} of {}; start the same command to resume", step + 1, total));
-    }
+    if (report.votes.stop && !last)
+      leave_as_asked(context, "train", step + 1, fmt::format("at step {} of {}", step + 1, total));
   }
   outcome.seconds = seconds_since(start);
   outcome.hidden = engine.exchange().mean_hidden();

@@ -26,8 +26,8 @@ struct EmbeddingProgress {
 };
 
 /// Fills in the features that are missing, in rounds of `threads` tiles at the same time (the same number on all ranks;
-/// LibTorch's own threads should be 1 when it is above 1). `after_round(rows done)` is called equally often on every one
-/// of the `ranks`, so it may hold collectives. Not a collective itself.
+/// LibTorch's own threads should be 1 when it is above 1). `after_round(rows done)` is called equally often on every
+/// one of the `ranks`, so it may hold collectives. Not a collective itself.
 void embed_cells(const MaskedAutoencoder& model, const Expression& expression, const Densifier& densifier,
                  at::Device device, EmbeddingProgress& progress, int ranks,
                  const std::function<void(std::int64_t done)>& after_round = {}, int threads = 1);

@@ -22,6 +22,11 @@ struct StepVotes {
 /// The votes of all ranks. A collective.
 StepVotes share_votes(Collectives& ranks, const StepVotes& mine);
 
+/// Logs that `stage` ends after `step` and throws StopRequested, on all ranks alike: "stopped on request (signal USR1)
+/// `where`".
+[[noreturn]] void leave_as_asked(TrainContext& context, const std::string& stage, std::int64_t step,
+                                 const std::string& where);
+
 /// How far saving has got by rank 0's clock: a save is due when all saves together took less than 1 % of the time.
 class SaveClock {
  public:
@@ -68,6 +73,7 @@ class Saver {
   std::string stage_;
   TrainContext& context_;
   SaveClock clock_;
+  bool warned_ = false;
   double stall_ = 0;  // seconds that the last save held this rank up
 };
 

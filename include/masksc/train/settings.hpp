@@ -58,6 +58,9 @@ struct RunSettings {
   std::int64_t keep_every = 0;      // steps; 0: none is kept for good
   std::int64_t max_bad_steps = 10;  // in a row, before training goes back
   std::string resume = "auto";
+  std::string stop_signals = "TERM,USR1,USR2,INT";
+  std::string time_limit = "none";  // as Slurm writes it; none: that of the Slurm job, if any
+  std::int64_t grace = 120;         // seconds before the limit at which the run stops by itself
   bool quiet = false;
 };
 

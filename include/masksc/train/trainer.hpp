@@ -22,9 +22,9 @@ struct TrainJob {
   TrainSettings settings;
   std::int64_t micro_batch = 0;  // cells of a pass on a rank, or in a virtual shard
   CadenceSettings cadence = {};
-  CheckpointFolder* checkpoints = nullptr;  // none: no checkpoints
-  Json description = Json::object();        // what a checkpoint says of the run besides its state
-  std::int64_t max_bad_steps = 10;          // in a row
+  CheckpointFolder* checkpoints = nullptr;           // none: no checkpoints
+  Json description = Json::object();                 // what a checkpoint says of the run besides its state
+  std::int64_t max_bad_steps = 10;                   // in a row
   std::optional<Checkpoint> resumed = std::nullopt;  // where it goes on; the engine has its state already
   std::function<void(std::int64_t step, bool begins)> watch = nullptr;  // called around every step, if given; from 1
 };

@@ -91,13 +91,12 @@ TEST_F(Deterministic, AnOverflowInOneShardIsLeftOutOnEveryRank) {
       TrainingEngine engine(parameters, settings, {}, ranks, 2);
       const auto step = [&](double factor_of_shard_2) {
         const std::int64_t mine = 4 / ranks.size();
-        return engine.step(
-            mine,
-            [&](std::int64_t shard) {
-              const double factor = ranks.rank() * mine + shard == 2 ? factor_of_shard_2 : 1e-3;
-              return LossShares{parameters.at("matrix").square().sum().to(at::kFloat) * factor, {}};
-            },
-            0, 0.1, {});
+        return engine.step(mine,
+                           [&](std::int64_t shard) {
+                             const double factor = ranks.rank() * mine + shard == 2 ? factor_of_shard_2 : 1e-3;
+                             return LossShares{parameters.at("matrix").square().sum().to(at::kFloat) * factor, {}};
+                           },
+                           0, 0.1, {});
       };
       EXPECT_FALSE(step(1e-3).skipped);
       EXPECT_TRUE(step(1e3).skipped);
@@ -195,8 +194,8 @@ TEST_F(Deterministic, EmbeddingOnThreadsHasTheSameBits) {
     std::vector<std::int64_t> done;
     EmbeddingProgress all(300, 16);
     embed_cells(
-        model, expression, Densifier(expression), at::kCPU, all, 1,
-        [&](std::int64_t cells) { done.push_back(cells); }, threads);
+        model, expression, Densifier(expression), at::kCPU, all, 1, [&](std::int64_t cells) { done.push_back(cells); },
+        threads);
     EXPECT_EQ(done.back(), 300);
     EXPECT_THAT(all.done, testing::Each(1));
     return all.values.values;
