@@ -20,8 +20,7 @@ void StageSaves::poll(std::int64_t done) {
   const StepVotes votes = share_votes(context_.ranks, mine);
   if (votes.save || votes.stop) save();
   if (!votes.stop) return;
-  context_.log.event(stage_, "stop", done);
-  throw StopRequested(fmt::format("stopped on request while {}; start the same command to resume", doing_));
+  leave_as_asked(context_, stage_, done, fmt::format("while {}", doing_));
 }
 
 void StageSaves::save() {

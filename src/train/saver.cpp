@@ -1,6 +1,8 @@
 #include "masksc/train/saver.hpp"
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 #include "masksc/core/log.hpp"
 #include "masksc/train/stop.hpp"
@@ -20,6 +22,12 @@ StepVotes share_votes(Collectives& ranks, const StepVotes& mine) {
   std::array<std::int32_t, 3> votes = {mine.stop ? 1 : 0, mine.save ? 1 : 0, mine.writing ? 1 : 0};
   ranks.all_reduce(std::span<std::int32_t>(votes), ReduceOp::max);
   return {votes[0] != 0, votes[1] != 0, votes[2] != 0};
+}
+
+void leave_as_asked(TrainContext& context, const std::string& stage, std::int64_t step, const std::string& where) {
+  context.log.event(stage, "stop", step, {{"reason", stop_reason()}});
+  throw StopRequested(
+      fmt::format("stopped on request ({}) {}; start the same command to resume", stop_reason(), where));
 }
 
 double SaveClock::elapsed() const { return seconds_since(last_); }
@@ -90,6 +98,12 @@ void Saver::complete() {
   context_.log.event(
       stage_, "checkpoint", checkpoints_->step(),
       {{"seconds", stall_}, {"write_seconds", checkpoints_->write_seconds()}, {"bytes", checkpoints_->bytes()}});
+  const double whole = std::max(stall_, checkpoints_->write_seconds());
+  if (whole > stop_grace_seconds() && context_.ranks.is_root() && !std::exchange(warned_, true))
+    log::warning(
+        "saving a checkpoint took {:.0f} s, longer than the {:.0f} s of --grace: a run that is stopped may be killed "
+        "before its state is safe; raise --grace, and the notice that the scheduler gives",
+        whole, stop_grace_seconds());
 }
 
 void Saver::failed(const std::string& why) const {
