@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 
 #include "array_file_handles.hpp"
 
@@ -121,6 +122,9 @@ ArrayFile::ArrayFile(ArrayFile&&) noexcept = default;
 ArrayFile& ArrayFile::operator=(ArrayFile&&) noexcept = default;
 ArrayFile::~ArrayFile() {
   const auto lock = lock_hdf5();
+  // Closing over MPI waits for the other ranks. Those may know nothing of the exception that is passing here, and it
+  // would never be told: HDF5 closes the file when MPI ends.
+  if (impl_ && impl_->ranks != nullptr && std::uncaught_exceptions() > 0) static_cast<void>(impl_.release());
   impl_.reset();
 }
 

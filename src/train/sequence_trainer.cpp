@@ -38,6 +38,7 @@ void train_sequence_encoder(SequenceEncoder& encoder, const Expression& expressi
     const double learning_rate = epoch_learning_rate(epoch, settings);
     for (std::int64_t step = 0; step < steps; ++step) {
       const auto start = std::chrono::steady_clock::now();
+      ranks.set_step(done + 1);
       const Batch batch = loader.batch(step);
       const at::Tensor x = to_tensor(batch.values, context.device).view({batch.rows, loader.densifier().width()});
       const at::Tensor weights = to_tensor(batch.weights, context.device);

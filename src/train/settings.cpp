@@ -56,6 +56,8 @@ void describe(OptionTable& table, RunSettings& s) {
   table.add("collectives", s.collectives, "how gradients travel; auto: nccl where every rank has a GPU of its own",
             "auto|nccl|mpi");
   table.add("collective-timeout", s.collective_timeout, "seconds that a rank waits for the others before all give up");
+  table.add("stall-timeout", s.stall_timeout,
+            "seconds without a sign of life after which a rank counts as hung and all end");
   table.add("threads", s.threads, "CPU threads a rank (0: the cores it has)");
   table.add("checkpoint-every-steps", s.checkpoint_every_steps,
             "save every N steps of stage 2 (0: at the ends of epochs, in at most 5% of the time)");
@@ -91,6 +93,7 @@ void validate(const RunSettings& s) {
   require_one_of("device", s.device, {"auto", "cpu", "cuda"});
   require_one_of("collectives", s.collectives, {"auto", "nccl", "mpi"});
   require_at_least("collective-timeout", s.collective_timeout, 1);
+  require_at_least("stall-timeout", s.stall_timeout, 5);
   require_at_least("threads", s.threads, 0);
   require_at_least("checkpoint-every-steps", s.checkpoint_every_steps, 0);
   require_at_least("keep-last", s.keep_last, 1);
