@@ -106,6 +106,7 @@ class MpiRequest final : public Request {
   MpiRequest(std::vector<MPI_Request> requests, const char* operation, WaitWatch* watch)
       : requests_(std::move(requests)), operation_(operation), watch_(watch) {}
   ~MpiRequest() override {  // the buffer must not be freed under MPI; errors were reported by test or wait
+    const Waiting waiting(watch_, operation_);
     MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE);
   }
   bool test() override {
@@ -134,9 +135,13 @@ class MpiCollectives final : public Collectives {
   void barrier() override {
     watched("barrier", [&] { return MPI_Barrier(comm_); });
   }
-  void watch(std::chrono::seconds timeout) override {
-    if (size() > 1) watch_ = std::make_unique<WaitWatch>(fmt::format("rank {} of {}", rank(), size()), timeout);
+  void watch(std::chrono::seconds timeout, std::function<std::string()> peers) override {
+    if (!watch_)
+      watch_ = std::make_unique<WaitWatch>(fmt::format("rank {} of {}", rank(), size()),
+                                           std::chrono::seconds(is_root() ? 0 : 3));
+    watch_->limit(timeout, std::move(peers));
   }
+  [[nodiscard]] RankActivity activity() const override { return watch_ ? watch_->activity() : RankActivity{}; }
   void set_step(std::int64_t step) override {
     if (watch_) watch_->set_step(step);
   }

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <optional>
 
 #include "masksc/core/files.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/dist/gpu_place.hpp"
+#include "masksc/dist/heartbeat.hpp"
 #include "masksc/model/device.hpp"
 #include "masksc/model/host_memory.hpp"
 #include "masksc/model/mask.hpp"
@@ -21,14 +23,15 @@
 namespace masksc {
 namespace {
 
-/// Times a stage and marks its start and end in log.jsonl.
+/// Times a stage and marks its start and end in log.jsonl, and its name in the heartbeat.
 class StageClock {
  public:
-  explicit StageClock(RunLog& log) : log_(log) {}
+  StageClock(RunLog& log, Heartbeat& heartbeat) : log_(log), heartbeat_(heartbeat) {}
 
   template <typename Work>
   auto time(const std::string& stage, Work&& work) {
     log_.event(stage, "start", 0);
+    heartbeat_.begin_stage(stage);
     const auto start = Clock::now();
     auto result = work();
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
@@ -50,6 +53,7 @@ class StageClock {
  private:
   using Clock = std::chrono::steady_clock;
   RunLog& log_;
+  Heartbeat& heartbeat_;
   Json seconds_ = Json::object();
   double total_ = 0;
 };
@@ -105,10 +109,10 @@ std::unique_ptr<NcclCollectives> choose_nccl(const RunSettings& settings, at::De
 /// Everything after the input is known to be good.
 Json train_and_cluster(const RunOptions& options, const RunInput& input, double prepare_seconds,
                        const std::string& configuration, RunFolder& folder, const SequenceEncoders& given,
-                       TrainContext& context) {
+                       Heartbeat& heartbeat, TrainContext& context) {
   const Expression& expression = input.expression;
   Collectives& ranks = context.ranks;
-  StageClock clock(context.log);
+  StageClock clock(context.log, heartbeat);
   clock.add("prepare", prepare_seconds);
 
   const RunIdentity identity = {input.identity.fingerprint, genes_hash(expression)};
@@ -204,7 +208,12 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& 
   RunFolder folder(options, table, ranks);
   if (folder.state() == FolderState::finished && input_unchanged(options, folder, ranks))
     return finished_metrics(folder, ranks);
+  std::optional<Heartbeat> heartbeat;
   try {
+    folder.make();
+    ranks.watch(std::chrono::seconds(0));  // reading the input may take rank 0 any time
+    heartbeat.emplace(ranks, HeartbeatSettings{.folder = folder.path("ranks"),
+                                               .stall_timeout = std::chrono::seconds(options.run.stall_timeout)});
     const auto start = std::chrono::steady_clock::now();
     const at::Device device = choose_device(options.run.device, runtime.local_rank(), options.train.deterministic);
     const RunInput input = prepare_input(options, folder, ranks);
@@ -212,7 +221,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& 
     const SequenceEncoders given = given_sequence_encoders(options, input.expression, device, ranks);
     const std::unique_ptr<NcclCollectives> nccl = choose_nccl(options.run, device, ranks);
     install_stop_signals(stop_signals);  // NCCL may have put handlers of its own in their place
-    ranks.watch(std::chrono::seconds(options.run.collective_timeout));
+    ranks.watch(std::chrono::seconds(options.run.collective_timeout), heartbeat->peers());
     const double prepare_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const std::string configuration = resolved_configuration(table);
     folder.begin(input.identity, configuration);
@@ -222,8 +231,12 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& 
     for (const std::string& warning : input.warnings) log->event("sequence", "warning", 0, {{"message", warning}});
     TrainContext context{ranks, *log, device, ranks.is_root() && !options.run.quiet, nccl.get()};
     if (options.train.deterministic) context.shards = static_cast<int>(options.train.virtual_shards);
-    return train_and_cluster(options, input, prepare_seconds, configuration, folder, given, context);
+    Json metrics =
+        train_and_cluster(options, input, prepare_seconds, configuration, folder, given, *heartbeat, context);
+    heartbeat->end("done");
+    return metrics;
   } catch (...) {
+    if (heartbeat) heartbeat->end(describe_failure(std::current_exception()).message);
     folder.abandon();
     throw;
   }

@@ -106,7 +106,6 @@ std::int64_t count_categories(const Labels& labels) {
 
 RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives& ranks) {
   RunInput input;
-  folder.make();
   std::string path;
   on_root(ranks, [&] {
     input.identity = identify(options.input);

@@ -65,6 +65,8 @@ void describe(OptionTable& table, RunSettings& s) {
   table.add("collectives", s.collectives, "how gradients travel; auto: nccl where every rank has a GPU of its own",
             "auto|nccl|mpi");
   table.add("collective-timeout", s.collective_timeout, "seconds that a rank waits for the others before all give up");
+  table.add("stall-timeout", s.stall_timeout,
+            "seconds without a sign of life after which a rank counts as hung and all end");
   table.add("threads", s.threads, "CPU threads a rank (0: the cores it has)");
   table.add("checkpoint-every-steps", s.cadence.steps,
             "save every N steps (all three 0: at epochs' ends and every 10 minutes, in under 1% of the time)");
@@ -134,6 +136,7 @@ void validate(const RunSettings& s) {
   require_one_of("device", s.device, {"auto", "cpu", "cuda"});
   require_one_of("collectives", s.collectives, {"auto", "nccl", "mpi"});
   require_at_least("collective-timeout", s.collective_timeout, 1);
+  require_at_least("stall-timeout", s.stall_timeout, 5);
   require_at_least("threads", s.threads, 0);
   require_at_least("checkpoint-every-steps", s.cadence.steps, 0);
   require_at_least("checkpoint-every-epochs", s.cadence.epochs, 0);

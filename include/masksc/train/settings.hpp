@@ -52,6 +52,7 @@ struct RunSettings {
   std::string device = "auto";
   std::string collectives = "auto";        // auto, nccl, mpi
   std::int64_t collective_timeout = 1800;  // seconds
+  std::int64_t stall_timeout = 20;         // seconds
   std::int64_t threads = 0;                // 0: the cores of the rank
   CadenceSettings cadence;
   std::int64_t keep_last = 2;
