@@ -2,6 +2,7 @@
 #include "masksc/dist/runtime.hpp"
 
 #include <sched.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
@@ -62,6 +63,7 @@ Runtime::~Runtime() {
 }
 
 int run_program(int argc, char** argv, const std::function<ExitCode(Runtime&)>& body) {
+  ::umask(::umask(S_IRWXG | S_IRWXO) | S_IRWXG | S_IRWXO);  // data of patients: files for their owner alone
   try {
     Runtime runtime(argc, argv);
     const int rank = runtime.world().rank();

@@ -25,16 +25,24 @@
 namespace masksc {
 namespace {
 
+/// Whether an interrupted run left its prepared file sound.
+bool still_prepared(const std::filesystem::path& path) {
+  try {
+    return is_prepared(path);
+  } catch (const UserError& e) {
+    log::warning("{}; the counts are read again", e.what());
+    return false;
+  }
+}
+
 /// The prepared file of this input: the input itself, the one of an interrupted run, or a new one.
 std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& folder, const InputIdentity& identity,
                                     std::vector<std::string>& warnings) {
   if (is_prepared(options.input)) return options.input;
   const std::filesystem::path path = folder.path("prepared.h5");
-  if (folder.state() != FolderState::empty && folder.recorded_input().same_file(identity) && is_prepared(path))
+  if (folder.state() != FolderState::empty && folder.recorded_input().same_file(identity) && still_prepared(path))
     return path;
-  const auto reader = open_counts(options.input, options.counts);
-  log::info("reading {}: {} cells x {} genes", options.input, reader->cells(), reader->genes());
-  const PreparationReport report = write_prepared(*reader, path);
+  const PreparationReport report = prepare_counts(options.input, options.counts, path);
   if (report.empty_cells_dropped > 0) {
     warnings.push_back(
         fmt::format("{} cells without counts are left out of the run and its results", report.empty_cells_dropped));

@@ -145,6 +145,8 @@ class ArrayFile {
     read_raw(name, rows, numeric_type<T>(), values.data());
     return values;
   }
+  /// Throws UserError unless every element of the array, stored without filters, has its place in the file.
+  void check_storage(const std::string& name) const;
   [[nodiscard]] std::vector<std::string> read_text(const std::string& name) const;
   [[nodiscard]] std::unique_ptr<RowStream> stream_rows(const std::string& name) const;
 
@@ -193,6 +195,7 @@ class ArrayFile {
   /// Calls `allocate` with the number of elements; throws UserError when the file can't hold so many.
   void make_room(const std::string& name, std::optional<RowRange> rows,
                  const std::function<void(std::size_t)>& allocate) const;
+  bool read_chunks(const std::string& name, std::optional<RowRange> rows, NumericType type, void* out) const;
   void read_raw(const std::string& name, std::optional<RowRange> rows, NumericType type, void* out) const;
   void write_raw(const std::string& name, NumericType type, const void* values, std::size_t count,
                  const std::vector<std::int64_t>& shape, const ArrayOptions& options);
