@@ -176,6 +176,11 @@ void check_fit(const RunOptions& options, const RunInput& input, Collectives& ra
                                 options.train.batch_size, ranks.size()));
   visible_tokens(input.expression.layout.tokens_with_genes(), options.model.mask_ratio);
   check_clusters(options.cluster, input.expression.cells);
+  const std::string& resume = options.run.resume;
+  on_root(ranks, [&] {
+    if (resume != "auto" && resume != "never" && !std::filesystem::exists(resume))
+      throw UserError(fmt::format("--resume {}: there is no such checkpoint; give auto, never, or a path", resume));
+  });
 }
 
 /// Whether --input is the very file that the folder's run was made from. A collective.
