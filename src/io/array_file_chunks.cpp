@@ -14,19 +14,23 @@ namespace {
 /// The most memory that one band of unpacked chunks may keep.
 constexpr std::int64_t greatest_band = std::int64_t{1} << 30;
 
-/// The filters that can be undone here, in the order of writing.
-std::optional<std::vector<ChunkFilter>> known_filters(hid_t list) {
+/// The filters that can be undone here, in the order of writing. Throws UserError when they don't fit the array.
+std::optional<std::vector<ChunkFilter>> known_filters(const ArrayFile::Impl& file, const std::string& name, hid_t list,
+                                                      std::int64_t element_bytes) {
   std::vector<ChunkFilter> filters;
   const int count = H5Pget_nfilters(list);
   for (int i = 0; i < count; ++i) {
     unsigned flags = 0;
     unsigned config = 0;
-    std::size_t values = 0;
-    switch (H5Pget_filter2(list, static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr, &config)) {
+    std::size_t values = 1;
+    unsigned value = 0;
+    switch (H5Pget_filter2(list, static_cast<unsigned>(i), &flags, &values, &value, 0, nullptr, &config)) {
       case H5Z_FILTER_DEFLATE:
         filters.push_back(ChunkFilter::deflate);
         break;
       case H5Z_FILTER_SHUFFLE:
+        if (values != 1 || value != element_bytes)
+          file.damaged(name, fmt::format("is shuffled as elements of {} bytes, which have {}", value, element_bytes));
         filters.push_back(ChunkFilter::shuffle);
         break;
       case H5Z_FILTER_FLETCHER32:
@@ -79,7 +83,7 @@ std::optional<ChunkReader> ChunkReader::open(const ArrayFile::Impl& file, const 
   reader.dataset_ = file.open_dataset(name);
   reader.stored_type_ = file.own(H5Dget_type(reader.dataset_.id()), H5Tclose, what);
   const Handle list = file.own(H5Dget_create_plist(reader.dataset_.id()), H5Pclose, what);
-  auto filters = known_filters(list.id());
+  auto filters = known_filters(file, name, list.id(), info.element_bytes);
   if (!filters) return std::nullopt;
   reader.filters_ = std::move(*filters);
   std::int64_t bytes = info.element_bytes;
