@@ -9,8 +9,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "masksc/core/hash.hpp"
-
 namespace masksc {
 namespace {
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "masksc/core/hash.hpp"
 #include "masksc/io/sealed_file.hpp"
 
 namespace masksc {
@@ -36,8 +37,7 @@ class RawFile {
   int descriptor_;
 };
 
-/// XXH3 of bytes [begin, end) of a file. Throws DamagedFile when it ends before.
-class Hasher;
+/// Adds bytes [begin, end) of a file to a hash. Throws DamagedFile when it ends before.
 void hash_bytes(const RawFile& file, std::int64_t begin, std::int64_t end, Hasher& hasher);
 
 /// Hash of all bytes of [0, body) that belong to no array. Throws DamagedFile when arrays overlap or lie outside.

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "masksc/core/hash.hpp"
 #include "sealed_layout.hpp"
 
 namespace masksc {

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <utility>
 
-#include "masksc/core/hash.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/io/array_file.hpp"
 #include "sealed_layout.hpp"
