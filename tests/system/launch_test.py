@@ -1,6 +1,5 @@
 """The scripts of launch/, and the tree that cmake --install leaves."""
 import os
-import pathlib
 import shutil
 import signal
 import subprocess
@@ -78,6 +77,7 @@ class Run(unittest.TestCase):
         process = subprocess.Popen([LAUNCH / "run.sh", "2", "/bin/sh", "-c", waiting], stderr=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, start_new_session=True,
                                    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        self.addCleanup(lambda: (support.kill_session(process.pid), process.wait()))
         self.assertTrue(support.wait_for(lambda: len(list(ready.iterdir())) == 2, support.patience(30)))
         return process
 
@@ -90,13 +90,7 @@ class Run(unittest.TestCase):
         if subprocess.run(["env", "--block-signal=TERM", "true"], capture_output=True).returncode != 0:
             self.skipTest("env has no --block-signal here (coreutils before 8.31): mpirun sees TERM, and kills the ranks")
         process = self.start("exit 75")
-        for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
-            try:
-                name, fields = path.read_text().split("(", 1)[1].rsplit(")", 1)
-                if int(fields.split()[3]) == process.pid and name in ("bash", "mpirun"):  # run.sh's; ranks are sh
-                    os.kill(int(path.parent.name), signal.SIGTERM)
-            except (FileNotFoundError, ProcessLookupError):
-                pass
+        support.kill_session(process.pid, signal.SIGTERM, ["bash", "mpirun"])  # bash is run.sh; the ranks are sh
         self.assertEqual(process.wait(20), 75)
 
     def test_ctrl_c_reaches_the_ranks_as_usr1(self):
