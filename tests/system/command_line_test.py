@@ -76,6 +76,9 @@ class Refused(unittest.TestCase):
                               ("--mask-ratio", "2"), ("--precision", "fp8"), ("--gradient-checkpointing", "every=0"),
                               ("--encoder-checkpointing", "some"), ("--micro-batch", "-1"), ("--bucket-mib", "-1"),
                               ("--profile", "5:2"), ("--collective-timeout", "0"), ("--stall-timeout", "4"),
+                              ("--stop-signals", "KILL"), ("--time-limit", "2:00"), ("--time-limit", "soon"),
+                              ("--grace", "-1"), ("--keep-last", "0"), ("--max-bad-steps", "0"),
+                              ("--checkpoint-every-minutes", "-1"),
                               ("--reduce-precision", "fp16")]:
             with self.subTest(option=option, value=value):
                 self.check([option, value], option.lstrip("-"), value)

@@ -23,6 +23,12 @@ class Scripts(unittest.TestCase):
                 done = script(path.name, "--help")
                 self.assertEqual(done.returncode, 0, path.name)
                 self.assertIn(f"launch/{path.name}", done.stdout)
+        self.assertIn("sbatch [OPTIONS OF SBATCH]", script("slurm/train.sbatch", "--help").stdout)
+
+    def test_job_scripts_are_for_jobs(self):
+        done = script("slurm/train.sbatch", "--output", "x", SLURM_JOB_ID="")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("sbatch", done.stderr)
 
     def test_unknown_options_are_refused(self):
         for name in ("setup.sh", "quickstart.sh", "download_data.sh"):
@@ -63,14 +69,42 @@ class Run(unittest.TestCase):
         for arguments in (["two", "masksc_train"], ["0", "masksc_train"], ["2"], ["2", "no-such-program"]):
             self.assertEqual(script("run.sh", *arguments).returncode, 2, arguments)
 
-    def test_term_reaches_the_ranks_as_usr1(self):
+    def start(self, on_usr1):
+        """run.sh as the foreground job of a terminal, with ranks that wait for USR1."""
         ready = support.fresh("launch-ready")
-        waiting = f"trap 'exit 75' USR1; touch {ready}; while true; do sleep 0.1; done"
+        ready.mkdir()
+        waiting = f"trap '{on_usr1}' USR1; touch {ready}/$OMPI_COMM_WORLD_RANK; while true; do sleep 0.1; done"
         process = subprocess.Popen([LAUNCH / "run.sh", "2", "/bin/sh", "-c", waiting], stderr=subprocess.DEVNULL,
-                                   stdout=subprocess.DEVNULL)
-        self.assertTrue(support.wait_for(ready.exists, 30))
+                                   stdout=subprocess.DEVNULL, start_new_session=True,
+                                   preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        self.addCleanup(lambda: (support.kill_session(process.pid), process.wait()))
+        self.assertTrue(support.wait_for(lambda: len(list(ready.iterdir())) == 2, support.patience(30)))
+        return process
+
+    def test_term_reaches_the_ranks_as_usr1(self):
+        process = self.start("exit 75")
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(20), 75)
+
+    def test_term_to_every_process_of_a_job_does_not_kill_the_ranks(self):
+        if subprocess.run(["env", "--block-signal=TERM", "true"], capture_output=True).returncode != 0:
+            self.skipTest("env has no --block-signal here (coreutils before 8.31): mpirun sees TERM, and kills the ranks")
+        process = self.start("exit 75")
+        support.kill_session(process.pid, signal.SIGTERM, ["bash", "mpirun"])  # bash is run.sh; the ranks are sh
+        self.assertEqual(process.wait(20), 75)
+
+    def test_ctrl_c_reaches_the_ranks_as_usr1(self):
+        process = self.start("exit 75")
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        self.assertEqual(process.wait(20), 75)
+
+    def test_ranks_that_never_listen_are_killed_at_the_third_ctrl_c(self):
+        process = self.start("")
+        for pause in (0.1, 4, 0):
+            os.killpg(process.pid, signal.SIGINT)
+            self.assertIsNone(process.poll())
+            time.sleep(pause)
+        self.assertNotIn(process.wait(20), (0, 75))
 
 
 class Installed(unittest.TestCase):
@@ -85,6 +119,7 @@ class Installed(unittest.TestCase):
             self.assertEqual(version.returncode, 0, version.stderr)
         share = second / "share" / "masksc"
         self.assertTrue((share / "configs" / "pbmc_cpu.ini").exists() and (share / "LICENSE").exists())
+        self.assertIn("sbatch", script(share / "launch" / "slurm" / "train.sbatch", "--help").stdout)
         done = subprocess.run([share / "launch" / "run.sh", "2", "masksc_train", "--version"], capture_output=True,
                               text=True)
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -28,8 +28,9 @@ def setUpModule():
     cluster = slurm_cluster.Cluster()
     unittest.addModuleCleanup(cluster.stop)
     cluster.start()
-    trained(support.WORK / "slurm" / "pace", epochs=30)
-    pace = len(support.steps(support.WORK / "slurm" / "pace")) / support.metrics(support.WORK / "slurm" / "pace")["seconds"]["train"]
+    trial = support.WORK / "slurm" / "pace"
+    trained(trial, epochs=30)
+    pace = len(support.steps(trial)) / support.metrics(trial)["seconds"]["train"]
     for seed in SEEDS:
         trained(reference(seed), "--seed", seed, epochs=short())
 
@@ -123,11 +124,13 @@ class Slurm(unittest.TestCase):
 
     def test_time_limit(self):
         expected = support.WORK / "slurm" / "long"
-        epochs = epochs_of(50)
+        epochs = epochs_of(40)
         trained(expected, epochs=epochs)
-        # Of the minute that the job has, the run takes the first 25 s. Slurm's own warning (--signal) stays out of it.
-        job = self.submit("--time=1", "--signal=B:URG@1", train=arguments(self.output, "--grace", 35, epochs=epochs),
+        # Of the minute that the job has, the run takes the first 20 s. Slurm's own warning (--signal) stays out of it.
+        job = self.submit("--time=1", "--signal=B:URG@1", train=arguments(self.output, "--grace", 40, epochs=epochs),
                           MASKSC_LAUNCHER="srun")
+        self.wait_for(lambda: cluster.job(job).restarts == 1 or cluster.job(job).ended(), "the requeue")
+        cluster.call("scontrol", "update", f"jobid={job}", "timelimit=60")  # once is enough, on slow machines too
         restarts = self.wait_for_end(job)
         self.assertGreaterEqual(restarts, 1, self.told())
         self.assert_stopped_in_order(self.output, restarts, ["time limit"])

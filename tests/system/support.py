@@ -92,6 +92,17 @@ def without(options, overriding):
     return [word for name, value in pairs if name not in overriding for word in (name, value)]
 
 
+def kill_session(leader, number=signal.SIGKILL, names=None):
+    """Signals the processes of the session that `leader` leads: all, or those of these names."""
+    for status in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, fields = status.read_text().split("(", 1)[1].rsplit(")", 1)
+            if int(fields.split()[3]) == leader and (names is None or name in names):
+                os.kill(int(status.parent.name), number)
+        except (ProcessLookupError, FileNotFoundError):
+            pass
+
+
 class Running:
     """A program that is killed or signalled on the way."""
 
@@ -102,12 +113,7 @@ class Running:
 
     def kill(self):
         """SIGKILL to mpirun and to its ranks, which have process groups of their own but share the session."""
-        for status in pathlib.Path("/proc").glob("[0-9]*/stat"):
-            try:
-                if int(status.read_text().rsplit(")", 1)[1].split()[3]) == self.process.pid:
-                    os.kill(int(status.parent.name), signal.SIGKILL)
-            except (ProcessLookupError, FileNotFoundError):
-                pass
+        kill_session(self.process.pid)
         self.process.communicate()
 
 
