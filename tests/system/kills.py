@@ -52,7 +52,7 @@ def lines(output):
 
 
 def last_step(output, stage):
-    return max((line["step"] for line in lines(output) if line["stage"] == stage and "loss" in line), default=0)
+    return max((line["step"] for line in support.whole_steps(output, stage)), default=0)
 
 
 def killed(output, moment, options, ranks=2):
