@@ -27,12 +27,12 @@ class Moment:
         return support.wait_for(lambda: last_step(output, self.stage) >= self.step, 120, running)
 
     def _wait_for_save(self, running, output):
-        """In the middle of the nth save of the run: a staging file is there."""
+        """In the middle of the nth save of the run: its staging file is there."""
         seen, inside = 0, False
 
         def now():
             nonlocal seen, inside
-            partial = any(output.glob("checkpoints/.*.partial"))
+            partial = any(output.glob("checkpoints/.*.h5.partial"))
             seen += partial and not inside
             inside = partial
             return partial and seen >= self.step
@@ -79,18 +79,18 @@ def random_moments(count, seed, sequence_steps, train_steps, steps_per_epoch):
     """Moments in all stages: first, last and boundary steps, random ones, inside saves."""
     draw = random.Random(seed)
     fixed = [Moment("step", "sequence", 2), Moment("step", "sequence", sequence_steps),
-             Moment("step", "train", 1), Moment("step", "train", train_steps),
+             Moment("step", "train", 2), Moment("step", "train", train_steps),
              Moment("step", "train", steps_per_epoch), Moment("step", "train", steps_per_epoch + 1),
              Moment("step", "train", 2 * steps_per_epoch), Moment("step", "train", 2 * steps_per_epoch + 1)]
     moments = fixed[:count]
     while len(moments) < count:
         kind = draw.choice(["sequence", "train", "train", "save", "save", "embed", "cluster"])
         if kind == "sequence":
-            moments.append(Moment("step", "sequence", draw.randint(2, sequence_steps)))
+            moments.append(Moment("step", "sequence", draw.randint(6, sequence_steps)))
         elif kind == "train":
-            moments.append(Moment("step", "train", draw.randint(1, train_steps)))
+            moments.append(Moment("step", "train", draw.randint(3, train_steps)))
         elif kind == "save":
-            moments.append(Moment("save", "any", draw.randint(2, 8)))
+            moments.append(Moment("save", "any", draw.randint(3, 8)))
         else:
-            moments.append(Moment("begin", kind, delay=draw.uniform(0, 0.05)))
+            moments.append(Moment("begin", kind, delay=draw.uniform(0, 0.02 if kind == "embed" else 0.005)))
     return moments
