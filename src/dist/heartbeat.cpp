@@ -11,7 +11,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds quiet_before_looking{2};
+constexpr std::chrono::seconds quiet_before_looking{1};
 
 /// Rank 0 gives up first, then rank 1; the others only if those can't: one message, not one a rank.
 int looks_of(int rank) { return rank <= 1 ? 2 : 4; }

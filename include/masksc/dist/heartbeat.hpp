@@ -26,7 +26,7 @@ struct HeartbeatSettings {
   std::function<void(const std::string& message)> on_stall = nullptr;
 };
 
-/// Beats until it ends. Once this rank has neither begun nor ended a collective nor a step for two seconds, it looks at
+/// Beats until it ends. Once this rank has neither begun nor ended a collective nor a step for a second, it looks at
 /// its peers: rank 0 at all, the others at rank 0. What it sees is judged as in stall.hpp.
 /// A disk that is full or gone never hurts the run: without heartbeats there is no judgement.
 class Heartbeat {

@@ -1,11 +1,14 @@
 // Every operation on 1, 2, 3 and 5 ranks as threads.
 #include "masksc/dist/collectives.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 #include <numeric>
+
+#include "masksc/dist/heartbeat_record.hpp"
 
 namespace masksc {
 namespace {
@@ -95,7 +98,8 @@ TEST_P(OnRanks, AnErrorOnOneRankIsEveryRanksError) {
       });
       FAIL() << "no error on rank " << ranks.rank();
     } catch (const UserError& e) {
-      EXPECT_STREQ(e.what(), "bad row 7");
+      const std::string where = size == 1 ? "" : fmt::format(" (on rank {}, host {})", size - 1, host_name());
+      EXPECT_EQ(e.what(), "bad row 7" + where);
     }
     EXPECT_THROW(on_root(ranks, [] { throw EnvironmentError("disk"); }), EnvironmentError);
     EXPECT_NO_THROW(on_root(ranks, [] {}));

@@ -48,7 +48,8 @@ TEST(HeartbeatRecord, NothingComesOfTornText) {
   const std::string whole = encode(waiting(3, 1));
   EXPECT_FALSE(decode("").has_value());
   EXPECT_FALSE(decode(whole.substr(0, 100)).has_value());
-  EXPECT_FALSE(decode(whole + " ").has_value());
+  EXPECT_FALSE(decode(whole + "\n").has_value());
+  EXPECT_FALSE(decode(whole.substr(0, whole.find('}') + 1) + "\n").has_value());
   EXPECT_FALSE(decode(std::string(heartbeat_bytes, ' ')).has_value());
   EXPECT_FALSE(decode(std::string(heartbeat_bytes, '\0')).has_value());
   const auto altered = [&](const char* from, const char* to) {
