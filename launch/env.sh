@@ -65,3 +65,26 @@ mpi_options() {
     MPI_OPTIONS+=(--bind-to none)
   fi
 }
+
+# find_program NAME: prints the path of a program of mask-sc, in the build folder (MASKSC_BUILD where that is not
+# build/release), beside the installed scripts or on PATH; a path stays as it is.
+find_program() {
+  local folder
+  if [[ $1 != */* ]]; then
+    for folder in "${MASKSC_BUILD:-$MASKSC_ROOT/build/release}/bin" "$MASKSC_ROOT/../../bin"; do
+      if [ -x "$folder/$1" ]; then echo "$folder/$1"; return 0; fi
+    done
+  fi
+  command -v "$1"
+}
+
+# wait_for PID: waits for a child to end and returns its exit code. A trapped signal ends `wait` early with a code above
+# 128, and waiting again returns the child's own: so traps have to set interrupted=yes.
+wait_for() {
+  local code
+  while true; do
+    interrupted=
+    wait "$1" && code=0 || code=$?
+    [ -n "$interrupted" ] || return "$code"
+  done
+}

@@ -40,9 +40,7 @@ void check(const PrepareOptions& options) {
 }
 
 void prepare(const PrepareOptions& options) {
-  const auto reader = masksc::open_counts(options.input, options.counts);
-  masksc::log::info("reading {}: {} cells x {} genes", options.input, reader->cells(), reader->genes());
-  const masksc::PreparationReport report = masksc::write_prepared(*reader, options.output.path);
+  const masksc::PreparationReport report = masksc::prepare_counts(options.input, options.counts, options.output.path);
   if (report.empty_cells_dropped > 0)
     masksc::log::warning("{} cells without counts are left out", report.empty_cells_dropped);
   if (report.genes_without_counts > 0)

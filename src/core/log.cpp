@@ -5,6 +5,9 @@
 #include <spdlog/spdlog.h>
 
 #include <memory>
+#include <string>
+
+#include "masksc/core/text.hpp"
 
 namespace masksc::log {
 namespace {
@@ -40,8 +43,9 @@ void configure(int rank, Level lowest) {
   state().logger->set_level(to_spdlog(rank == 0 || lowest > Level::warning ? lowest : Level::warning));
 }
 
-void write(Level level, std::string_view message) {
+void write(Level level, std::string_view text) {
   const State& s = state();
+  const std::string message = printable(text, /*keep_lines=*/true);  // names from files may hold anything
   if (s.rank == 0)
     s.logger->log(to_spdlog(level), "{}", message);
   else

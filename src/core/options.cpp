@@ -18,14 +18,30 @@ T parse_number(const std::string& name, std::string_view text, const char* what)
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size())
-    throw UserError(fmt::format("--{} needs {}, not '{}'", name, what, text));
+    throw UserError(fmt::format("--{} needs {}, not '{}'", name, what, shown(text)));
   return value;
 }
 
 bool parse_bool(const std::string& name, std::string_view text) {
   if (text == "yes" || text == "true" || text == "1" || text.empty()) return true;
   if (text == "no" || text == "false" || text == "0") return false;
-  throw UserError(fmt::format("--{} needs yes or no, not '{}'", name, text));
+  throw UserError(fmt::format("--{} needs yes or no, not '{}'", name, shown(text)));
+}
+
+/// Texts go to JSON records, which hold UTF-8 alone, and, where they are `saved`, to a line of config.ini, from which
+/// the same text must come back.
+void check_text(const std::string& name, std::string_view text, bool saved) {
+  if (!is_utf8(text)) throw UserError(fmt::format("--{} '{}' is not UTF-8: rename it", name, shown(text)));
+  if (!saved || text.empty()) return;
+  constexpr std::string_view blank = " \t\r\n\v\f";
+  const bool control =
+      std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+  if (control || text.find('#') != std::string_view::npos || blank.find(text.front()) != std::string_view::npos ||
+      blank.find(text.back()) != std::string_view::npos)
+    throw UserError(fmt::format(
+        "--{} '{}' can't be saved in a configuration: it must not hold '#' or control characters, nor begin "
+        "or end with a blank; rename it",
+        name, shown(text)));
 }
 
 }  // namespace
@@ -53,7 +69,7 @@ void OptionTable::add(std::string name, std::int64_t& field, std::string help, s
 void OptionTable::add(std::string name, double& field, std::string help, std::string value) {
   auto set = [name, &field](std::string_view text) {
     const auto number = parse_number<double>(name, text, "a number");
-    if (!std::isfinite(number)) throw UserError(fmt::format("--{} needs a finite number, not '{}'", name, text));
+    if (!std::isfinite(number)) throw UserError(fmt::format("--{} needs a finite number, not '{}'", name, shown(text)));
     field = number;
   };
   add_option(
@@ -61,7 +77,10 @@ void OptionTable::add(std::string name, double& field, std::string help, std::st
 }
 
 void OptionTable::add(std::string name, std::string& field, std::string help, std::string value) {
-  auto set = [&field](std::string_view text) { field = std::string(text); };
+  auto set = [name, &field, saved = !command_line_only(role_)](std::string_view text) {
+    check_text(name, text, saved);
+    field = std::string(text);
+  };
   add_option({std::move(name), {}, std::move(value), std::move(help), {}, set, [&field] { return field; }});
 }
 
@@ -81,7 +100,7 @@ void OptionTable::add_named(std::string name, const std::vector<std::string>& ch
   auto set = [name, choices, choose](std::string_view text) {
     const auto at = std::find(choices.begin(), choices.end(), text);
     if (at == choices.end())
-      throw UserError(fmt::format("--{} needs one of {}, not '{}'", name, fmt::join(choices, ", "), text));
+      throw UserError(fmt::format("--{} needs one of {}, not '{}'", name, fmt::join(choices, ", "), shown(text)));
     choose(static_cast<std::size_t>(at - choices.begin()));
   };
   add_option(
@@ -104,7 +123,7 @@ std::vector<std::string> OptionTable::names() const {
 void OptionTable::set(std::string_view name, std::string_view value, std::string_view where) {
   const Option* option = find(name);
   if (option == nullptr)
-    throw UserError(fmt::format("unknown option '{}' {}{}", name, where, suggestion(name, names())));
+    throw UserError(fmt::format("unknown option '{}' {}{}", shown(name), where, suggestion(name, names())));
   try {
     option->set(value);
   } catch (const UserError& e) {

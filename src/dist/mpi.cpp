@@ -6,6 +6,7 @@
 #include <climits>
 
 #include "masksc/core/log.hpp"
+#include "masksc/dist/runtime.hpp"
 #include "wait_watch.hpp"
 
 namespace masksc {
@@ -232,6 +233,14 @@ void check_mpi(int code, const char* operation) {
   int length = 0;
   MPI_Error_string(code, text.data(), &length);
   throw EnvironmentError(fmt::format("MPI {} failed: {}; a node or the network may be down", operation, text.data()));
+}
+
+std::string mpi_version() {
+  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+  int length = 0;
+  MPI_Get_library_version(text.data(), &length);
+  const std::string whole(text.data(), static_cast<std::size_t>(length));
+  return whole.substr(0, whole.find_first_of(",\n"));
 }
 
 std::unique_ptr<Collectives> mpi_collectives(MPI_Comm communicator) {

@@ -2,9 +2,11 @@
 #include "masksc/dist/runtime.hpp"
 
 #include <sched.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <thread>
 
 #include "masksc/core/log.hpp"
@@ -62,6 +64,7 @@ Runtime::~Runtime() {
 }
 
 int run_program(int argc, char** argv, const std::function<ExitCode(Runtime&)>& body) {
+  ::umask(::umask(S_IRWXG | S_IRWXO) | S_IRWXG | S_IRWXO);  // data of patients: files for their owner alone
   try {
     Runtime runtime(argc, argv);
     const int rank = runtime.world().rank();
@@ -75,6 +78,9 @@ int run_program(int argc, char** argv, const std::function<ExitCode(Runtime&)>& 
       const log::Level level = failure.code == ExitCode::stopped ? log::Level::warning : log::Level::error;
       if (!shared || rank == 0) log::write(level, failure.message);
       if (!shared) MPI_Abort(MPI_COMM_WORLD, code);
+      // All leave with a code of their own; srun --kill-on-bad-exit sends TERM at the first, and would return 143 for
+      // it.
+      std::signal(SIGTERM, SIG_IGN);
       return code;
     }
   } catch (const Error& e) {

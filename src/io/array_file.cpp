@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <exception>
 
 #include "array_file_handles.hpp"
+#include "global_heap.hpp"
 
 namespace masksc {
 namespace {
@@ -55,6 +57,35 @@ ArrayInfo::Kind kind_of(H5T_class_t type_class) {
   }
 }
 
+bool is_plain_integer(hid_t type) {
+  const std::size_t bytes = H5Tget_size(type);
+  return (bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8) && H5Tget_offset(type) == 0 &&
+         H5Tget_precision(type) == 8 * bytes &&
+         (H5Tget_order(type) == H5T_ORDER_LE || H5Tget_order(type) == H5T_ORDER_BE);
+}
+
+/// Half, single, double, and the 80 bits of the x86.
+bool is_plain_float(hid_t type) {
+  struct Format {
+    std::size_t bytes, precision, sign, exponent, exponent_bits, mantissa_bits, bias;
+  };
+  constexpr std::array<Format, 4> formats = {Format{2, 16, 15, 10, 5, 10, 15}, Format{4, 32, 31, 23, 8, 23, 127},
+                                             Format{8, 64, 63, 52, 11, 52, 1023},
+                                             Format{16, 80, 79, 64, 15, 64, 16383}};
+  std::size_t sign = 0;
+  std::size_t exponent = 0;
+  std::size_t exponent_bits = 0;
+  std::size_t mantissa = 0;
+  std::size_t mantissa_bits = 0;
+  if (H5Tget_fields(type, &sign, &exponent, &exponent_bits, &mantissa, &mantissa_bits) < 0) return false;
+  const bool ordered = H5Tget_order(type) == H5T_ORDER_LE || H5Tget_order(type) == H5T_ORDER_BE;
+  return ordered && std::any_of(formats.begin(), formats.end(), [&](const Format& f) {
+           return f.bytes == H5Tget_size(type) && H5Tget_offset(type) == 0 && f.precision == H5Tget_precision(type) &&
+                  f.sign == sign && f.exponent == exponent && f.exponent_bits == exponent_bits && mantissa == 0 &&
+                  f.mantissa_bits == mantissa_bits && f.bias == H5Tget_ebias(type);
+         });
+}
+
 NumericType nearest_type(hid_t type, ArrayInfo::Kind kind) {
   const std::size_t bytes = H5Tget_size(type);
   if (kind == ArrayInfo::Kind::boolean) return NumericType::i8;
@@ -65,6 +96,29 @@ NumericType nearest_type(hid_t type, ArrayInfo::Kind kind) {
 }
 
 }  // namespace
+
+std::string hdf5_version() {
+  unsigned major = 0;
+  unsigned minor = 0;
+  unsigned release = 0;
+  H5get_libversion(&major, &minor, &release);
+  return fmt::format("{}.{}.{}", major, minor, release);
+}
+
+bool is_plain_number(hid_t type) {
+  switch (H5Tget_class(type)) {
+    case H5T_INTEGER:
+      return is_plain_integer(type);
+    case H5T_FLOAT:
+      return is_plain_float(type);
+    case H5T_ENUM: {
+      const Handle base(H5Tget_super(type), H5Tclose);
+      return base.valid() && H5Tget_class(base.id()) == H5T_INTEGER && is_plain_integer(base.id());
+    }
+    default:
+      return false;
+  }
+}
 
 std::int64_t ArrayInfo::size() const {
   std::int64_t count = 1;
@@ -84,6 +138,7 @@ ArrayInfo describe_dataset(const ArrayFile::Impl& file, hid_t dataset, const std
   const Handle space = file.own(H5Dget_space(dataset), H5Sclose, what);
   const Handle list = file.own(H5Dget_create_plist(dataset), H5Pclose, what);
   info.kind = kind_of(H5Tget_class(type.id()));
+  if (info.is_numeric() && !is_plain_number(type.id())) info.kind = ArrayInfo::Kind::other;
   if (info.is_numeric()) info.type = nearest_type(type.id(), info.kind);
   const int dimensions = H5Sget_simple_extent_ndims(space.id());
   if (dimensions < 0) file.fail(what);
@@ -93,20 +148,23 @@ ArrayInfo describe_dataset(const ArrayFile::Impl& file, hid_t dataset, const std
   for (const hsize_t extent : extents)
     info.shape.push_back(static_cast<std::int64_t>(std::min<hsize_t>(extent, INT64_MAX)));
   if (dimensions > 0 && H5Pget_layout(list.id()) == H5D_CHUNKED) {
-    H5Pget_chunk(list.id(), dimensions, extents.data());
+    if (H5Pget_chunk(list.id(), dimensions, extents.data()) != dimensions)
+      file.damaged(name, "has chunks of other dimensions");
     for (const hsize_t extent : extents) info.chunk.push_back(static_cast<std::int64_t>(extent));
   }
   info.compressed = H5Pget_nfilters(list.id()) > 0;
-  info.element_bytes = static_cast<std::int64_t>(H5Tget_size(type.id()));
+  // HDF5 gives the size of a pointer for texts of variable length.
+  const bool variable = info.kind == ArrayInfo::Kind::text && H5Tis_variable_str(type.id()) > 0;
+  info.element_bytes = static_cast<std::int64_t>(variable ? TextReference::stored_bytes : H5Tget_size(type.id()));
   info.stored_bytes = static_cast<std::int64_t>(H5Dget_storage_size(dataset));
   return info;
 }
 
 void plausible_size(const ArrayFile::Impl& file, const ArrayInfo& info, const std::string& name,
                     std::int64_t elements) {
-  // Gzip shrinks at most 1032-fold; other filters do better, on nothing that has content.
+  // Gzip shrinks to a thousandth at most, and filters of plugins little further.
   constexpr std::int64_t always_allowed = std::int64_t{64} << 20;
-  constexpr std::int64_t greatest_ratio = 1 << 16;
+  constexpr std::int64_t greatest_ratio = 1 << 12;
   const auto refuse = [&] {
     file.damaged(name,
                  fmt::format("claims {} values, but only {} bytes are stored", info.shape_text(), info.stored_bytes));
@@ -122,10 +180,12 @@ ArrayFile::ArrayFile(ArrayFile&&) noexcept = default;
 ArrayFile& ArrayFile::operator=(ArrayFile&&) noexcept = default;
 ArrayFile::~ArrayFile() {
   const auto lock = lock_hdf5();
-  // Closing over MPI waits for the other ranks. Those may know nothing of the exception that is passing here, and it
-  // would never be told: HDF5 closes the file when MPI ends.
-  if (impl_ && impl_->ranks != nullptr && std::uncaught_exceptions() > 0) static_cast<void>(impl_.release());
-  impl_.reset();
+  // Closing over MPI is a collective. When an error is passing, the other ranks may be elsewhere, and this one would
+  // wait for them instead of telling what happened: the file stays open then.
+  if (impl_ && impl_->ranks != nullptr && std::uncaught_exceptions() > 0)
+    static_cast<void>(impl_.release());
+  else
+    impl_.reset();
 }
 
 ArrayFile ArrayFile::open(const std::filesystem::path& path) {
@@ -169,6 +229,7 @@ bool ArrayFile::exists(const std::string& name) const {
   for (std::size_t slash = name.find('/', 1);; slash = name.find('/', slash + 1)) {
     const std::string part = name.substr(0, slash);
     if (H5Lexists(impl_->file.id(), part.c_str(), H5P_DEFAULT) <= 0) return false;
+    impl_->refuse_link(part);
     if (slash == std::string::npos) break;
   }
   return H5Oexists_by_name(impl_->file.id(), name.c_str(), H5P_DEFAULT) > 0;

@@ -80,7 +80,7 @@ std::vector<std::int64_t> ArrayFile::integers_attribute(const std::string& name,
   if (!attribute.valid()) return {};
   const std::string what = fmt::format("read attribute '{}'", key);
   const Handle type = impl_->own(H5Aget_type(attribute.id()), H5Tclose, what);
-  if (H5Tget_class(type.id()) != H5T_INTEGER) return {};
+  if (H5Tget_class(type.id()) != H5T_INTEGER || !is_plain_number(type.id())) return {};
   std::vector<std::int64_t> values(length_of(*impl_, attribute, key));
   if (!values.empty()) impl_->check(H5Aread(attribute.id(), H5T_NATIVE_INT64, values.data()), what);
   return values;

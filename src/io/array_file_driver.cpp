@@ -34,7 +34,7 @@ const StagingFile& self(const H5FD_t* file) { return *reinterpret_cast<const Sta
 H5FD_t* open_file(const char* name, unsigned flags, hid_t access, haddr_t /*greatest*/) {
   WriteState* state = *static_cast<WriteState* const*>(H5Pget_driver_info(access));
   const int truncate = (flags & H5F_ACC_TRUNC) != 0 ? O_TRUNC : 0;
-  const int descriptor = ::open(name, O_RDWR | O_CREAT | O_CLOEXEC | truncate, 0666);
+  const int descriptor = ::open(name, O_RDWR | O_CREAT | O_CLOEXEC | truncate, S_IRUSR | S_IWUSR);
   if (descriptor < 0) {
     state->error = errno;
     return nullptr;

@@ -6,6 +6,9 @@
 #include <array>
 #include <cstring>
 
+#include "masksc/core/apart.hpp"
+#include "masksc/core/text.hpp"
+
 namespace masksc {
 namespace {
 
@@ -13,6 +16,14 @@ herr_t collect(unsigned /*depth*/, const H5E_error2_t* error, void* into) {
   auto& lines = *static_cast<std::vector<std::string>*>(into);
   if (error->desc != nullptr && *error->desc != '\0') lines.emplace_back(error->desc);
   return 0;
+}
+
+/// A way out of the file: what an array's bytes or a link may name. Files from elsewhere must not lead to other files.
+const char* way_out(hid_t dataset) {
+  const Handle list(H5Dget_create_plist(dataset), H5Pclose);
+  if (H5Pget_layout(list.id()) == H5D_VIRTUAL) return "is put together from other files (a virtual dataset)";
+  if (H5Pget_external_count(list.id()) > 0) return "keeps its numbers in other files (external storage)";
+  return nullptr;
 }
 
 /// The text between "error message = '" and "'".
@@ -29,8 +40,11 @@ std::string system_message(const std::string& line) {
 std::unique_lock<std::recursive_mutex> lock_hdf5() {
   static std::recursive_mutex mutex;
   std::unique_lock lock(mutex);
-  static const herr_t silent = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-  static_cast<void>(silent);
+  // Quiet, and blind to links into other files: then no path leads there.
+  static const bool prepared =
+      H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0 && H5Lunregister(H5L_TYPE_EXTERNAL) >= 0;
+  ensure(prepared, "HDF5 lets its links into other files be switched off");
+  still_working();
   return lock;
 }
 
@@ -86,14 +100,29 @@ void ArrayFile::Impl::fail(const std::string& what) const {
 
 void ArrayFile::Impl::damaged(const std::string& name, const std::string& what) const {
   throw UserError(
-      fmt::format("'{}' in '{}' {}; the file is damaged: copy or write it again", name, path.string(), what));
+      fmt::format("'{}' in '{}' {}; the file is damaged: copy or write it again", shown(name), path.string(), what));
+}
+
+void ArrayFile::Impl::refuse_link(const std::string& name) const {
+  H5L_info_t link{};
+  if (name == "/" || H5Lget_info(file.id(), name.c_str(), &link, H5P_DEFAULT) < 0 || link.type <= H5L_TYPE_SOFT) return;
+  throw UserError(
+      fmt::format("'{}' in '{}' is a link into another file, which mask-sc does not follow: write the file again with "
+                  "what it leads to",
+                  shown(name), path.string()));
 }
 
 Handle ArrayFile::Impl::open_dataset(const std::string& name, hid_t access) const {
-  return own(H5Dopen2(file.id(), name.c_str(), access), H5Dclose, fmt::format("read '{}'", name));
+  Handle dataset = own(H5Dopen2(file.id(), name.c_str(), access), H5Dclose, fmt::format("read '{}'", shown(name)));
+  const char* way = way_out(dataset.id());
+  if (way == nullptr) return dataset;
+  throw UserError(
+      fmt::format("'{}' in '{}' {}, which mask-sc does not follow: write the file again with the numbers in it",
+                  shown(name), path.string(), way));
 }
 
 Handle ArrayFile::Impl::open_object(const std::string& name) const {
+  refuse_link(name);
   return own(H5Oopen(file.id(), name.c_str(), H5P_DEFAULT), H5Oclose, fmt::format("read '{}'", name));
 }
 

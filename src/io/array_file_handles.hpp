@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "array_file_driver.hpp"
+#include "chunk_filters.hpp"
 #include "masksc/io/array_file.hpp"
 
 namespace masksc {
@@ -40,7 +41,8 @@ class Handle {
   Close close_ = nullptr;
 };
 
-/// One thread at a time inside HDF5, whose library is not thread-safe; also switches off its printing of errors.
+/// One thread at a time inside HDF5, whose library is not thread-safe; also switches off its printing of errors and its
+/// links into other files.
 std::unique_lock<std::recursive_mutex> lock_hdf5();
 
 /// The innermost words on HDF5's error stack, with the system's where there are any.
@@ -86,16 +88,55 @@ struct ArrayFile::Impl {
     if (result < 0 || write_failed()) fail(what);
   }
   [[nodiscard]] bool write_failed() const { return writing && writing->error != 0; }
+  /// Throws UserError when the array's numbers lie in other files.
   [[nodiscard]] Handle open_dataset(const std::string& name, hid_t access = H5P_DEFAULT) const;
   [[nodiscard]] Handle open_object(const std::string& name) const;
+  /// Throws UserError when `name` is a link into another file.
+  void refuse_link(const std::string& name) const;
 };
+
+/// The chunks of an array, read as they lie in the file and unpacked here.
+class ChunkReader {
+ public:
+  /// nullopt when the array isn't stored in chunks, or by filters that only HDF5 (or a plugin of it) can undo.
+  static std::optional<ChunkReader> open(const ArrayFile::Impl& file, const std::string& name, const ArrayInfo& info);
+
+  /// The elements of `rows`, each `element_bytes` long: the stored ones, or of type `memory` where that is given.
+  /// A band of chunks that is read in part is kept for the next call.
+  void read(RowRange rows, std::optional<NumericType> memory, void* out);
+  /// Bytes of an element in memory.
+  [[nodiscard]] std::size_t element_bytes(std::optional<NumericType> memory) const;
+
+ private:
+  ChunkReader(const ArrayFile::Impl& file, std::string name, ArrayInfo info)
+      : file_(&file), name_(std::move(name)), info_(std::move(info)) {}
+  [[nodiscard]] std::vector<std::uint8_t> unpack(const std::vector<hsize_t>& offset) const;
+  void convert(std::vector<std::uint8_t>& chunk, std::optional<NumericType> memory) const;
+  [[nodiscard]] std::vector<std::uint8_t> fill(std::optional<NumericType> memory) const;
+  void read_band(RowRange rows, std::optional<NumericType> memory, std::uint8_t* out) const;
+
+  const ArrayFile::Impl* file_;
+  std::string name_;
+  ArrayInfo info_;
+  Handle dataset_;
+  Handle stored_type_;
+  std::vector<ChunkFilter> filters_;
+  std::size_t chunk_elements_ = 1;
+  std::int64_t kept_band_ = -1;
+  std::vector<std::uint8_t> kept_;  // rows of kept_band_
+};
+
+/// Whether HDF5 may be asked to convert the stored type `type` to numbers: whole bytes of an integer, an enumeration of
+/// them, or one of the usual floating-point formats. A damaged type makes the conversion run out of bounds.
+bool is_plain_number(hid_t type);
 
 ArrayInfo describe_dataset(const ArrayFile::Impl& file, hid_t dataset, const std::string& name);
 /// Throws UserError when the stored bytes can't possibly hold `elements` numbers.
 void plausible_size(const ArrayFile::Impl& file, const ArrayInfo& info, const std::string& name, std::int64_t elements);
 
-/// Throws UserError unless the variable-length texts of `dataset` lie where their references say.
-void check_text_references(const ArrayFile::Impl& file, const Handle& dataset, const ArrayInfo& info,
-                           const std::string& name);
+/// The texts of variable length of `dataset`, read from the file's heaps without HDF5; nullopt where only HDF5 knows
+/// how the references to them are stored. Throws UserError when they point nowhere.
+std::optional<std::vector<std::string>> read_heap_texts(const ArrayFile::Impl& file, const Handle& dataset,
+                                                        const ArrayInfo& info, const std::string& name);
 
 }  // namespace masksc

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "array_file_handles.hpp"
+#include "masksc/core/text.hpp"
 
 namespace masksc {
 namespace {
@@ -75,7 +76,7 @@ bool moved_collectively(const Reading& reading) {
   return mode != H5D_MPIO_NO_COLLECTIVE;
 }
 
-/// Texts stored as pointers into the file's heap.
+/// Texts stored as references that only HDF5 knows how to follow.
 std::vector<std::string> read_variable_texts(const ArrayFile::Impl& file, const Handle& dataset, const Handle& stored,
                                              std::size_t count, const std::string& what) {
   const Handle space = file.own(H5Dget_space(dataset.id()), H5Sclose, what);
@@ -90,10 +91,15 @@ std::vector<std::string> read_variable_texts(const ArrayFile::Impl& file, const 
 
 /// Texts of one width, padded with zeros or spaces.
 std::vector<std::string> read_fixed_texts(const ArrayFile::Impl& file, const Handle& dataset, const Handle& stored,
-                                          std::size_t count, const std::string& what) {
+                                          const ArrayInfo& info, const std::string& name) {
+  const auto count = static_cast<std::size_t>(info.size());
   const std::size_t width = H5Tget_size(stored.id());
   std::vector<char> bytes(width * count);
-  file.check(H5Dread(dataset.id(), stored.id(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()), what);
+  if (std::optional<ChunkReader> chunks = ChunkReader::open(file, name, info))
+    chunks->read({0, info.rows()}, std::nullopt, bytes.data());
+  else
+    file.check(H5Dread(dataset.id(), stored.id(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()),
+               fmt::format("read '{}'", name));
   const bool spaces = H5Tget_strpad(stored.id()) == H5T_STR_SPACEPAD;
   std::vector<std::string> texts(count);
   for (std::size_t i = 0; i < count; ++i) {
@@ -121,8 +127,18 @@ void ArrayFile::make_room(const std::string& name, std::optional<RowRange> rows,
   });
 }
 
+/// Stored chunks on this process alone; false where HDF5 must read.
+bool ArrayFile::read_chunks(const std::string& name, std::optional<RowRange> rows, NumericType type, void* out) const {
+  if (impl_->ranks != nullptr) return false;
+  const ArrayInfo found = info(name);
+  std::optional<ChunkReader> chunks = ChunkReader::open(*impl_, name, found);
+  if (chunks) chunks->read(rows.value_or(RowRange{0, found.rows()}), type, out);
+  return chunks.has_value();
+}
+
 void ArrayFile::read_raw(const std::string& name, std::optional<RowRange> rows, NumericType type, void* out) const {
   const auto lock = lock_hdf5();
+  if (read_chunks(name, rows, type, out)) return;
   Reading reading;
   impl_->agreed([&] { reading = start_reading(*impl_, name, rows, type); });
   Collectives* ranks = impl_->ranks;
@@ -150,9 +166,18 @@ std::vector<std::string> ArrayFile::read_text(const std::string& name) const {
   plausible_size(*impl_, found, name, found.size());
   const auto count = static_cast<std::size_t>(found.size());
   if (count == 0) return {};
-  if (variable) check_text_references(*impl_, dataset, found, name);
-  return variable ? read_variable_texts(*impl_, dataset, stored, count, what)
-                  : read_fixed_texts(*impl_, dataset, stored, count, what);
+  std::optional<std::vector<std::string>> texts;
+  if (variable) texts = read_heap_texts(*impl_, dataset, found, name);
+  if (!texts)
+    texts = variable ? read_variable_texts(*impl_, dataset, stored, count, what)
+                     : read_fixed_texts(*impl_, dataset, stored, found, name);
+  for (std::size_t i = 0; i < count; ++i)
+    if (!is_utf8((*texts)[i]))
+      throw UserError(
+          fmt::format("text {} of '{}' in '{}' is not UTF-8: '{}'; write the file again with names and "
+                      "labels in UTF-8",
+                      i, shown(name), impl_->path.string(), shown((*texts)[i])));
+  return std::move(*texts);
 }
 
 }  // namespace masksc

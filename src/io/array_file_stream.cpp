@@ -1,8 +1,9 @@
 // Reading an array row by row so that each stored chunk is inflated once.
 //
 // A published file may hold 450 MB in one gzip chunk. Where a chunk spans whole rows and gzip is the only filter, the
-// compressed chunk is fetched as it is and inflated piece by piece: memory stays at the caller's block. Elsewhere
-// HDF5's own chunk cache is made large enough for one band of chunks.
+// compressed chunk is fetched as it is and inflated piece by piece: memory stays at the caller's block. Other chunks
+// are unpacked by ChunkReader, a band at a time. What is stored in one piece, or needs a plugin of HDF5, is left to
+// HDF5, whose chunk cache is made large enough for one band of chunks.
 #include <fmt/format.h>
 #include <zlib.h>
 
@@ -62,6 +63,24 @@ class CachedStream final : public RowStream {
   std::string name_;
   ArrayInfo info_;
   Handle dataset_;
+};
+
+class ChunkStream final : public RowStream {
+ public:
+  ChunkStream(ChunkReader chunks, ArrayInfo info) : chunks_(std::move(chunks)), info_(std::move(info)) {}
+  ~ChunkStream() override {
+    const auto lock = lock_hdf5();
+    chunks_.reset();
+  }
+  [[nodiscard]] const ArrayInfo& info() const override { return info_; }
+  void read(RowRange rows, void* out) override {
+    const auto lock = lock_hdf5();
+    chunks_->read(rows, info_.type, out);
+  }
+
+ private:
+  std::optional<ChunkReader> chunks_;
+  ArrayInfo info_;
 };
 
 class InflatingStream final : public RowStream {
@@ -197,6 +216,8 @@ std::unique_ptr<RowStream> ArrayFile::stream_rows(const std::string& name) const
     throw UserError(fmt::format("'{}' in '{}' is no array of numbers", name, impl_->path.string()));
   plausible_size(*impl_, info, name, info.size());
   if (can_inflate(*impl_, name, info)) return std::make_unique<InflatingStream>(*impl_, name, std::move(info));
+  if (auto chunks = ChunkReader::open(*impl_, name, info))
+    return std::make_unique<ChunkStream>(std::move(*chunks), std::move(info));
   return std::make_unique<CachedStream>(*impl_, name, std::move(info));
 }
 

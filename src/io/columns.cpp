@@ -7,12 +7,14 @@
 #include <cmath>
 #include <map>
 
+#include "masksc/core/text.hpp"
+
 namespace masksc {
 namespace {
 
 [[noreturn]] void damaged(const ArrayFile& file, const std::string& name, const std::string& what) {
   throw UserError(
-      fmt::format("'{}' in '{}' {}; the file is damaged: write it again", name, file.path().string(), what));
+      fmt::format("'{}' in '{}' {}; the file is damaged: write it again", shown(name), file.path().string(), what));
 }
 
 std::string number_text(double value) {
@@ -55,8 +57,8 @@ Column read_array(const ArrayFile& file, const std::string& name, const ArrayInf
       column.missing.push_back(std::isnan(value) ? 1 : 0);
     }
   } else {
-    throw UserError(
-        fmt::format("'{}' in '{}' holds neither numbers nor text: choose another column", name, file.path().string()));
+    throw UserError(fmt::format("'{}' in '{}' holds neither numbers nor text: choose another column", shown(name),
+                                file.path().string()));
   }
   return column;
 }
@@ -69,7 +71,7 @@ Column read_column(const ArrayFile& file, const std::string& name) {
     throw UserError(
         fmt::format("'{}' in '{}' is a column of encoding-type '{}', which mask-sc does not read: write it "
                     "as text, numbers or a categorical",
-                    name, file.path().string(), file.text_attribute(name, "encoding-type").value_or("")));
+                    shown(name), file.path().string(), shown(file.text_attribute(name, "encoding-type").value_or(""))));
   Column column = read_array(file, name + "/values", file.info(name + "/values"));
   if (file.exists(name + "/mask")) mark_missing(file, name + "/mask", column);
   return column;
@@ -139,11 +141,11 @@ Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t 
     labels = column.numbers.empty() ? from_keys(column.texts, column) : from_keys(column.numbers, column);
   }
   if (static_cast<std::int64_t>(labels.codes.size()) != cells)
-    throw UserError(fmt::format("'{}' in '{}' has {} labels for {} cells: give one label a cell", name,
+    throw UserError(fmt::format("'{}' in '{}' has {} labels for {} cells: give one label a cell", shown(name),
                                 file.path().string(), labels.codes.size(), cells));
   if (labels.names.empty())
     throw UserError(fmt::format("every label in '{}' of '{}' is missing: choose another column, or leave --labels out",
-                                name, file.path().string()));
+                                shown(name), file.path().string()));
   return labels;
 }
 
@@ -163,7 +165,7 @@ std::vector<std::string> read_frame_names(const ArrayFile& file, const std::stri
       names.push_back(code < 0 ? "" : labels.names[static_cast<std::size_t>(code)]);
   }
   if (static_cast<std::int64_t>(names.size()) != count)
-    throw UserError(fmt::format("'{}' in '{}' has {} names, but the matrix has {}: write the file again", name,
+    throw UserError(fmt::format("'{}' in '{}' has {} names, but the matrix has {}: write the file again", shown(name),
                                 file.path().string(), names.size(), count));
   return names;
 }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "masksc/core/text.hpp"
 #include "masksc/io/prepared.hpp"
 #include "readers.hpp"
 
@@ -11,16 +12,17 @@ namespace {
 
 /// "X (array 3 x 4), obs (group)".
 std::string contents(const ArrayFile& file) {
-  constexpr std::size_t shown = 20;
+  constexpr std::size_t most = 20;
   std::vector<std::string> parts;
   for (const std::string& name : file.children("/")) {
-    if (parts.size() == shown) {
+    if (parts.size() == most) {
       parts.emplace_back("...");
       break;
     }
     if (!file.exists(name)) continue;
     const ArrayInfo info = file.info(name);
-    parts.push_back(info.is_group() ? name + " (group)" : fmt::format("{} (array {})", name, info.shape_text()));
+    parts.push_back(info.is_group() ? shown(name) + " (group)"
+                                    : fmt::format("{} (array {})", shown(name), info.shape_text()));
   }
   return parts.empty() ? "nothing" : fmt::format("{}", fmt::join(parts, ", "));
 }

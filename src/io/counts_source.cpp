@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "masksc/core/text.hpp"
+
 namespace masksc {
 namespace {
 
@@ -12,7 +14,7 @@ namespace {
   throw UserError(fmt::format(
       "'{}' in '{}' {}; expected a matrix of cells x genes: a two-dimensional array of numbers, or a sparse group with "
       "data, indices and indptr",
-      name, file.path().string(), what));
+      shown(name), file.path().string(), what));
 }
 
 /// "csr_matrix" or "csc_matrix"; files of anndata < 0.7 say "csr" or "csc" under another key.
@@ -21,14 +23,14 @@ std::string sparse_format(const ArrayFile& file, const std::string& name) {
   if (encoding == "csr_matrix" || encoding == "csc_matrix") return encoding;
   const std::string legacy = file.text_attribute(name, "h5sparse_format").value_or("");
   if (legacy == "csr" || legacy == "csc") return legacy + "_matrix";
-  no_matrix(file, name, fmt::format("is a group of encoding-type '{}'", encoding.empty() ? legacy : encoding));
+  no_matrix(file, name, fmt::format("is a group of encoding-type '{}'", shown(encoding.empty() ? legacy : encoding)));
 }
 
 }  // namespace
 
 void refuse_count(const CountsPlace& place, std::int64_t row, std::int64_t column, double value) {
   const auto name = [](const std::vector<std::string>& names, std::int64_t i) {
-    return i < static_cast<std::int64_t>(names.size()) ? names[static_cast<std::size_t>(i)] : std::string();
+    return i < static_cast<std::int64_t>(names.size()) ? shown(names[static_cast<std::size_t>(i)]) : std::string();
   };
   const char* what = "is not a whole number";
   const char* remedy = "give raw counts (h5ad: --layer NAME or --layer raw), or --allow-noninteger for normalised data";

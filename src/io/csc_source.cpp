@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "counts_source.hpp"
+#include "masksc/core/text.hpp"
 
 namespace masksc {
 namespace {
@@ -98,7 +99,7 @@ class CscSource final : public CountsSource {
     throw UserError(
         fmt::format("gene {} ('{}') in '{}' ({}/indices) has cell index {} of {} cells; the file is "
                     "damaged: write it again",
-                    column, place_.gene_names[column], place_.file, place_.matrix, row, place_.cells()));
+                    column, shown(place_.gene_names[column]), place_.file, place_.matrix, row, place_.cells()));
   }
 
   /// The bad count of the lowest (row, column).

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "counts_source.hpp"
+#include "masksc/core/text.hpp"
 
 namespace masksc {
 namespace {
@@ -44,8 +45,8 @@ class CsrSource final : public CountsSource {
         throw UserError(
             fmt::format("cell {} ('{}') in '{}' ({}/indices) has gene index {} of {} genes; the file is "
                         "damaged: write it again",
-                        row, place_.cell_names[static_cast<std::size_t>(row)], place_.file, place_.matrix, columns[i],
-                        place_.genes()));
+                        row, shown(place_.cell_names[static_cast<std::size_t>(row)]), place_.file, place_.matrix,
+                        columns[i], place_.genes()));
       if (!is_count(counts[i], place_.allow_noninteger)) refuse_count(place_, row, columns[i], counts[i]);
       ascending = ascending && (i == 0 || columns[i - 1] < columns[i]);
     }

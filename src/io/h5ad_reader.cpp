@@ -11,10 +11,6 @@
 namespace masksc {
 namespace {
 
-std::string list(const std::vector<std::string>& names) {
-  return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
-}
-
 std::vector<std::string> layer_names(const ArrayFile& file) {
   std::vector<std::string> names = file.exists("layers") ? file.children("layers") : std::vector<std::string>{};
   if (file.exists("raw/X")) names.emplace_back("raw");
@@ -34,16 +30,16 @@ Matrix choose_matrix(const ArrayFile& file, const std::string& layer) {
   const std::vector<std::string> names = layer_names(file);
   if (layer.empty())
     throw UserError(
-        fmt::format("'{}' has no X: choose counts with --layer; there are: {}", file.path().string(), list(names)));
-  throw UserError(fmt::format("--layer '{}' is not in '{}'{}; there are: {}", layer, file.path().string(),
-                              suggestion(layer, names), list(names)));
+        fmt::format("'{}' has no X: choose counts with --layer; there are: {}", file.path().string(), shown(names)));
+  throw UserError(fmt::format("--layer '{}' is not in '{}'{}; there are: {}", shown(layer), file.path().string(),
+                              suggestion(layer, names), shown(names)));
 }
 
 Labels read_obs(const ArrayFile& file, const std::string& column, std::int64_t cells) {
   const std::vector<std::string> columns = frame_columns(file, "obs");
   if (std::find(columns.begin(), columns.end(), column) == columns.end())
-    throw UserError(fmt::format("--labels '{}': obs of '{}' has no such column{}; there are: {}", column,
-                                file.path().string(), suggestion(column, columns), list(columns)));
+    throw UserError(fmt::format("--labels '{}': obs of '{}' has no such column{}; there are: {}", shown(column),
+                                file.path().string(), suggestion(column, columns), shown(columns)));
   return read_labels(file, "obs/" + column, cells);
 }
 

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
+#include "masksc/core/apart.hpp"
+#include "masksc/core/text.hpp"
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/prepared.hpp"
 #include "prepared_format.hpp"
@@ -33,7 +36,7 @@ void check_format(const ArrayFile& file) {
 std::int64_t length_of(const ArrayFile& file, const std::string& name, NumericType type) {
   if (!file.exists(name)) damaged(file, fmt::format("has no '{}'", name));
   const ArrayInfo info = file.info(name);
-  if (!info.is_numeric() || info.shape.size() != 1 || info.type != type)
+  if (!info.is_numeric() || info.shape.size() != 1 || info.type != type || info.compressed)
     damaged(file, fmt::format("has a '{}' of the wrong kind", name));
   return info.rows();
 }
@@ -50,7 +53,7 @@ void check_starts(const ArrayFile& file, const std::string& name, const std::vec
     damaged(file, fmt::format("has offsets in '{}' that don't ascend within its {} entries", name, limit));
 }
 
-void check_indices(const ArrayFile& file, const CsrMatrix& matrix, std::int64_t first_row) {
+void check_entries(const ArrayFile& file, const CsrMatrix& matrix, std::int64_t first_row) {
   for (std::int64_t row = 0; row < matrix.rows; ++row) {
     std::int32_t before = -1;
     for (const std::int32_t gene : matrix.row_indices(row)) {
@@ -59,6 +62,9 @@ void check_indices(const ArrayFile& file, const CsrMatrix& matrix, std::int64_t 
                                   matrix.columns));
       before = gene;
     }
+    for (const float count : matrix.row_values(row))
+      if (!(count > 0 && count <= std::numeric_limits<float>::max()))
+        damaged(file, fmt::format("has the count {} in cell {}", count, first_row + row));
   }
 }
 
@@ -78,6 +84,11 @@ struct PreparedFile::Impl {
     for (std::size_t i = 0; i + 1 < starts.size(); ++i)
       names.emplace_back(bytes.begin() + (starts[i] - starts.front()),
                          bytes.begin() + (starts[i + 1] - starts.front()));
+    together(ranks, [&] {
+      const auto bad = std::find_if_not(names.begin(), names.end(), is_utf8);
+      if (bad != names.end())
+        damaged(file, fmt::format("has a text in '{}' that is not UTF-8: '{}'", name, shown(*bad)));
+    });
     return names;
   }
   [[nodiscard]] std::int64_t name_bytes(const std::string& name) const {
@@ -122,13 +133,37 @@ struct PreparedFile::Impl {
   std::vector<std::uint8_t> highly_variable;
 };
 
-bool is_prepared(const std::filesystem::path& path) {
+namespace {
+
+bool has_format(const std::filesystem::path& path) {
   try {
     const ArrayFile file = ArrayFile::open(path);
     return file.text_attribute("/", prepared::format_key) == std::optional<std::string>(prepared::format_name);
   } catch (const Error&) {
     return false;
   }
+}
+
+/// Everything that PreparedFile will ask HDF5 for, but for the entries of the matrix: of them the places alone.
+void rehearse(const std::filesystem::path& path) {
+  const auto self = single_rank();
+  const PreparedFile file(path, *self);
+  static_cast<void>(file.labels());
+  static_cast<void>(file.original_rows());
+  static_cast<void>(file.cell_names({0, file.cells()}));
+  const ArrayFile arrays = ArrayFile::open(path);
+  for (const char* name : {"row_start", "indices", "values"}) arrays.check_storage(name);
+}
+
+}  // namespace
+
+bool is_prepared(const std::filesystem::path& path) {
+  const std::string answer = run_apart(fmt::format("'{}'", path.string()), [&]() -> std::string {
+    if (!has_format(path)) return "no";
+    rehearse(path);
+    return "yes";
+  });
+  return answer == "yes";
 }
 
 PreparedFile::PreparedFile(const std::filesystem::path& path, Collectives& ranks)
@@ -167,7 +202,7 @@ CsrMatrix PreparedFile::read_rows(RowRange rows) const {
     matrix.values = file.read_rows<float>("values", entries);
   });
   for (std::int64_t& start : matrix.row_start) start -= entries.begin;
-  together(impl_->ranks, [&] { check_indices(file, matrix, rows.begin); });
+  together(impl_->ranks, [&] { check_entries(file, matrix, rows.begin); });
   return matrix;
 }
 

@@ -1,6 +1,7 @@
 // A prepared file as any other input.
 #include <fmt/format.h>
 
+#include "masksc/core/text.hpp"
 #include "masksc/io/prepared.hpp"
 #include "readers.hpp"
 
@@ -48,7 +49,8 @@ std::unique_ptr<CountsReader> open_prepared(const std::filesystem::path& path, c
   }
   throw UserError(fmt::format(
       "--labels '{}': '{}' was prepared {}: run masksc_prepare with --labels {}", settings.labels, path.string(),
-      column.empty() ? std::string("without labels") : fmt::format("with labels '{}'", column), settings.labels));
+      column.empty() ? std::string("without labels") : fmt::format("with labels '{}'", shown(column)),
+      settings.labels));
 }
 
 }  // namespace masksc

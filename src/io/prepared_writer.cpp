@@ -2,9 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <sstream>
 
+#include "masksc/core/apart.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/hash.hpp"
+#include "masksc/core/log.hpp"
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/prepared.hpp"
 #include "prepared_format.hpp"
@@ -91,7 +94,29 @@ void write_labels(ArrayFile& file, const CountsReader& reader, const std::vector
   file.set_attribute("/", prepared::label_column_key, reader.label_column());
 }
 
+std::string report_text(const PreparationReport& report) {
+  return fmt::format("{} {} {} {} {}", report.cells, report.genes, report.nonzeros, report.empty_cells_dropped,
+                     report.genes_without_counts);
+}
+
+PreparationReport parse_report(const std::string& text) {
+  PreparationReport report;
+  std::istringstream(text) >> report.cells >> report.genes >> report.nonzeros >> report.empty_cells_dropped >>
+      report.genes_without_counts;
+  return report;
+}
+
 }  // namespace
+
+PreparationReport prepare_counts(const std::filesystem::path& from, const InputSettings& settings,
+                                 const std::filesystem::path& to) {
+  const StagedFile removed_after_a_crash(to);
+  return parse_report(run_apart(fmt::format("'{}'", from.string()), [&] {
+    const auto reader = open_counts(from, settings);
+    log::info("reading {}: {} cells x {} genes", from.string(), reader->cells(), reader->genes());
+    return report_text(write_prepared(*reader, to));
+  }));
+}
 
 PreparationReport write_prepared(CountsReader& reader, const std::filesystem::path& to, std::int64_t block_bytes) {
   StagedFile staged(to);

@@ -9,7 +9,6 @@
 #include <unordered_map>
 
 #include "masksc/core/files.hpp"
-#include "masksc/core/hash.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/dist/heartbeat_record.hpp"
 
@@ -177,13 +176,6 @@ void RunFolder::abandon() noexcept {
   fs::remove(path("prepared.h5"), ignored);
   remove_heartbeats(path("ranks"));
   if (made_) fs::remove_all(root_, ignored);
-}
-
-std::string RunFolder::checkpoint_fingerprint(const std::string& data_fingerprint, const std::string& stage1) const {
-  Hasher hasher;
-  hasher.add(data_fingerprint);
-  hasher.add(stage1);
-  return hasher.hex();
 }
 
 }  // namespace masksc

@@ -102,7 +102,7 @@ class Failure(unittest.TestCase):
 
     def test_a_rank_hangs_in_the_sequence_encoder(self):
         shorter = ["--sequence-epochs", "150", "--epochs", "4", "--stall-timeout", "6"]
-        self.goes_on(self.hang("sequence", "sequence", 30, 1, *shorter), *shorter, resumed=False)
+        self.goes_on(self.hang("sequence", "sequence", 30, 1, *shorter), *shorter)
 
     def test_who_computes_for_too_long_is_named(self):
         output, running = self.run_until("busy", "train", 20, "--collective-timeout", "8", "--epochs", "5000")

@@ -14,7 +14,7 @@ import support
 METRICS = {"ari", "nmi", "silhouette", "clusters", "cells", "genes", "ranks", "seed", "seconds", "cells_per_second",
            "weights_hash", "embedding_hash", "version"}
 STEP = {"stage", "epoch", "step", "loss", "learning_rate", "gradient_norm", "cells_per_second"}
-EVENTS = {"start", "resumed", "checkpoint", "stop", "warning", "end"}
+EVENTS = {"start", "resumed", "checkpoint", "stop", "warning", "end", "epoch", "rewound"}
 
 
 class Folder(unittest.TestCase):

@@ -1,4 +1,4 @@
-// Small helpers for messages: the nearest known name, durations, byte counts.
+// Small helpers for messages: the nearest known name, text of strangers made fit to print, durations, byte counts.
 #pragma once
 
 #include <span>
@@ -12,6 +12,18 @@ std::string nearest_name(std::string_view name, std::span<const std::string> kno
 
 /// "; did you mean 'x'?" or "" when nothing is near.
 std::string suggestion(std::string_view name, std::span<const std::string> known);
+
+/// Whether `text` is UTF-8 throughout: no stray bytes, no overlong forms, no surrogates.
+bool is_utf8(std::string_view text);
+
+/// `text` with everything that could steer a terminal written as \xNN: control characters, marks that turn the
+/// direction of writing, bytes that are no UTF-8. Line feeds stay where `keep_lines` says so.
+std::string printable(std::string_view text, bool keep_lines = false);
+
+/// A name from a file as messages show it: printable, and cut off with "..." where it is long.
+std::string shown(std::string_view name);
+/// Names of a list, separated by ", ", with "..." in place of those beyond the first twenty; "none" without any.
+std::string shown(std::span<const std::string> names);
 
 /// "12 s", "3 min 05 s", "2 h 07 min".
 std::string format_duration(double seconds);

@@ -34,7 +34,14 @@ constexpr std::int64_t default_block_bytes = std::int64_t{128} << 20;
 PreparationReport write_prepared(CountsReader& reader, const std::filesystem::path& to,
                                  std::int64_t block_bytes = default_block_bytes);
 
-/// Whether `path` is a prepared file; false for anything else, readable or not.
+/// Opens the counts `from` and writes the prepared file `to`, in a process of its own: a file that crashes HDF5 is a
+/// UserError like any other damage. Says what it reads on the log.
+PreparationReport prepare_counts(const std::filesystem::path& from, const InputSettings& settings,
+                                 const std::filesystem::path& to);
+
+/// Whether `path` is a prepared file; false for anything else, readable or not. A prepared file is read through once,
+/// but for its counts, in a process of its own. Throws UserError when that crashes: then nothing else may open the
+/// file.
 bool is_prepared(const std::filesystem::path& path);
 
 class PreparedFile {

@@ -2,7 +2,7 @@
 //
 //   result.h5ad metrics.json log.jsonl config.ini   what users read; metrics.json comes last
 //   model/         weights, and all that embedding new cells needs
-//   checkpoints/   of stage 2, and run.json: which data and settings they belong to
+//   checkpoints/   what a stopped run goes on from, and run.json: which data and settings that belongs to
 //   ranks/         the heartbeat of each rank
 #pragma once
 
@@ -55,9 +55,6 @@ class RunFolder {
 
   [[nodiscard]] std::filesystem::path path(const std::string& name) const { return root_ / name; }
   [[nodiscard]] const std::filesystem::path& root() const { return root_; }
-  /// What a checkpoint must match: data and the settings that change the weights.
-  [[nodiscard]] std::string checkpoint_fingerprint(const std::string& data_fingerprint,
-                                                   const std::string& stage1) const;
 
  private:
   void look(const OptionTable& table);

@@ -67,6 +67,25 @@ TEST(OptionTable, RefusesValuesThatDoNotParse) {
   EXPECT_EQ(s.epochs, 3);
 }
 
+/// What config.ini could not give back, and what JSON can't hold.
+TEST(OptionTable, RefusesTextsThatCannotBeSaved) {
+  std::string saved;
+  std::string path;
+  OptionTable table;
+  table.begin_group("Result");
+  table.add("layer", saved, "a name");
+  table.begin_group("Paths", OptionRole::path);
+  table.add("input", path, "a file");
+  for (const char* value : {"a\nepochs = 5", "counts # raw", " a", "a\t", "caf\xE9"})
+    EXPECT_THAT([&] { table.set("layer", value, "here"); },
+                ThrowsMessage<UserError>(::testing::AllOf(HasSubstr("--layer"), HasSubstr("here"))))
+        << value;
+  EXPECT_EQ(saved, "");
+  table.set("input", "a #1 ", "here");
+  EXPECT_EQ(path, "a #1 ");
+  EXPECT_THAT([&] { table.set("input", "caf\xE9.h5", "here"); }, ThrowsMessage<UserError>(HasSubstr("caf\\xe9.h5")));
+}
+
 TEST(NearestName, FindsTyposButNotStrangers) {
   const std::vector<std::string> known = {"celltype", "batch", "sample"};
   EXPECT_EQ(nearest_name("cell_type", known), "celltype");

@@ -1,14 +1,12 @@
 // Every operation on 1, 2, 3 and 5 ranks as threads.
 #include "masksc/dist/collectives.hpp"
 
-#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 #include <numeric>
-
-#include "masksc/dist/heartbeat_record.hpp"
 
 namespace masksc {
 namespace {
@@ -98,8 +96,8 @@ TEST_P(OnRanks, AnErrorOnOneRankIsEveryRanksError) {
       });
       FAIL() << "no error on rank " << ranks.rank();
     } catch (const UserError& e) {
-      const std::string where = size == 1 ? "" : fmt::format(" (on rank {}, host {})", size - 1, host_name());
-      EXPECT_EQ(e.what(), "bad row 7" + where);
+      EXPECT_THAT(e.what(), testing::StartsWith("bad row 7"));
+      if (size > 1) EXPECT_THAT(e.what(), testing::HasSubstr("on rank " + std::to_string(size - 1)));
     }
     EXPECT_THROW(on_root(ranks, [] { throw EnvironmentError("disk"); }), EnvironmentError);
     EXPECT_NO_THROW(on_root(ranks, [] {}));
