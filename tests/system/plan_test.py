@@ -52,10 +52,17 @@ class Plan(unittest.TestCase):
         self.assertLess(other["memory_bytes"]["activations"], first["memory_bytes"]["activations"])
         self.assertEqual(other["assumed"]["utilization"], 0.2)
 
+    def test_deterministic_keeps_gradients_of_each_shard(self):
+        ordinary = plan("--plan-ranks", "2")["memory_bytes"]
+        shards = plan("--plan-ranks", "2", "--deterministic")["memory_bytes"]
+        self.assertEqual(shards["gradients"], 4 * ordinary["gradients"])
+        self.assertLessEqual(shards["activations"], ordinary["activations"])
+
     def test_refusals(self):
         for arguments, words in [(["--plan-device", "h300"], ["--plan-device", "h300", "h200"]),
                                  (["--plan-ranks", "257"], ["--batch-size 256", "257"]),
                                  (["--plan-ranks", "0"], ["--plan-ranks", "0"]),
+                                 (["--plan-ranks", "3", "--deterministic"], ["1, 2, 4, 8 ranks, not 3"]),
                                  (["--patch", "5"], ["--patch 5", "64x64"]),
                                  (["--mask-ratio", "0.999"], ["--mask-ratio", "0.999"])]:
             with self.subTest(arguments=arguments):

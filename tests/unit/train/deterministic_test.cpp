@@ -2,8 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "courses.hpp"
+#include "host_rank.hpp"
 #include "masksc/model/one_thread.hpp"
+#include "masksc/model/recompute.hpp"
 #include "masksc/train/sequence_trainer.hpp"
 
 namespace masksc {
@@ -104,6 +108,50 @@ TEST_F(Deterministic, AnOverflowInOneShardIsLeftOutOnEveryRank) {
       if (ranks.is_root()) values.push_back(parameters.values().clone());
     });
   for (const at::Tensor& each : values) EXPECT_TRUE(at::equal(each, values[0]));
+}
+
+TEST_F(Deterministic, GradientsOverNcclHaveTheBitsOfHostMemory) {
+  HostNccl host(4);
+  run_as_threads(4, [&](Collectives& ranks) {
+    HostRank device(host, ranks);
+    const auto summed = [&](std::unique_ptr<Transport> transport) {
+      FlatParameters parameters({{"first", {5000}, Initial::normal(1), true}, {"bias", {7}, Initial::normal(1), false}},
+                                0, 0, at::kCPU);
+      parameters.set_working_type(at::kFloat, 2);
+      GradientExchange exchange(parameters, {.bucket_mib = 4200 * 4 / 1048576.0, .tree = true}, ranks,
+                                std::move(transport));
+      parameters.zero_gradients();
+      exchange.begin(2);
+      for (int shard = 0; shard < 2; ++shard) {
+        const ReplicaScope replica(shard);
+        const double factor = std::exp(3.0 * ((2 * ranks.rank() + shard) % 5));
+        ((parameters.at("first").sin() * factor).sum() + parameters.at("bias").exp().sum() / factor).backward();
+      }
+      exchange.finish();
+      EXPECT_GE(exchange.exposed_seconds(), 0);
+      EXPECT_EQ(exchange.mean_hidden(), 0);
+      return parameters.gradients().clone();
+    };
+    const at::Tensor by_host = summed(host_transport(ranks));
+    EXPECT_TRUE(at::equal(summed(device_transport(device.nccl, [&] { return &device.compute; })), by_host));
+    EXPECT_GT(by_host.abs().min().item<double>(), 0);
+    EXPECT_EQ(host.count(ranks.rank(), "ncclAllReduce"), 0) << "whose order of additions is NCCL's";
+  });
+}
+
+TEST_F(Deterministic, RecomputationStaysInItsShard) {  // also when another thread runs the backward pass, as on a GPU
+  FlatParameters parameters({{"w", {3}, Initial::normal(1), true}}, 0, 0, at::kCPU);
+  parameters.set_working_type(at::kFloat, 2);
+  at::Tensor loss;
+  {
+    const ReplicaScope replica(1);
+    const at::Tensor x = at::ones({3}).requires_grad_();
+    loss = recomputed([&](const at::Tensor& input) { return input * parameters.at("w"); }, x).sum();
+  }
+  loss.backward();
+  EXPECT_TRUE(at::equal(parameters.gradients(), at::zeros({3}))) << "those of shard 0";
+  parameters.combine_replicas_as_tree();
+  EXPECT_TRUE(at::equal(parameters.gradients(), at::ones({3})));
 }
 
 struct StageOne {
