@@ -143,7 +143,7 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
           at::gather(target.narrow(0, first, rows), 1, hidden.unsqueeze(-1).expand({-1, -1, s.target}));
       return LossShares{(output.predictions - wanted).square().mean(-1).sum() / all_patches, {}};
     };
-    const StepReport report = engine.step(passes, pass_loss, 0, 1e-4, false);
+    const StepReport report = engine.step(passes, pass_loss, 0, 1e-4, {});
     times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     losses.push_back(report.loss);
     trace.step(step + 1, false);

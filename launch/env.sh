@@ -38,11 +38,23 @@ python_environment() {
   fi
 }
 
+# keepalive: lets Open MPI notice within 15 seconds that a host is gone or cut off; by itself that takes it 8 minutes. What
+# the user has set, by environment, file or MPIRUN_OPTIONS, stays.
+keepalive() {
+  local name value own
+  own=$(ompi_info --parsable --param oob tcp --level 9 2>/dev/null) || return 0
+  for name in time=5 intvl=2 probes=5; do
+    value=${name#*=} name=oob_tcp_keepalive_${name%=*}
+    if [[ $own == *":$name:source:default"* ]]; then export "OMPI_MCA_$name=$value"; fi
+  done
+}
+
 # mpi_options RANKS: sets MPI_OPTIONS. No rank is tied to one core, since each runs threads; on a machine with several
 # memory nodes a rank stays on one of them.
 mpi_options() {
   MPI_OPTIONS=(-np "$1")
   mpirun --version 2>/dev/null | grep -q 'Open MPI' || return 0
+  keepalive
   local nodes
   nodes=$(find /sys/devices/system/node -maxdepth 1 -name 'node[0-9]*' 2>/dev/null | wc -l)
   if [ "$1" -gt "$(cores)" ]; then
@@ -52,4 +64,27 @@ mpi_options() {
   else
     MPI_OPTIONS+=(--bind-to none)
   fi
+}
+
+# find_program NAME: prints the path of a program of mask-sc, in the build folder (MASKSC_BUILD where that is not
+# build/release), beside the installed scripts or on PATH; a path stays as it is.
+find_program() {
+  local folder
+  if [[ $1 != */* ]]; then
+    for folder in "${MASKSC_BUILD:-$MASKSC_ROOT/build/release}/bin" "$MASKSC_ROOT/../../bin"; do
+      if [ -x "$folder/$1" ]; then echo "$folder/$1"; return 0; fi
+    done
+  fi
+  command -v "$1"
+}
+
+# wait_for PID: waits for a child to end and returns its exit code. A trapped signal ends `wait` early with a code above
+# 128, and waiting again returns the child's own: so traps have to set interrupted=yes.
+wait_for() {
+  local code
+  while true; do
+    interrupted=
+    wait "$1" && code=0 || code=$?
+    [ -n "$interrupted" ] || return "$code"
+  done
 }

@@ -9,8 +9,9 @@
 # More ranks than cores are allowed. Each rank may stay on its memory node, never on a single core, since it runs
 # threads. MPIRUN_OPTIONS adds words of your own, e.g. MPIRUN_OPTIONS="--hostfile nodes".
 #
-# mpirun kills its ranks on TERM, at once and whatever they do; USR1 it passes on. So TERM and USR1 sent to this script
-# reach the ranks as USR1, and their exit code comes back. (Ctrl-C stops them at once.)
+# mpirun itself kills its ranks on TERM and Ctrl-C, whatever they do. Under this script Ctrl-C, TERM, HUP, USR1 and USR2
+# reach the ranks as USR1: masksc_train then saves, and ends with 75. A second one, over a second later, ends it at
+# once; a third has mpirun kill what is left.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=env.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/env.sh"
@@ -20,25 +21,33 @@ case ${1:---help} in --help | -h) help "$0"; exit 0 ;; esac
 [ $# -ge 2 ] || fail 2 "which program? (see --help)"
 command -v mpirun >/dev/null || fail 3 "no mpirun on PATH: run launch/setup.sh, or load your MPI's module"
 
-ranks=$1 program=$2
+ranks=$1
+program=$(find_program "$2") || fail 2 "no program '$2': build it (launch/quickstart.sh does), or give its path"
 shift 2
-if [[ $program != */* ]]; then
-  for folder in "$MASKSC_ROOT/../../bin" "$MASKSC_ROOT/build/release/bin"; do
-    if [ -x "$folder/$program" ]; then program=$folder/$program; fi
-  done
-fi
-command -v "$program" >/dev/null || fail 2 "no program '$program': build it (launch/quickstart.sh does), or give its path"
 
 mpi_options "$ranks"
 read -r -a extra <<<"${MPIRUN_OPTIONS:-}"
-mpirun "${MPI_OPTIONS[@]}" "${extra[@]}" "$program" "$@" &
-job=$!
-trap 'kill -USR1 "$job" 2>/dev/null' TERM USR1
 
-# A trapped signal ends `wait` early with a code above 128: wait again for as long as mpirun is there.
-code=0
-while true; do
-  wait "$job" && code=0 || code=$?
-  kill -0 "$job" 2>/dev/null || break
-done
-exit "$code"
+asked=0 first=0 job=
+pass_on() {
+  interrupted=yes
+  asked=$((asked + 1))
+  if [ "$asked" = 1 ]; then
+    first=$SECONDS
+    say "stopping after a checkpoint; once more to stop at once" || true
+  fi
+  # One request may come twice at once: never kill in its first seconds.
+  if [ "$asked" -gt 2 ] && [ $((SECONDS - first)) -gt 2 ]; then kill -INT "$job"; else kill -USR1 "$job"; fi || true
+}
+trap pass_on INT TERM HUP USR1 USR2
+
+# Slurm sends TERM to every process of a job and a terminal sends INT to every process of a group, so mpirun gets a
+# group of its own, and leaves TERM lying where env knows how to.
+guard=()
+if env --block-signal=TERM true 2>/dev/null; then guard=(env --block-signal=TERM); fi
+set -m
+"${guard[@]}" mpirun "${MPI_OPTIONS[@]}" "${extra[@]}" "$program" "$@" </dev/null &
+job=$!
+set +m
+if [ "$asked" -gt 0 ]; then kill -USR1 "$job"; fi
+wait_for "$job"

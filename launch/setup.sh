@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Installs what building and testing mask-sc needs; does nothing when all of it is there.
 #
-#   launch/setup.sh [--help]
+#   launch/setup.sh [--with-slurm] [--help]
+#
+# --with-slurm installs Slurm and munge as well, for the tests labelled slurm, which start a cluster of their own.
 #
 # Debian packages are installed by apt-get when run as root; otherwise this says which ones to ask an administrator for.
 # LibTorch, header-only C++ libraries and the Python readers of the tests go into a folder of their own under
@@ -18,8 +20,10 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=env.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/env.sh"
 
+with_slurm=
 for option in "$@"; do
   case $option in
+    --with-slurm) with_slurm=yes ;;
     --help | -h) help "$0"; exit 0 ;;
     *) fail 2 "unknown option '$option' (see --help)" ;;
   esac
@@ -42,6 +46,7 @@ missing_packages() {
     zlib1g-dev libgtest-dev libgmock-dev)
   if ! own_command mpicc; then wanted+=(libopenmpi-dev openmpi-bin); fi
   if ! own_command h5pcc; then wanted+=(libhdf5-openmpi-dev); fi
+  if [ -n "$with_slurm" ]; then wanted+=(slurm-wlm munge); fi
   local tool
   for tool in cmake:cmake ninja:ninja-build g++:g++ git:git ccache:ccache clang-tidy:clang-tidy; do
     command -v "${tool%%:*}" >/dev/null || echo "${tool##*:}"

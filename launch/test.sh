@@ -3,10 +3,11 @@
 #
 #   launch/test.sh [CTEST OPTIONS]
 #
-# Without options: everything but the tests labelled slow. Some others:
+# Without options: everything but the tests labelled slow, slurm, netns and fuzz. Some others:
 #   launch/test.sh -L unit             the unit tests
 #   launch/test.sh -L system           the programs as a user runs them
 #   launch/test.sh -L 'lint|sanitizer' clang-format, clang-tidy, unit tests under address and undefined sanitizers
+#   launch/test.sh -L netns            a cut cable and a dead host, between network namespaces; needs root and ip
 #   launch/test.sh -L slow             the figures of the README, and the paper's full configuration
 # MASKSC_BASE=COMMIT makes clang-tidy look only at the files that changed since then.
 #
@@ -21,5 +22,5 @@ case ${1:-} in --help | -h) help "$0"; exit 0 ;; esac
 cd "$MASKSC_ROOT"
 cmake --preset release >&2
 cmake --build --preset release >&2
-if [ $# = 0 ]; then set -- -LE slow; fi
+if [ $# = 0 ]; then set -- -LE 'slow|slurm|netns|fuzz'; fi
 ctest --preset release -j "$(cores)" "$@"

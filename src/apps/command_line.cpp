@@ -123,6 +123,10 @@ CommandLineAction parse_command_line(int argc, char** argv, OptionTable& table, 
     if (argument.string_key == "config") apply_file(argument.value.front(), table);
   for (const po::option& argument : arguments) {
     if (argument.string_key == "config") continue;
+    if (argument.position_key == 0 && !program.positional.empty()) {
+      table.set(program.positional, argument.value.front(), "on the command line");
+      continue;
+    }
     if (argument.position_key >= 0)
       throw UserError(fmt::format("unexpected argument '{}'; options start with --", argument.value.front()));
     table.set(argument.string_key, argument.value.empty() ? "yes" : argument.value.front(), "on the command line");

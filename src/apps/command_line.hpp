@@ -8,9 +8,10 @@
 namespace masksc {
 
 struct ProgramInfo {
-  std::string name;     // "masksc_train"
-  std::string summary;  // one sentence
-  std::string usage;    // the line after "Usage: "
+  std::string name;             // "masksc_train"
+  std::string summary;          // one sentence
+  std::string usage;            // the line after "Usage: "
+  std::string positional = {};  // the option that a word without dashes sets; "": there is none
 };
 
 enum class CommandLineAction { run, exit_done };

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <optional>
 #include <utility>
 
 #include "lloyd.hpp"
@@ -59,17 +58,24 @@ KMeansResult unscale(detail::LloydResult&& found, const detail::TiledRows& data,
 }  // namespace
 
 KMeansResult kmeans(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, const KMeansSettings& settings,
-                    Collectives& ranks, const std::function<void()>& poll) {
+                    Collectives& ranks, const std::function<void()>& poll, KMeansProgress* progress) {
   check(settings, cells);
   const detail::TiledRows data = pack(local_rows, rows, cells, ranks);
-  std::optional<detail::LloydResult> best;
-  for (std::int64_t restart = 0; restart < settings.restarts; ++restart) {
-    auto start =
-        detail::draw_centres(data, settings.clusters, settings.seed, static_cast<std::uint32_t>(restart), ranks, poll);
+  KMeansProgress own;
+  KMeansProgress& best = progress != nullptr ? *progress : own;
+  std::vector<std::int32_t> labels;  // of the best, unless it was found in another run
+  while (best.restarts < settings.restarts) {
+    const auto restart = static_cast<std::uint32_t>(best.restarts);
+    auto start = detail::draw_centres(data, settings.clusters, settings.seed, restart, ranks, poll);
     auto found = detail::lloyd(data, std::move(start), settings, ranks, poll);
-    if (!best || found.inertia < best->inertia) best = std::move(found);
+    if (restart == 0 || found.inertia < best.inertia) {
+      labels = std::move(found.labels);
+      best = {best.restarts, std::move(found.centres), found.inertia, found.iterations, found.empty};
+    }
+    ++best.restarts;
   }
-  return unscale(std::move(*best), data, settings.clusters);
+  if (labels.empty()) labels = detail::nearest_labels(data, best.centres, settings.clusters);
+  return unscale({std::move(labels), best.centres, best.inertia, best.iterations, best.empty}, data, settings.clusters);
 }
 
 KMeansResult kmeans_from(const DenseMatrix& start, const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,

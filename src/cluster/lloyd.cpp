@@ -161,6 +161,13 @@ double squared_shift(const std::vector<float>& a, const std::vector<float>& b) {
 
 }  // namespace
 
+std::vector<std::int32_t> nearest_labels(const TiledRows& data, const std::vector<float>& centres,
+                                         std::int64_t clusters) {
+  Assignment now(data, clusters);
+  assign(data, pack_centres(centres, clusters, data.columns), now);
+  return std::move(now.labels);
+}
+
 LloydResult lloyd(const TiledRows& data, std::vector<float> centres, const KMeansSettings& settings, Collectives& ranks,
                   const std::function<void()>& poll) {
   LloydResult result;

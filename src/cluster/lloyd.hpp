@@ -24,4 +24,8 @@ struct LloydResult {
 LloydResult lloyd(const TiledRows& data, std::vector<float> centres, const KMeansSettings& settings, Collectives& ranks,
                   const std::function<void()>& poll);
 
+/// The nearest centre of each local row.
+std::vector<std::int32_t> nearest_labels(const TiledRows& data, const std::vector<float>& centres,
+                                         std::int64_t clusters);
+
 }  // namespace masksc::detail

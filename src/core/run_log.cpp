@@ -1,12 +1,16 @@
 #include "masksc/core/run_log.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <utility>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/log.hpp"
 
 namespace masksc {
 namespace {
@@ -35,19 +39,25 @@ void drop_torn_line(const std::filesystem::path& path) {
 
 RunLog::RunLog(const std::filesystem::path& path) : path_(path.string()) {
   drop_torn_line(path);
-  file_ = std::fopen(path_.c_str(), "a");
-  if (file_ == nullptr) throw EnvironmentError(fmt::format("cannot write '{}': {}", path_, std::strerror(errno)));
+  file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (file_ < 0) throw EnvironmentError(fmt::format("cannot write '{}': {}", path_, std::strerror(errno)));
 }
 
 RunLog::~RunLog() {
-  if (file_ != nullptr) std::fclose(file_);
+  if (file_ >= 0) ::close(file_);
 }
 
 void RunLog::write(const Json& line) {
-  if (file_ == nullptr) return;
+  if (file_ < 0) return;
   const std::string text = line.dump() + "\n";
-  if (std::fwrite(text.data(), 1, text.size(), file_) != text.size() || std::fflush(file_) != 0)
-    throw EnvironmentError(fmt::format("cannot write '{}': {}", path_, std::strerror(errno)));
+  const off_t before = ::lseek(file_, 0, SEEK_END);
+  const ssize_t put = ::write(file_, text.data(), text.size());
+  if (put == static_cast<ssize_t>(text.size())) return;
+  const int code = put < 0 ? errno : ENOSPC;
+  const bool whole = put <= 0 || ::ftruncate(file_, before) == 0;  // no torn line is left
+  if (!std::exchange(warned_, true))
+    log::warning("cannot write '{}': {}; the run goes on, lines are missing{}", path_, std::strerror(code),
+                 whole ? "" : " and one is torn");
 }
 
 void RunLog::event(const std::string& stage, const std::string& event, std::int64_t step, const Json& more) {

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "masksc/core/hash.hpp"
+
 namespace masksc {
 namespace {
 
@@ -48,15 +50,15 @@ std::int64_t BatchPlan::step_of(std::int64_t position) const {
   return step;
 }
 
-RowRange BatchPlan::slice(std::int64_t step, int rank, int ranks) const {
+RowRange BatchPlan::slice(std::int64_t step, int part, int parts) const {
   const RowRange whole = batch(step);
-  const RowRange part = rows_of_rank(whole.size(), rank, ranks);
-  return {whole.begin + part.begin, whole.begin + part.end};
+  const RowRange slice = rows_of_rank(whole.size(), part, parts);
+  return {whole.begin + slice.begin, whole.begin + slice.end};
 }
 
-std::int64_t BatchPlan::padded_rows(int ranks) const {
+std::int64_t BatchPlan::padded_rows(int parts) const {
   const std::int64_t largest_batch = (cells + steps - 1) / steps;
-  return (largest_batch + ranks - 1) / ranks;
+  return (largest_batch + parts - 1) / parts;
 }
 
 Densifier::Densifier(const Expression& expression)
@@ -91,28 +93,38 @@ void Densifier::fill(std::span<const std::int32_t> indices, std::span<const floa
 }
 
 Loader::Loader(const Expression& expression, std::int64_t global_batch, std::uint64_t seed, std::uint32_t stage,
-               Collectives& ranks)
+               Collectives& ranks, int parts)
     : expression_(expression),
       ranks_(ranks),
       plan_(expression.cells, global_batch),
-      rows_(plan_.padded_rows(ranks.size())),
+      parts_(parts > 0 ? parts : ranks.size()),
+      parts_of_rank_(parts_ / ranks.size()),
+      part_rows_(plan_.padded_rows(parts_)),
       seed_(seed),
       stage_(stage),
-      densifier_(expression) {}
+      densifier_(expression) {
+  ensure(parts_ % ranks.size() == 0, "every rank has the same number of parts");
+}
 
 void Loader::start_epoch(std::uint32_t epoch) {
   const int size = ranks_.size();
   const std::vector<std::int64_t> order =
       random_permutation(expression_.cells, seed_, Purpose::permutation, 2 * epoch + stage_);
+  Hasher hasher;
+  hasher.add(std::span<const std::int64_t>(order));
+  order_hash_ = hasher.hex();
   const RowRange mine = expression_.rows;
 
   // Positions of my rows, and which rank computes them.
   std::vector<std::vector<std::int64_t>> positions_to(static_cast<std::size_t>(size));
   std::vector<std::int64_t> counts_from(static_cast<std::size_t>(size));
   std::vector<std::int64_t> my_positions;
+  part_start_.assign(1, 0);
   for (std::int64_t step = 0; step < plan_.steps; ++step)
-    for (int rank = 0; rank < size; ++rank) {
-      const RowRange slice = plan_.slice(step, rank, size);
+    for (int part = 0; part < parts_; ++part) {
+      const int rank = part / parts_of_rank_;
+      const RowRange slice = plan_.slice(step, part, parts_);
+      if (rank == ranks_.rank()) part_start_.push_back(part_start_.back() + slice.size());
       for (std::int64_t position = slice.begin; position < slice.end; ++position) {
         const std::int64_t cell = order[static_cast<std::size_t>(position)];
         if (cell >= mine.begin && cell < mine.end) positions_to[static_cast<std::size_t>(rank)].push_back(position);
@@ -162,29 +174,31 @@ void Loader::start_epoch(std::uint32_t epoch) {
     epoch_rows_.values.insert(epoch_rows_.values.end(), in.values.begin() + from, in.values.begin() + to);
     epoch_rows_.row_start.push_back(static_cast<std::int64_t>(epoch_rows_.indices.size()));
   }
-  step_start_.assign(1, 0);
-  for (std::int64_t step = 0; step < plan_.steps; ++step)
-    step_start_.push_back(step_start_.back() + plan_.slice(step, ranks_.rank(), size).size());
 }
 
 Batch Loader::batch(std::int64_t step) const {
-  const auto s = static_cast<std::size_t>(step);
-  ensure(s + 1 < step_start_.size(), "a batch of a started epoch");
-  const std::int64_t first = step_start_[s];
+  const auto first_part = static_cast<std::size_t>(step * parts_of_rank_);
+  ensure(first_part + 1 < part_start_.size(), "a batch of a started epoch");
   Batch batch;
-  batch.rows = rows_;
-  batch.real = step_start_[s + 1] - first;
+  batch.rows = rows();
+  batch.part_rows = part_rows_;
   batch.global_cells = plan_.batch(step).size();
-  batch.cells.assign(static_cast<std::size_t>(rows_), -1);
-  batch.weights.assign(static_cast<std::size_t>(rows_), 0.0F);
+  batch.cells.assign(static_cast<std::size_t>(batch.rows), -1);
+  batch.weights.assign(static_cast<std::size_t>(batch.rows), 0.0F);
   const auto width = static_cast<std::size_t>(densifier_.width());
-  batch.values.assign(static_cast<std::size_t>(rows_) * width, 0.0F);
-  for (std::int64_t i = 0; i < batch.real; ++i) {
-    const auto at = static_cast<std::size_t>(i);
-    batch.cells[at] = epoch_cells_[static_cast<std::size_t>(first + i)];
-    batch.weights[at] = 1.0F;
-    densifier_.fill(epoch_rows_.row_indices(first + i), epoch_rows_.row_values(first + i),
-                    std::span(batch.values).subspan(at * width, width));
+  batch.values.assign(static_cast<std::size_t>(batch.rows) * width, 0.0F);
+  for (int part = 0; part < parts_of_rank_; ++part) {
+    const std::int64_t first = part_start_[first_part + static_cast<std::size_t>(part)];
+    const std::int64_t real = part_start_[first_part + static_cast<std::size_t>(part) + 1] - first;
+    for (std::int64_t i = 0; i < real; ++i) {
+      const auto at = static_cast<std::size_t>(part * part_rows_ + i);
+      batch.cells[at] = epoch_cells_[static_cast<std::size_t>(first + i)];
+      batch.weights[at] = 1.0F;
+      densifier_.fill(epoch_rows_.row_indices(first + i), epoch_rows_.row_values(first + i),
+                      std::span(batch.values).subspan(at * width, width));
+    }
+    batch.part_real.push_back(real);
+    batch.real += real;
   }
   return batch;
 }

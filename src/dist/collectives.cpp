@@ -1,9 +1,13 @@
 #include "masksc/dist/collectives.hpp"
 
+#include <fmt/format.h>
+
 #include <bit>
 #include <cmath>
 #include <numeric>
 #include <utility>
+
+#include "masksc/dist/heartbeat_record.hpp"
 
 namespace masksc {
 
@@ -48,7 +52,10 @@ void agree(Collectives& ranks, const std::exception_ptr& mine) {
   const int failed = ranks.all_reduce(std::int32_t{mine ? ranks.rank() : ranks.size()}, ReduceOp::min);
   if (failed == ranks.size()) return;
   Failure failure;
-  if (ranks.rank() == failed) failure = describe_failure(mine);
+  if (ranks.rank() == failed) {
+    failure = describe_failure(mine);
+    if (failed > 0) failure.message += fmt::format(" (on rank {}, host {})", failed, host_name());
+  }
   auto code = static_cast<std::int32_t>(failure.code);
   ranks.broadcast(std::span(&code, 1), failed);
   failure.code = static_cast<ExitCode>(code);

@@ -6,6 +6,7 @@
 #include <climits>
 
 #include "masksc/core/log.hpp"
+#include "masksc/dist/runtime.hpp"
 #include "wait_watch.hpp"
 
 namespace masksc {
@@ -105,6 +106,7 @@ class MpiRequest final : public Request {
   MpiRequest(std::vector<MPI_Request> requests, const char* operation, WaitWatch* watch)
       : requests_(std::move(requests)), operation_(operation), watch_(watch) {}
   ~MpiRequest() override {  // the buffer must not be freed under MPI; errors were reported by test or wait
+    const Waiting waiting(watch_, operation_);
     MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE);
   }
   bool test() override {
@@ -133,9 +135,13 @@ class MpiCollectives final : public Collectives {
   void barrier() override {
     watched("barrier", [&] { return MPI_Barrier(comm_); });
   }
-  void watch(std::chrono::seconds timeout) override {
-    if (size() > 1) watch_ = std::make_unique<WaitWatch>(fmt::format("rank {} of {}", rank(), size()), timeout);
+  void watch(std::chrono::seconds timeout, std::function<std::string()> peers) override {
+    if (!watch_)
+      watch_ = std::make_unique<WaitWatch>(fmt::format("rank {} of {}", rank(), size()),
+                                           std::chrono::seconds(is_root() ? 0 : 3));
+    watch_->limit(timeout, std::move(peers));
   }
+  [[nodiscard]] RankActivity activity() const override { return watch_ ? watch_->activity() : RankActivity{}; }
   void set_step(std::int64_t step) override {
     if (watch_) watch_->set_step(step);
   }
@@ -227,6 +233,14 @@ void check_mpi(int code, const char* operation) {
   int length = 0;
   MPI_Error_string(code, text.data(), &length);
   throw EnvironmentError(fmt::format("MPI {} failed: {}; a node or the network may be down", operation, text.data()));
+}
+
+std::string mpi_version() {
+  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+  int length = 0;
+  MPI_Get_library_version(text.data(), &length);
+  const std::string whole(text.data(), static_cast<std::size_t>(length));
+  return whole.substr(0, whole.find_first_of(",\n"));
 }
 
 std::unique_ptr<Collectives> mpi_collectives(MPI_Comm communicator) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <thread>
 
 #include "masksc/core/log.hpp"
@@ -77,6 +78,9 @@ int run_program(int argc, char** argv, const std::function<ExitCode(Runtime&)>& 
       const log::Level level = failure.code == ExitCode::stopped ? log::Level::warning : log::Level::error;
       if (!shared || rank == 0) log::write(level, failure.message);
       if (!shared) MPI_Abort(MPI_COMM_WORLD, code);
+      // All leave with a code of their own; srun --kill-on-bad-exit sends TERM at the first, and would return 143 for
+      // it.
+      std::signal(SIGTERM, SIG_IGN);
       return code;
     }
   } catch (const Error& e) {

@@ -10,8 +10,11 @@ namespace masksc {
 
 using Clock = std::chrono::steady_clock;
 
-WaitWatch::WaitWatch(std::string who, std::chrono::seconds timeout)
-    : who_(std::move(who)), timeout_(timeout), thread_([this] { look(); }) {}
+WaitWatch::WaitWatch(std::string who, std::chrono::seconds patience)
+    : who_(std::move(who)),
+      patience_(patience),
+      since_(Clock::now().time_since_epoch().count()),
+      thread_([this] { look(); }) {}
 
 WaitWatch::~WaitWatch() {
   {
@@ -22,6 +25,23 @@ WaitWatch::~WaitWatch() {
   thread_.join();
 }
 
+void WaitWatch::limit(std::chrono::seconds timeout, std::function<std::string()> peers) {
+  const std::scoped_lock lock(mutex_);
+  timeout_ = timeout;
+  peers_ = std::move(peers);
+}
+
+void WaitWatch::set_step(std::int64_t step) noexcept {
+  since_ = Clock::now().time_since_epoch().count();
+  step_ = step;
+}
+
+RankActivity WaitWatch::activity() const noexcept {
+  RankActivity activity{.operation = operation_, .step = step_};
+  activity.lasting = Clock::now().time_since_epoch() - Clock::duration(since_.load());  // last: at worst too short
+  return activity;
+}
+
 void WaitWatch::waiting(const char* operation) noexcept {
   since_ = Clock::now().time_since_epoch().count();
   operation_ = operation;
@@ -30,14 +50,15 @@ void WaitWatch::waiting(const char* operation) noexcept {
 void WaitWatch::look() {
   std::unique_lock lock(mutex_);
   while (!ends_.wait_for(lock, std::chrono::milliseconds(200), [&] { return ended_; })) {
-    const char* const operation = operation_;
-    if (operation == nullptr) continue;
-    if (Clock::now().time_since_epoch() - Clock::duration(since_.load()) < timeout_) continue;
-    const std::int64_t step = step_;
+    const RankActivity now = activity();
+    if (now.operation == nullptr || timeout_.count() == 0 || now.lasting < timeout_ + patience_) continue;
+    const std::string peers = peers_ ? peers_() : std::string();
     log::error(
-        "{} has waited {} s for the others in {}{}: a rank has ended, hangs, or is very slow; look at its node "
+        "{} has waited {} s for the others in {}{}: {}; look at its node "
         "and start the same command again to go on from the last checkpoint (--collective-timeout sets the limit)",
-        who_, timeout_.count(), operation, step > 0 ? fmt::format(" at step {}", step) : std::string());
+        who_, std::chrono::duration_cast<std::chrono::seconds>(now.lasting).count(), now.operation,
+        now.step > 0 ? fmt::format(" at step {}", now.step) : std::string(),
+        peers.empty() ? "a rank has ended, hangs, or is very slow" : peers);
     std::_Exit(static_cast<int>(ExitCode::environment));
   }
 }

@@ -5,34 +5,42 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
+
+#include "masksc/dist/collectives.hpp"
 
 namespace masksc {
 
 class WaitWatch {
  public:
-  /// `who` begins the message ("rank 1 of 4").
-  WaitWatch(std::string who, std::chrono::seconds timeout);
+  /// `who` begins the message ("rank 1 of 4"); `patience` comes on top of the limit: who knows less speaks later.
+  WaitWatch(std::string who, std::chrono::seconds patience);
   ~WaitWatch();
   WaitWatch(const WaitWatch&) = delete;
   WaitWatch& operator=(const WaitWatch&) = delete;
 
-  void set_step(std::int64_t step) noexcept { step_ = step; }
+  /// How long it lets this rank wait (0: however long), and what tells of the others in the message.
+  void limit(std::chrono::seconds timeout, std::function<std::string()> peers);
+  void set_step(std::int64_t step) noexcept;
   /// `operation` (a literal) begins on this rank; null: it has ended. One at a time.
   void waiting(const char* operation) noexcept;
+  [[nodiscard]] RankActivity activity() const noexcept;
 
  private:
   void look();
 
   std::string who_;
-  std::chrono::seconds timeout_;
+  std::chrono::seconds patience_;
   std::atomic<std::int64_t> step_{0};
   std::atomic<const char*> operation_{nullptr};
   std::atomic<std::chrono::steady_clock::rep> since_{0};
   std::mutex mutex_;
   std::condition_variable ends_;
+  std::chrono::seconds timeout_{0};
+  std::function<std::string()> peers_;
   bool ended_ = false;
   std::thread thread_;
 };

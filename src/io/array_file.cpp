@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 
 #include "array_file_handles.hpp"
 #include "global_heap.hpp"
@@ -96,6 +97,14 @@ NumericType nearest_type(hid_t type, ArrayInfo::Kind kind) {
 
 }  // namespace
 
+std::string hdf5_version() {
+  unsigned major = 0;
+  unsigned minor = 0;
+  unsigned release = 0;
+  H5get_libversion(&major, &minor, &release);
+  return fmt::format("{}.{}.{}", major, minor, release);
+}
+
 bool is_plain_number(hid_t type) {
   switch (H5Tget_class(type)) {
     case H5T_INTEGER:
@@ -171,7 +180,12 @@ ArrayFile::ArrayFile(ArrayFile&&) noexcept = default;
 ArrayFile& ArrayFile::operator=(ArrayFile&&) noexcept = default;
 ArrayFile::~ArrayFile() {
   const auto lock = lock_hdf5();
-  impl_.reset();
+  // Closing over MPI is a collective. When an error is passing, the other ranks may be elsewhere, and this one would
+  // wait for them instead of telling what happened: the file stays open then.
+  if (impl_ && impl_->ranks != nullptr && std::uncaught_exceptions() > 0)
+    static_cast<void>(impl_.release());
+  else
+    impl_.reset();
 }
 
 ArrayFile ArrayFile::open(const std::filesystem::path& path) {

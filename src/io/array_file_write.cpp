@@ -56,13 +56,15 @@ void write_array(const ArrayFile::Impl& file, const std::string& name, hid_t typ
 
 }  // namespace
 
-ArrayFile ArrayFile::create(const std::filesystem::path& path) {
+ArrayFile ArrayFile::create(const std::filesystem::path& path, std::int64_t alignment) {
   const auto lock = lock_hdf5();
   auto impl = std::make_unique<Impl>();
   impl->path = path;
   impl->writing = std::make_unique<WriteState>();
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   use_staging_driver(access.id(), *impl->writing);
+  const auto bytes = static_cast<hsize_t>(alignment);
+  H5Pset_alignment(access.id(), bytes, bytes);
   const Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
   H5Pset_obj_track_times(creation.id(), false);
   impl->file =
@@ -92,6 +94,23 @@ void ArrayFile::write_raw(const std::string& name, NumericType type, const void*
   const auto lock = lock_hdf5();
   ensure(static_cast<std::size_t>(elements_of(shape)) == count, "the values of an array do not fill its shape");
   write_array(*impl_, name, memory_type(type), values, shape, options);
+}
+
+std::int64_t ArrayFile::reserve(const std::string& name, const std::vector<std::int64_t>& shape) {
+  const auto lock = lock_hdf5();
+  const std::string what = fmt::format("write '{}'", name);
+  const Handle space = space_of(shape);
+  const Handle links = link_list();
+  const Handle creation = creation_list(shape, {}, false);
+  H5Pset_alloc_time(creation.id(), H5D_ALLOC_TIME_EARLY);
+  H5Pset_fill_time(creation.id(), H5D_FILL_TIME_NEVER);
+  const Handle dataset = impl_->own(H5Dcreate2(impl_->file.id(), name.c_str(), memory_type(NumericType::f32),
+                                               space.id(), links.id(), creation.id(), H5P_DEFAULT),
+                                    H5Dclose, what);
+  if (elements_of(shape) == 0) return 0;
+  const haddr_t place = H5Dget_offset(dataset.id());
+  if (place == HADDR_UNDEF) impl_->fail(what);
+  return static_cast<std::int64_t>(place);
 }
 
 void ArrayFile::write_text(const std::string& name, std::span<const std::string> values) {

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "masksc/core/error.hpp"
@@ -20,16 +21,26 @@ std::string load_cuda() {
   return "";
 }
 
+void use_deterministic_kernels() {
+  at::Context& context = at::globalContext();
+  context.setDeterministicAlgorithms(true, /*warn_only=*/false);
+  context.setDeterministicFillUninitializedMemory(false);  // for finding bugs; it costs time
+  context.setDeterministicCuDNN(true);
+  context.setBenchmarkCuDNN(false);
+}
+
 }  // namespace
 
-at::Device choose_device(const std::string& wanted, int local_rank) {
+at::Device choose_device(const std::string& wanted, int local_rank, bool deterministic) {
   if (wanted == "cpu") return at::kCPU;
+  if (deterministic) ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);  // read when cuBLAS starts
   const std::string problem = load_cuda();
   if (!problem.empty()) {
     if (wanted == "cuda")
       throw EnvironmentError(fmt::format("--device cuda: {}; use --device cpu, or a node with a GPU", problem));
     return at::kCPU;
   }
+  if (deterministic) use_deterministic_kernels();
   const auto gpus = static_cast<int>(at::getNumGPUs());
   return {at::kCUDA, static_cast<at::DeviceIndex>(local_rank % gpus)};
 }

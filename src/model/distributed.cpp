@@ -1,5 +1,7 @@
 #include "masksc/model/distributed.hpp"
 
+#include "masksc/dist/tree_sum.hpp"
+
 namespace masksc {
 namespace {
 
@@ -44,18 +46,28 @@ class BatchNormFunction : public torch::autograd::Function<BatchNormFunction> {
   }
 };
 
-}  // namespace
-
-void all_reduce(Collectives& ranks, const at::Tensor& tensor) {
+/// Calls reduce(span) with the elements of a contiguous tensor, where there are several ranks.
+template <typename Reduce>
+void through_host(Collectives& ranks, const at::Tensor& tensor, const Reduce& reduce) {
   ensure(tensor.is_contiguous(), "all-reduced tensors are contiguous");
   if (ranks.size() == 1) return;
   const at::Tensor host = tensor.cpu();
   const auto count = static_cast<std::size_t>(host.numel());
   if (host.scalar_type() == at::kDouble)
-    ranks.all_reduce(std::span(host.data_ptr<double>(), count));
+    reduce(std::span(host.data_ptr<double>(), count));
   else
-    ranks.all_reduce(std::span(host.data_ptr<float>(), count));
+    reduce(std::span(host.data_ptr<float>(), count));
   if (!tensor.is_cpu()) at::Tensor(tensor).copy_(host);
+}
+
+}  // namespace
+
+void all_reduce(Collectives& ranks, const at::Tensor& tensor) {
+  through_host(ranks, tensor, [&](auto values) { ranks.all_reduce(values); });
+}
+
+void tree_all_reduce(Collectives& ranks, const at::Tensor& tensor) {
+  through_host(ranks, tensor, [&](auto values) { tree_all_reduce(ranks, values); });
 }
 
 void broadcast(Collectives& ranks, const at::Tensor& tensor) {

@@ -9,6 +9,7 @@
 #include "masksc/core/error.hpp"
 #include "masksc/core/hash.hpp"
 #include "masksc/core/random.hpp"
+#include "masksc/dist/tree_sum.hpp"
 
 namespace masksc {
 namespace {
@@ -131,6 +132,13 @@ void FlatParameters::combine_replicas(std::int64_t begin, std::int64_t length) {
     gradients_.narrow(0, begin, length).add_(replicas_[r].gradients.narrow(0, begin, length));
 }
 
+void FlatParameters::combine_replicas_as_tree() {
+  const at::NoGradGuard no_gradient;
+  for_each_tree_addition(static_cast<std::int64_t>(replicas_.size()), [&](std::int64_t to, std::int64_t from) {
+    replicas_[static_cast<std::size_t>(to)].gradients.add_(replicas_[static_cast<std::size_t>(from)].gradients);
+  });
+}
+
 void FlatParameters::refresh_working_copy() {
   const at::NoGradGuard no_gradient;
   if (working_.defined()) working_.copy_(values_);
@@ -139,6 +147,8 @@ void FlatParameters::refresh_working_copy() {
 void FlatParameters::on_gradient(GradientCallback arrived) { *arrived_ = std::move(arrived); }
 
 ReplicaScope::ReplicaScope(int replica) : before_(std::exchange(current_replica, replica)) {}
+
+int ReplicaScope::current() { return current_replica; }
 
 ReplicaScope::~ReplicaScope() { current_replica = before_; }
 

@@ -2,6 +2,8 @@
 
 #include <ATen/core/ivalue.h>
 
+#include "masksc/model/parameters.hpp"
+
 namespace masksc {
 namespace {
 
@@ -9,10 +11,11 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using Segment = std::function<at::Tensor(const at::Tensor&)>;
 
-/// Carries the segment from the forward to the backward pass.
+/// Carries the segment from the forward to the backward pass, which a thread of LibTorch's may run.
 struct HeldSegment : torch::CustomClassHolder {
   explicit HeldSegment(Segment s) : segment(std::move(s)) {}
   Segment segment;
+  int replica = ReplicaScope::current();
 };
 
 class RecomputeFunction : public torch::autograd::Function<RecomputeFunction> {
@@ -24,10 +27,12 @@ class RecomputeFunction : public torch::autograd::Function<RecomputeFunction> {
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    const auto held = context->saved_data["segment"].toCapsule();
+    const auto capsule = context->saved_data["segment"].toCapsule();
+    auto& held = static_cast<HeldSegment&>(*capsule);
+    const ReplicaScope replica(held.replica);
     const at::Tensor x = context->get_saved_variables()[0].detach().requires_grad_();
     const at::AutoGradMode with_gradient(true);
-    const at::Tensor y = static_cast<HeldSegment&>(*held).segment(x);
+    const at::Tensor y = held.segment(x);
     torch::autograd::backward({y}, {gradients[0]});  // into the leaves, as the outer pass would
     return {x.grad(), at::Tensor()};
   }

@@ -41,16 +41,17 @@ SequenceEncoder::SequenceEncoder(SequenceShape shape, std::uint64_t seed, std::u
               at::ones({shape.groups, 1, shape.hidden2}, options)};
 }
 
+void SequenceEncoder::track(std::size_t layer, const BatchStatistics& statistics, std::int64_t count) {
+  const at::NoGradGuard no_gradient;
+  const double unbiased = count > 1 ? static_cast<double>(count) / static_cast<double>(count - 1) : 1.0;
+  running_[2 * layer].lerp_(statistics.mean, momentum);
+  running_[2 * layer + 1].lerp_(statistics.variance * unbiased, momentum);
+}
+
 at::Tensor SequenceEncoder::normalised(const at::Tensor& x, int layer, const at::Tensor& row_weights,
                                        std::int64_t count, Collectives& ranks) {
   const BatchStatistics statistics = batch_statistics(x, row_weights, count, ranks);
-  {
-    const at::NoGradGuard no_gradient;
-    const auto at_layer = static_cast<std::size_t>(2 * layer);
-    const double unbiased = count > 1 ? static_cast<double>(count) / static_cast<double>(count - 1) : 1.0;
-    running_[at_layer].lerp_(statistics.mean, momentum);
-    running_[at_layer + 1].lerp_(statistics.variance * unbiased, momentum);
-  }
+  track(static_cast<std::size_t>(layer), statistics, count);
   const std::string name = norm_name(layer);
   return at::relu(distributed_batch_norm(x, parameters_.at(name + ".weight"), parameters_.at(name + ".bias"),
                                          statistics, row_weights, count, ranks));

@@ -1,11 +1,68 @@
 #include "masksc/model/targets.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
+#include "masksc/core/exact_sum.hpp"
 #include "masksc/model/distributed.hpp"
 
 namespace masksc {
+namespace {
+
+/// Sums over cells in float64, in the order of ranks or, by each of several threads, exact.
+class CellSums {
+ public:
+  CellSums(at::IntArrayRef shape, at::Device device, int exact_threads)
+      : sums_(at::zeros(shape, at::TensorOptions(at::kDouble).device(device))) {
+    for (int thread = 0; thread < exact_threads; ++thread) exact_.emplace_back(static_cast<std::size_t>(sums_.numel()));
+  }
+
+  /// terms [cells, shape...], or any when the shape is one number.
+  void add(const at::Tensor& terms, int thread) {
+    if (exact_.empty()) {
+      sums_ += sums_.numel() == 1 ? terms.sum() : terms.sum(0);
+      return;
+    }
+    const at::Tensor host = terms.cpu().contiguous();
+    const double* const values = host.data_ptr<double>();
+    const auto count = static_cast<std::size_t>(host.numel());
+    ExactSums& mine = exact_[static_cast<std::size_t>(thread)];
+    for (std::size_t first = 0; first < count; first += mine.size())
+      for (std::size_t i = 0; i < mine.size(); ++i) {
+        if (!(std::abs(values[first + i]) < largest))
+          throw UserError(
+              fmt::format("the sequence encoder's answers are not usable (one is {}): train it with a lower "
+                          "--sequence-learning-rate, or choose another --sequence-model",
+                          values[first + i]));
+        mine.add(i, values[first + i]);
+      }
+  }
+
+  at::Tensor over_ranks(Collectives& ranks) {
+    if (exact_.empty()) {
+      all_reduce(ranks, sums_);
+      return sums_;
+    }
+    const std::span<std::int64_t> words = exact_[0].words();
+    for (std::size_t thread = 1; thread < exact_.size(); ++thread) {
+      const std::span<const std::int64_t> others = exact_[thread].words();
+      for (std::size_t i = 0; i < words.size(); ++i) words[i] += others[i];
+    }
+    ranks.all_reduce(words);
+    at::Tensor host = at::empty(sums_.sizes(), at::kDouble);
+    for (std::size_t i = 0; i < exact_[0].size(); ++i) host.data_ptr<double>()[i] = exact_[0].value(i);
+    return host.to(sums_.device());
+  }
+
+ private:
+  static constexpr double largest = 0x1.0p40;  // of a term, for sums of many
+  at::Tensor sums_;
+  std::vector<ExactSums> exact_;
+};
+
+}  // namespace
 
 Targets::Targets(TargetSettings settings, std::int64_t tokens, std::int64_t patch_genes,
                  std::shared_ptr<const SequenceEncoder> whole, std::shared_ptr<const SequenceEncoder> per_patch,
@@ -48,37 +105,46 @@ at::Tensor Targets::raw_teacher(const at::Tensor& patches) const {
   return answer / answer.norm(2, -1, true).clamp_min(1e-12);
 }
 
-void Targets::standardise(const std::function<void(const std::function<void(const at::Tensor&)>&)>& for_each_batch,
-                          std::int64_t cells, Collectives& ranks) {
+void Targets::standardise(const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
+                          std::int64_t cells, Collectives& ranks, int exact_threads) {
   const bool contrastive = settings_.target != Target::raw;  // raw expression was standardised as genes, or not, before
   const bool guided = settings_.guidance > 0;
   if (!contrastive && !guided) return;
   const at::NoGradGuard no_gradient;
   const at::Device device = target_mean_.device();
-  const auto options = at::TensorOptions(at::kDouble).device(device);
   const auto n = static_cast<double>(cells);
+  const auto answers = [&](const Tile& tile, at::Tensor (Targets::*raw)(const at::Tensor&) const) {
+    const auto used = [&](const at::Tensor& rows) { return rows.narrow(0, tile.first_used, tile.rows.size()); };
+    return (exact_threads > 0 ? used((this->*raw)(tile.patches)) : (this->*raw)(used(tile.patches))).to(at::kDouble);
+  };
 
   // Two passes: means, then deviations from them.
-  at::Tensor target_sum = at::zeros(target_mean_.sizes(), options);
-  at::Tensor teacher_sum = at::zeros(teacher_mean_.sizes(), options);
-  for_each_batch([&](const at::Tensor& patches) {
-    if (contrastive) target_sum += raw_targets(patches).to(at::kDouble).sum(0);
-    if (guided) teacher_sum += raw_teacher(patches).to(at::kDouble).sum(0);
+  const auto over_tiles = [&](const std::function<void(const Tile&)>& add) {
+    together(ranks, [&] {
+      for_each_tile([&](const Tile& tile) {
+        const at::NoGradGuard no_gradient_here;  // tiles come on other threads
+        add(tile);
+      });
+    });
+  };
+  CellSums target_sum(target_mean_.sizes(), device, exact_threads);
+  CellSums teacher_sum(teacher_mean_.sizes(), device, exact_threads);
+  over_tiles([&](const Tile& tile) {
+    if (contrastive) target_sum.add(answers(tile, &Targets::raw_targets), tile.thread);
+    if (guided) teacher_sum.add(answers(tile, &Targets::raw_teacher), tile.thread);
   });
-  all_reduce(ranks, target_sum);
-  all_reduce(ranks, teacher_sum);
-  const at::Tensor target_mean = target_sum / n;
-  const at::Tensor teacher_mean = teacher_sum / n;
+  const at::Tensor target_mean = target_sum.over_ranks(ranks) / n;
+  const at::Tensor teacher_mean = teacher_sum.over_ranks(ranks) / n;
   const at::Tensor teacher_overall = teacher_mean.mean();
 
-  at::Tensor target_squares = at::zeros(target_mean_.sizes(), options);
-  at::Tensor teacher_squares = at::zeros({1}, options);
-  for_each_batch([&](const at::Tensor& patches) {
-    if (contrastive) target_squares += (raw_targets(patches).to(at::kDouble) - target_mean).square().sum(0);
-    if (guided) teacher_squares += (raw_teacher(patches).to(at::kDouble) - teacher_overall).square().sum();
+  CellSums target_squared(target_mean_.sizes(), device, exact_threads);
+  CellSums teacher_squared({1}, device, exact_threads);
+  over_tiles([&](const Tile& tile) {
+    if (contrastive) target_squared.add((answers(tile, &Targets::raw_targets) - target_mean).square(), tile.thread);
+    if (guided) teacher_squared.add((answers(tile, &Targets::raw_teacher) - teacher_overall).square(), tile.thread);
   });
-  all_reduce(ranks, target_squares);
-  all_reduce(ranks, teacher_squares);
+  const at::Tensor target_squares = target_squared.over_ranks(ranks);
+  const at::Tensor teacher_squares = teacher_squared.over_ranks(ranks);
   const double degrees = std::max(n - 1, 1.0);
   if (contrastive) {
     target_mean_ = target_mean.to(at::kFloat);

@@ -91,7 +91,7 @@ PlanMemory memory_of(const PlanInput& input) {
   const PlanRows rows = rows_of(input);
   PlanMemory memory;
   memory.weights = parameters * (fp32 + (input.precision == PlanPrecision::half ? 2 : 0));
-  memory.gradients = parameters * fp32;
+  memory.gradients = parameters * fp32 * real(input.gradient_copies);
   memory.optimizer = parameters * 2 * fp32 / (input.shard_optimizer ? real(input.ranks) : 1);
   memory.activations = activation_bytes(input, rows.micro);
   memory.data = real(rows.batch) * real(input.tokens) * (real(input.patch_genes) * fp32 + int64) +

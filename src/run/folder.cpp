@@ -9,8 +9,8 @@
 #include <unordered_map>
 
 #include "masksc/core/files.hpp"
-#include "masksc/core/hash.hpp"
 #include "masksc/core/version.hpp"
+#include "masksc/dist/heartbeat_record.hpp"
 
 namespace masksc {
 namespace {
@@ -43,11 +43,14 @@ bool at_least_as_long(std::int64_t epochs, std::int64_t max_steps, std::int64_t 
   return epochs >= epochs_before && (max_steps == 0 || (max_before != 0 && max_steps >= max_before));
 }
 
-/// Anything but the prepared file of a run that was killed before it began.
+/// Anything but the prepared file and the heartbeats of a run that was killed before it began.
 bool holds_other_files(const fs::path& folder) {
   const fs::path prepared = folder / "prepared.h5";
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path() != prepared && entry.path() != staging_path(prepared)) return true;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const bool ours = entry.path() == prepared || entry.path() == staging_path(prepared) ||
+                      (entry.path() == folder / "ranks" && holds_only_heartbeats(entry.path()));
+    if (!ours) return true;
+  }
   return false;
 }
 
@@ -171,14 +174,8 @@ void RunFolder::abandon() noexcept {
   if (begun_ || state_ != FolderState::empty || !ranks_.is_root()) return;
   std::error_code ignored;
   fs::remove(path("prepared.h5"), ignored);
+  remove_heartbeats(path("ranks"));
   if (made_) fs::remove_all(root_, ignored);
-}
-
-std::string RunFolder::checkpoint_fingerprint(const std::string& data_fingerprint, const std::string& stage1) const {
-  Hasher hasher;
-  hasher.add(data_fingerprint);
-  hasher.add(stage1);
-  return hasher.hex();
 }
 
 }  // namespace masksc

@@ -6,7 +6,7 @@
 #include "masksc/core/hash.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/model/distributed.hpp"
-#include "masksc/train/weights_file.hpp"
+#include "masksc/train/checkpoint.hpp"
 
 namespace masksc {
 namespace {
@@ -14,16 +14,12 @@ namespace {
 constexpr std::array<const char*, 4> running_names = {"norm1.running_mean", "norm1.running_var", "norm2.running_mean",
                                                       "norm2.running_var"};
 
-/// An array file of ours, written through a staging file.
-template <typename Write>
-void write_array_file(const std::filesystem::path& path, const char* kind, const Write& write) {
-  StagedFile staged(path);
-  ArrayFile file = ArrayFile::create(staged.path());
-  file.set_attribute("/", "format", fmt::format("mask-sc {} 1", kind));
-  file.set_attribute("/", "version", version_and_commit());
-  write(file);
-  file.close();
-  staged.publish();
+constexpr const char* encoder_kind = "sequence encoder";
+
+/// All parameters, in host memory.
+void add_all(std::vector<ArraySource>& arrays, const FlatParameters& parameters) {
+  const ParameterShare all = deal_parameters(parameters, 1).front();
+  add_parameters(arrays, parameters, "weights", all, host_part(parameters.values(), all, false));
 }
 
 }  // namespace
@@ -61,21 +57,18 @@ void save_model_description(const std::filesystem::path& folder, const Expressio
 
 void save_sequence_encoder(const std::filesystem::path& file, const SequenceEncoder& encoder,
                            const std::string& genes_hash) {
-  write_array_file(file, "sequence encoder", [&](ArrayFile& out) {
-    out.set_attribute("/", "genes_hash", genes_hash);
-    write_parameters(out, "weights", encoder.parameters(), encoder.parameters().values());
-    for (std::size_t i = 0; i < running_names.size(); ++i)
-      write_tensor(out, std::string("weights/") + running_names[i], encoder.running()[i]);
-  });
+  std::vector<ArraySource> arrays;
+  add_all(arrays, encoder.parameters());
+  for (std::size_t i = 0; i < running_names.size(); ++i)
+    add_tensor(arrays, std::string("weights/") + running_names[i], encoder.running()[i].cpu());
+  write_sealed(file, encoder_kind, {{"genes_hash", genes_hash}}, std::move(arrays));
 }
 
 void load_sequence_encoder(const std::filesystem::path& file, SequenceEncoder& encoder, const std::string& genes_hash,
                            Collectives& ranks) {
   on_root(ranks, [&] {
-    const ArrayFile in = ArrayFile::open(file);
-    if (in.text_attribute("/", "format") != "mask-sc sequence encoder 1")
-      throw UserError(fmt::format("'{}' is not a sequence encoder of mask-sc", file.string()));
-    if (in.text_attribute("/", "genes_hash") != genes_hash)
+    const Seal in = open_sealed(file, encoder_kind);
+    if (in.header.value("genes_hash", "") != genes_hash)
       throw UserError(
           fmt::format("the sequence encoder '{}' was trained on other genes, another matrix or another "
                       "scaling; use the same data, --matrix, --patch, --genes, --gene-order and "
@@ -90,11 +83,10 @@ void load_sequence_encoder(const std::filesystem::path& file, SequenceEncoder& e
 }
 
 void save_autoencoder(const std::filesystem::path& file, const MaskedAutoencoder& model, Targets& targets) {
-  write_array_file(file, "masked autoencoder", [&](ArrayFile& out) {
-    write_parameters(out, "weights", model.parameters(), model.parameters().values());
-    out.create_group("targets");
-    for (const auto& [name, tensor] : targets.statistics()) write_tensor(out, "targets/" + name, *tensor);
-  });
+  std::vector<ArraySource> arrays;
+  add_all(arrays, model.parameters());
+  for (const auto& [name, tensor] : targets.statistics()) add_tensor(arrays, "targets/" + name, tensor->cpu());
+  write_sealed(file, "masked autoencoder", Json::object(), std::move(arrays));
 }
 
 }  // namespace masksc

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <optional>
 
 #include "masksc/core/files.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/dist/gpu_place.hpp"
+#include "masksc/dist/heartbeat.hpp"
 #include "masksc/model/device.hpp"
 #include "masksc/model/host_memory.hpp"
 #include "masksc/model/mask.hpp"
@@ -16,18 +18,20 @@
 #include "masksc/run/outputs.hpp"
 #include "masksc/run/stages.hpp"
 #include "masksc/train/stop.hpp"
+#include "masksc/train/time_limit.hpp"
 
 namespace masksc {
 namespace {
 
-/// Times a stage and marks its start and end in log.jsonl.
+/// Times a stage and marks its start and end in log.jsonl, and its name in the heartbeat.
 class StageClock {
  public:
-  explicit StageClock(RunLog& log) : log_(log) {}
+  StageClock(RunLog& log, Heartbeat& heartbeat) : log_(log), heartbeat_(heartbeat) {}
 
   template <typename Work>
   auto time(const std::string& stage, Work&& work) {
     log_.event(stage, "start", 0);
+    heartbeat_.begin_stage(stage);
     const auto start = Clock::now();
     auto result = work();
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
@@ -49,6 +53,7 @@ class StageClock {
  private:
   using Clock = std::chrono::steady_clock;
   RunLog& log_;
+  Heartbeat& heartbeat_;
   Json seconds_ = Json::object();
   double total_ = 0;
 };
@@ -104,29 +109,34 @@ std::unique_ptr<NcclCollectives> choose_nccl(const RunSettings& settings, at::De
 /// Everything after the input is known to be good.
 Json train_and_cluster(const RunOptions& options, const RunInput& input, double prepare_seconds,
                        const std::string& configuration, RunFolder& folder, const SequenceEncoders& given,
-                       TrainContext& context) {
+                       Heartbeat& heartbeat, TrainContext& context) {
   const Expression& expression = input.expression;
   Collectives& ranks = context.ranks;
-  StageClock clock(context.log);
+  StageClock clock(context.log, heartbeat);
   clock.add("prepare", prepare_seconds);
 
-  const SequenceEncoders encoders =
-      clock.time("sequence", [&] { return sequence_stage(options, expression, folder, given, context); });
+  const RunIdentity identity = {input.identity.fingerprint, genes_hash(expression)};
+  const Json description = describe_for_checkpoints(options, configuration, ranks.size());
+  const SequenceEncoders encoders = clock.time(
+      "sequence", [&] { return sequence_stage(options, expression, identity, description, folder, given, context); });
   Targets targets = target_stage(options, expression, encoders, context);
   MaskedAutoencoder model(autoencoder_shape(options, expression, targets),
                           static_cast<std::uint64_t>(options.train.seed), context.device);
   log::info("stage 2: {} parameters, {} tokens of {} genes, {} steps", model.parameters().count(),
             model.shape().tokens(), model.shape().patch_genes, total_steps(expression.cells, options.train));
-  const std::string fingerprint = folder.checkpoint_fingerprint(input.identity.fingerprint, encoders.hash());
-  const TrainOutcome trained = clock.time(
-      "train", [&] { return train_stage(options, expression, targets, fingerprint, folder, model, context); });
+  const CheckpointIdentity trained_by = training_identity(options, identity, encoders.hash());
+  const TrainOutcome trained = clock.time("train", [&] {
+    return train_stage(options, expression, targets, trained_by, description, folder, model, context);
+  });
   on_root(ranks, [&] {
     save_autoencoder(folder.path("model") / "masked_autoencoder.h5", model, targets);
     save_model_description(folder.path("model"), expression, options);
   });
-  const DenseMatrix embedding = clock.time("embed", [&] { return embed_stage(expression, model, context); });
+  const DenseMatrix embedding =
+      clock.time("embed", [&] { return embed_stage(expression, model, identity, folder, context); });
+  const std::string hash = embedding_hash(embedding, expression.rows, expression.cells, ranks);
   const ClusterOutcome outcome =
-      clock.time("cluster", [&] { return cluster_stage(options, input, embedding, context); });
+      clock.time("cluster", [&] { return cluster_stage(options, input, embedding, hash, folder, context); });
 
   const std::int64_t memory = peak_memory();
   const std::vector<std::int64_t> memories = ranks.gather_varied(std::span<const std::int64_t>(&memory, 1));
@@ -142,18 +152,19 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
                   {"epochs", options.train.epochs},
                   {"max_steps", options.train.max_steps},
                   {"steps", trained.steps},
-                  {"loss", trained.cells > 0 ? Json(trained.loss) : Json(nullptr)},
+                  {"loss", trained.loss},
                   {"seconds", clock.seconds()},
                   {"cells_per_second", trained.seconds > 0 ? static_cast<double>(trained.cells) / trained.seconds : 0},
                   {"training", training_report(trained)},
                   {"peak_memory_bytes", memories},
                   {"weights_hash", model.parameters().hash()},
-                  {"embedding_hash", embedding_hash(embedding, expression.rows, expression.cells, ranks)},
+                  {"embedding_hash", hash},
                   {"version", version_and_commit()}};
   write_result(folder.path("result.h5ad"), input, embedding, outcome, metrics, configuration, ranks);
   on_root(ranks, [&] {
     write_file(folder.path("metrics.json"), metrics.dump(2) + "\n");
-    std::filesystem::remove(folder.path("prepared.h5"));
+    for (const char* name : {"prepared.h5", "checkpoints/embedding.h5", "checkpoints/clusters.h5"})
+      std::filesystem::remove(folder.path(name));
   });
   return metrics;
 }
@@ -165,6 +176,11 @@ void check_fit(const RunOptions& options, const RunInput& input, Collectives& ra
                                 options.train.batch_size, ranks.size()));
   visible_tokens(input.expression.layout.tokens_with_genes(), options.model.mask_ratio);
   check_clusters(options.cluster, input.expression.cells);
+  const std::string& resume = options.run.resume;
+  on_root(ranks, [&] {
+    if (resume != "auto" && resume != "never" && !std::filesystem::exists(resume))
+      throw UserError(fmt::format("--resume {}: there is no such checkpoint; give auto, never, or a path", resume));
+  });
 }
 
 /// Whether --input is the very file that the folder's run was made from. A collective.
@@ -188,20 +204,29 @@ Json finished_metrics(const RunFolder& folder, Collectives& ranks) {
 Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& runtime) {
   Collectives& ranks = runtime.world();
   validate(options);
+  validate_deterministic(options.train, options.engine, ranks.size());
   use_cores(options, runtime);
   use_training_allocator();
-  install_stop_signals();
+  const std::vector<int> stop_signals = parse_stop_signals(options.run.stop_signals);
+  install_stop_signals(stop_signals);
+  watch_time_limit(options.run, ranks);
   RunFolder folder(options, table, ranks);
   if (folder.state() == FolderState::finished && input_unchanged(options, folder, ranks))
     return finished_metrics(folder, ranks);
+  std::optional<Heartbeat> heartbeat;
   try {
+    folder.make();
+    ranks.watch(std::chrono::seconds(0));  // reading the input may take rank 0 any time
+    heartbeat.emplace(ranks, HeartbeatSettings{.folder = folder.path("ranks"),
+                                               .stall_timeout = std::chrono::seconds(options.run.stall_timeout)});
     const auto start = std::chrono::steady_clock::now();
-    const at::Device device = choose_device(options.run.device, runtime.local_rank());
+    const at::Device device = choose_device(options.run.device, runtime.local_rank(), options.train.deterministic);
     const RunInput input = prepare_input(options, folder, ranks);
     check_fit(options, input, ranks);
     const SequenceEncoders given = given_sequence_encoders(options, input.expression, device, ranks);
     const std::unique_ptr<NcclCollectives> nccl = choose_nccl(options.run, device, ranks);
-    ranks.watch(std::chrono::seconds(options.run.collective_timeout));
+    install_stop_signals(stop_signals);  // NCCL may have put handlers of its own in their place
+    ranks.watch(std::chrono::seconds(options.run.collective_timeout), heartbeat->peers());
     const double prepare_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const std::string configuration = resolved_configuration(table);
     folder.begin(input.identity, configuration);
@@ -210,8 +235,13 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& 
     on_root(ranks, [&] { log = std::make_unique<RunLog>(folder.path("log.jsonl")); });
     for (const std::string& warning : input.warnings) log->event("sequence", "warning", 0, {{"message", warning}});
     TrainContext context{ranks, *log, device, ranks.is_root() && !options.run.quiet, nccl.get()};
-    return train_and_cluster(options, input, prepare_seconds, configuration, folder, given, context);
+    if (options.train.deterministic) context.shards = static_cast<int>(options.train.virtual_shards);
+    Json metrics =
+        train_and_cluster(options, input, prepare_seconds, configuration, folder, given, *heartbeat, context);
+    heartbeat->end("done");
+    return metrics;
   } catch (...) {
+    if (heartbeat) heartbeat->end(describe_failure(std::current_exception()).message);
     folder.abandon();
     throw;
   }

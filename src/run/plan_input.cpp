@@ -34,7 +34,9 @@ void fill_engine(const RunOptions& o, PlanInput& input) {
   input.encoder.recompute_every = recompute.encoder_blocks;
   input.decoder.recompute_every = recompute.decoder_blocks;
   input.last_queries = input.masked() + 1;  // with the global token
-  const std::int64_t rows = BatchPlan(input.cells, input.batch).padded_rows(static_cast<int>(input.ranks));
+  const int parts = o.train.parts(static_cast<int>(input.ranks));
+  const std::int64_t rows = BatchPlan(input.cells, input.batch).padded_rows(parts);
+  input.gradient_copies = o.train.deterministic ? parts / input.ranks : 1;
   input.micro_batch = micro_batch_of(o.engine, rows, input.tokens, input.dim, on_cpu, 1);
   input.shard_optimizer = o.engine.shard_optimizer;
   const auto parameters = static_cast<std::int64_t>(parameter_count(input));
@@ -59,6 +61,7 @@ void fill_machine(const RunOptions& o, PlanInput& input) {
 
 PlanInput plan_input(const RunOptions& o) {
   validate(o);
+  validate_deterministic(o.train, o.engine, o.plan.ranks);
   const MatrixLayout layout = planned_layout(o);
   const SequenceShape sequence;
   PlanInput input;

@@ -3,20 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 #include <set>
 
-#include "masksc/cluster/order.hpp"
 #include "masksc/core/log.hpp"
-#include "masksc/core/progress.hpp"
-#include "masksc/core/text.hpp"
 #include "masksc/data/loader.hpp"
 #include "masksc/embed/embed.hpp"
-#include "masksc/metrics/agreement.hpp"
-#include "masksc/metrics/silhouette.hpp"
+#include "masksc/model/one_thread.hpp"
 #include "masksc/run/model_files.hpp"
 #include "masksc/train/sequence_trainer.hpp"
-#include "masksc/train/stop.hpp"
 #include "masksc/train/trace.hpp"
 
 namespace masksc {
@@ -49,26 +43,12 @@ std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& 
 }
 
 /// Batches of this rank's cells, each cell once, for the statistics of the targets.
-auto every_patch(const Expression& expression, const Densifier& densifier, std::int64_t patch_genes,
-                 at::Device device) {
-  return [&expression, &densifier, patch_genes, device](const std::function<void(const at::Tensor&)>& work) {
-    for_each_tile(expression, densifier, patch_genes, device,
-                  [&](const Tile& tile) { work(tile.patches.narrow(0, tile.first_used, tile.rows.size())); });
+auto every_patch(const Expression& expression, const Densifier& densifier, std::int64_t patch_genes, at::Device device,
+                 int threads) {
+  return [&expression, &densifier, patch_genes, device, threads](const std::function<void(const Tile&)>& work) {
+    for_each_tile(expression, densifier, patch_genes, device, work, threads);
   };
 }
-
-/// LibTorch's threads while the training engine has its own.
-class OneThreadEach {
- public:
-  OneThreadEach() : threads_(at::get_num_threads()) { at::set_num_threads(1); }
-  ~OneThreadEach() { at::set_num_threads(threads_); }
-  OneThreadEach(const OneThreadEach&) = delete;
-  OneThreadEach& operator=(const OneThreadEach&) = delete;
-  [[nodiscard]] int threads() const { return threads_; }
-
- private:
-  int threads_;
-};
 
 constexpr std::uint32_t whole_set = 1;  // sets of starting parameters; 0 is the masked autoencoder's
 constexpr std::uint32_t per_patch_set = 2;
@@ -78,6 +58,7 @@ struct NeededEncoder {
   SequenceShape shape;
   std::uint32_t parameter_set;
   const char* file;
+  const char* stage;  // of its checkpoints
   const char* title;
 
   [[nodiscard]] std::shared_ptr<SequenceEncoder>& of(SequenceEncoders& encoders) const {
@@ -94,17 +75,18 @@ std::vector<NeededEncoder> needed_encoders(const TargetSettings& target, const E
   const std::int64_t tokens = expression.layout.tokens_with_genes();
   std::vector<NeededEncoder> needed;
   if (Targets::needs_whole(target))
-    needed.push_back(
-        {{.groups = 1, .inputs = tokens * patch_genes}, whole_set, "sequence_encoder.h5", "sequence encoder: step"});
+    needed.push_back({{.groups = 1, .inputs = tokens * patch_genes},
+                      whole_set,
+                      "sequence_encoder.h5",
+                      "sequence",
+                      "sequence encoder: step"});
   if (Targets::needs_per_patch(target))
-    needed.push_back(
-        {{.groups = tokens, .inputs = patch_genes}, per_patch_set, "patch_encoder.h5", "patch encoders: step"});
+    needed.push_back({{.groups = tokens, .inputs = patch_genes},
+                      per_patch_set,
+                      "patch_encoder.h5",
+                      "patch",
+                      "patch encoders: step"});
   return needed;
-}
-
-void poll_stop(Collectives& ranks, const char* stage) {
-  if (ranks.all_reduce(std::int32_t{stop_requested() ? 1 : 0}, ReduceOp::max) != 0)
-    throw StopRequested(fmt::format("stopped on request while {}; start the same command to resume", stage));
 }
 
 std::int64_t count_categories(const Labels& labels) {
@@ -117,7 +99,6 @@ std::int64_t count_categories(const Labels& labels) {
 
 RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives& ranks) {
   RunInput input;
-  folder.make();
   std::string path;
   on_root(ranks, [&] {
     input.identity = identify(options.input);
@@ -160,9 +141,9 @@ SequenceEncoders given_sequence_encoders(const RunOptions& options, const Expres
   return given;
 }
 
-SequenceEncoders sequence_stage(const RunOptions& options, const Expression& expression, const RunFolder& folder,
-                                SequenceEncoders given, TrainContext& context) {
-  const std::string genes = genes_hash(expression);
+SequenceEncoders sequence_stage(const RunOptions& options, const Expression& expression, const RunIdentity& identity,
+                                const Json& description, const RunFolder& folder, SequenceEncoders given,
+                                TrainContext& context) {
   const auto seed = static_cast<std::uint64_t>(options.train.seed);
   for (const NeededEncoder& needed : needed_encoders(options.target, expression)) {
     std::shared_ptr<SequenceEncoder>& encoder = needed.of(given);
@@ -172,16 +153,28 @@ SequenceEncoders sequence_stage(const RunOptions& options, const Expression& exp
     context.ranks.broadcast(std::span(&saved, 1));
     if (saved == 0 && encoder) {
       log::info("stage 1: the sequence encoder of {}", given_file(options, needed).string());
-    } else {
-      encoder = std::make_shared<SequenceEncoder>(needed.shape, seed, needed.parameter_set, context.device);
-      if (saved == 1) {
-        load_sequence_encoder(own, *encoder, genes, context.ranks);
-        log::info("stage 1: the sequence encoder of {}", own.string());
-      } else {
-        train_sequence_encoder(*encoder, expression, options.sequence, seed, needed.title, context);
-      }
+      on_root(context.ranks, [&] { save_sequence_encoder(own, *encoder, identity.genes); });
+      continue;
     }
-    if (saved == 0) on_root(context.ranks, [&] { save_sequence_encoder(own, *encoder, genes); });
+    encoder = std::make_shared<SequenceEncoder>(needed.shape, seed, needed.parameter_set, context.device);
+    if (saved == 1) {
+      load_sequence_encoder(own, *encoder, identity.genes, context.ranks);
+      log::info("stage 1: the sequence encoder of {}", own.string());
+      continue;
+    }
+    CheckpointFolder checkpoints(folder.path("checkpoints"), needed.stage, sequence_identity(options, identity),
+                                 {options.run.keep_last, options.run.keep_every}, context.ranks);
+    train_sequence_encoder(*encoder,
+                           {.expression = expression,
+                            .settings = options.sequence,
+                            .seed = seed,
+                            .title = needed.title,
+                            .cadence = options.run.cadence,
+                            .checkpoints = &checkpoints,
+                            .description = description},
+                           context);
+    on_root(context.ranks, [&] { save_sequence_encoder(own, *encoder, identity.genes); });
+    checkpoints.remove_all();
   }
   return given;
 }
@@ -192,30 +185,39 @@ Targets target_stage(const RunOptions& options, const Expression& expression, co
   const std::int64_t patch_genes = expression.layout.patch * expression.layout.patch;
   Targets targets(options.target, densifier.width() / patch_genes, patch_genes, encoders.whole, encoders.per_patch,
                   context.device);
-  targets.standardise(every_patch(expression, densifier, patch_genes, context.device), expression.cells, context.ranks);
+  const OneThreadEach each(context.shards > 0);
+  const int threads = context.tile_threads(each.threads());
+  targets.standardise(every_patch(expression, densifier, patch_genes, context.device, threads), expression.cells,
+                      context.ranks, context.shards > 0 ? threads : 0);
   return targets;
 }
 
 TrainOutcome train_stage(const RunOptions& options, const Expression& expression, const Targets& targets,
-                         const std::string& checkpoint_fingerprint, const RunFolder& folder, MaskedAutoencoder& model,
-                         TrainContext& context) {
+                         const CheckpointIdentity& identity, const Json& description, const RunFolder& folder,
+                         MaskedAutoencoder& model, TrainContext& context) {
   const OneThreadEach each;
   TrainingEngine engine(model.parameters(), options.train, options.engine, context.ranks, each.threads(), context.nccl);
   model.set_recompute(recompute_of(options.engine));
-  const std::int64_t rows = BatchPlan(expression.cells, options.train.batch_size).padded_rows(context.ranks.size());
+  const std::int64_t rows =
+      BatchPlan(expression.cells, options.train.batch_size).padded_rows(options.train.parts(context.ranks.size()));
+  // A pass of a virtual shard depends on nothing but the shard; there are others for the other threads.
+  const int threads_of_a_part = options.train.deterministic ? 1 : each.threads();
   const std::int64_t micro_batch = micro_batch_of(options.engine, rows, model.shape().tokens(), options.model.dim,
-                                                  context.device.is_cpu(), each.threads());
-  CheckpointFolder checkpoints(folder.path("checkpoints"), checkpoint_fingerprint, options.run.keep_last,
-                               context.ranks);
-  std::optional<TrainState> resumed;
-  if (options.run.resume == "auto")
-    resumed = checkpoints.load(model.parameters());
-  else if (options.run.resume != "never")
-    resumed = checkpoints.load(model.parameters(), std::filesystem::path(options.run.resume));
+                                                  context.device.is_cpu(), threads_of_a_part);
+  CheckpointFolder checkpoints(folder.path("checkpoints"), "step", identity,
+                               {options.run.keep_last, options.run.keep_every}, context.ranks);
+  const std::int64_t total = total_steps(expression.cells, options.train);
+  std::optional<Checkpoint> resumed;
+  if (options.run.resume != "never") resumed = checkpoints.load();
+  if (!resumed && options.run.resume != "never" && options.run.resume != "auto")
+    resumed = checkpoints.load(std::filesystem::path(options.run.resume));
   if (resumed) {
+    if (resumed->step > total)
+      throw UserError(fmt::format("the checkpoint of step {} is beyond the {} steps asked for; give more --epochs",
+                                  resumed->step, total));
     engine.restore(*resumed);
     context.log.event("train", "resumed", resumed->step);
-    log::info("resumed at step {} of {}", resumed->step, total_steps(expression.cells, options.train));
+    log::info("resumed at step {} of {}", resumed->step, total);
   }
   StepTrace trace(options.engine.profile, folder.path(fmt::format("trace-{}.json", context.ranks.rank())).string());
   const TrainJob job{.expression = expression,
@@ -223,56 +225,13 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
                      .target_settings = options.target,
                      .settings = options.train,
                      .micro_batch = micro_batch,
-                     .checkpoint_every_steps = options.run.checkpoint_every_steps,
+                     .cadence = options.run.cadence,
                      .checkpoints = &checkpoints,
-                     .first_step = resumed ? resumed->step : 0,
+                     .description = description,
+                     .max_bad_steps = options.run.max_bad_steps,
+                     .resumed = resumed,
                      .watch = [&](std::int64_t step, bool begins) { trace.step(step, begins); }};
   return train(model, engine, job, context);
-}
-
-DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& model, TrainContext& context) {
-  const Densifier densifier(expression);
-  Progress progress("embedding: cell", expression.rows.size(), context.show_progress);
-  DenseMatrix embedding = embed_cells(model, expression, densifier, context.device,
-                                      [&](std::int64_t done) { progress.update(done, "this rank's cells"); });
-  poll_stop(context.ranks, "embedding");
-  return embedding;
-}
-
-ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const DenseMatrix& embedding,
-                             TrainContext& context) {
-  Collectives& ranks = context.ranks;
-  const Expression& expression = input.expression;
-  const auto poll = [&] { poll_stop(ranks, "clustering"); };
-  ClusterOutcome outcome;
-  const ClusterCount count =
-      decide_clusters(options.cluster, input.label_count, embedding, expression.rows, expression.cells,
-                      static_cast<std::uint64_t>(options.train.seed), ranks, poll);
-  outcome.clusters = count.clusters;
-  outcome.clusters_by = count.source;
-  const KMeansSettings settings{.clusters = outcome.clusters,
-                                .restarts = options.cluster.restarts,
-                                .max_iterations = options.cluster.max_iterations,
-                                .seed = static_cast<std::uint64_t>(options.train.seed)};
-  KMeansResult result = kmeans(embedding, expression.rows, expression.cells, settings, ranks, poll);
-  number_by_size(result, ranks);
-  outcome.local = std::move(result.labels);
-  outcome.all = ranks.gather_varied(std::span<const std::int32_t>(outcome.local));
-  outcome.silhouette = silhouette(embedding, expression.rows, expression.cells, outcome.local, ranks, poll);
-  if (ranks.is_root() && !input.labels.empty()) {
-    std::vector<std::int32_t> truth;
-    std::vector<std::int32_t> found;
-    for (std::size_t i = 0; i < outcome.all.size(); ++i) {
-      if (input.labels.codes[i] < 0) continue;
-      truth.push_back(input.labels.codes[i]);
-      found.push_back(outcome.all[i]);
-    }
-    if (!truth.empty()) {
-      outcome.ari = adjusted_rand_index(truth, found);
-      outcome.nmi = normalized_mutual_information(truth, found);
-    }
-  }
-  return outcome;
 }
 
 }  // namespace masksc

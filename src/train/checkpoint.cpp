@@ -1,142 +1,59 @@
 #include "masksc/train/checkpoint.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <array>
-#include <chrono>
-
-#include "masksc/core/files.hpp"
-#include "masksc/core/hash.hpp"
-#include "masksc/core/log.hpp"
-#include "masksc/core/version.hpp"
-#include "masksc/model/distributed.hpp"
-#include "masksc/train/weights_file.hpp"
+#include <memory>
 
 namespace masksc {
-namespace {
 
-constexpr const char* format_name = "mask-sc checkpoint 2";
-
-/// Hash of all the numbers of a checkpoint.
-std::string content_hash(const FlatParameters& parameters, const TrainState& state) {
-  Hasher hasher;
-  const std::array counts = {state.step, state.optimizer_steps, state.good_steps};
-  hasher.add(std::span<const std::int64_t>(counts));
-  hasher.add(std::span<const double>(&state.loss_scale, 1));
-  for (const at::Tensor& flat : {parameters.values(), state.first_moment, state.second_moment}) {
-    const at::Tensor host = flat.cpu();
-    hasher.add(std::span<const float>(host.data_ptr<float>(), static_cast<std::size_t>(host.numel())));
+std::vector<ParameterShare> deal_parameters(const FlatParameters& parameters, int ranks) {
+  const std::size_t specs = parameters.specs().size();
+  const auto begins = [&](std::size_t i) { return i < specs ? parameters.offset(i) : parameters.count(); };
+  std::vector<ParameterShare> shares;
+  std::size_t first = 0;
+  for (int rank = 0; rank < ranks; ++rank) {
+    const std::int64_t wanted = parameters.count() * (rank + 1) / ranks;
+    std::size_t last = first;
+    while (last < specs && (begins(last) < wanted || rank + 1 == ranks)) ++last;
+    shares.push_back({first, last, begins(first), begins(last)});
+    first = last;
   }
-  return hasher.hex();
+  return shares;
 }
 
-void write_checkpoint(const std::filesystem::path& path, const FlatParameters& parameters, const TrainState& state,
-                      const std::string& fingerprint) {
-  ArrayFile file = ArrayFile::create(path);
-  file.set_attribute("/", "format", std::string(format_name));
-  file.set_attribute("/", "version", version_and_commit());
-  file.set_attribute("/", "fingerprint", fingerprint);
-  const std::array counts = {state.step, state.optimizer_steps, state.good_steps};
-  file.set_attribute("/", "step", std::span<const std::int64_t>(counts));
-  file.write<double>("loss_scale", std::span<const double>(&state.loss_scale, 1), {1});
-  file.set_attribute("/", "hash", content_hash(parameters, state));
-  write_parameters(file, "weights", parameters, parameters.values());
-  write_parameters(file, "adam_m", parameters, state.first_moment);
-  write_parameters(file, "adam_v", parameters, state.second_moment);
-  file.close();
+at::Tensor host_part(const at::Tensor& flat, const ParameterShare& share, bool copy) {
+  const at::Tensor part = flat.narrow(0, share.begin, share.end - share.begin);
+  return copy && part.is_cpu() ? part.clone() : part.cpu();
 }
 
-/// Reads a checkpoint on this process. Throws UserError when it is damaged or belongs to something else.
-TrainState read_checkpoint(const std::filesystem::path& path, FlatParameters& parameters,
-                           const std::string& fingerprint) {
-  const ArrayFile file = ArrayFile::open(path);
-  if (file.text_attribute("/", "format") != format_name)
-    throw UserError(fmt::format("'{}' is not a checkpoint of this version of mask-sc", path.string()));
-  if (file.text_attribute("/", "fingerprint") != fingerprint)
-    throw UserError(fmt::format("checkpoint '{}' is of other data or another model", path.string()));
-  const std::vector<std::int64_t> counts = file.integers_attribute("/", "step");
-  const std::vector<double> scale = file.read<double>("loss_scale");
-  if (counts.size() != 3 || scale.size() != 1)
-    throw UserError(fmt::format("checkpoint '{}' does not say its step", path.string()));
-  TrainState state{at::zeros_like(parameters.values()),
-                   at::zeros_like(parameters.values()),
-                   counts[0],
-                   counts[1],
-                   scale[0],
-                   counts[2]};
-  read_parameters(file, "weights", parameters, parameters.values());
-  read_parameters(file, "adam_m", parameters, state.first_moment);
-  read_parameters(file, "adam_v", parameters, state.second_moment);
-  if (file.text_attribute("/", "hash") != content_hash(parameters, state))
-    throw UserError(fmt::format("checkpoint '{}' is damaged: its checksum does not agree", path.string()));
-  return state;
+void add_tensor(std::vector<ArraySource>& arrays, const std::string& name, const at::Tensor& tensor) {
+  const auto keeper = std::make_shared<at::Tensor>(tensor.detach().contiguous());
+  ensure(keeper->is_cpu() && keeper->scalar_type() == at::kFloat, "arrays of a file are float32 in host memory");
+  arrays.push_back(
+      {name, tensor.sizes().vec(), {keeper->data_ptr<float>(), static_cast<std::size_t>(keeper->numel())}, keeper});
 }
 
-}  // namespace
-
-CheckpointFolder::CheckpointFolder(std::filesystem::path folder, std::string fingerprint, std::int64_t keep_last,
-                                   Collectives& ranks)
-    : folder_(std::move(folder)), fingerprint_(std::move(fingerprint)), keep_last_(keep_last), ranks_(ranks) {
-  on_root(ranks_, [&] {
-    std::error_code error;
-    std::filesystem::create_directories(folder_, error);
-    if (error) throw EnvironmentError(fmt::format("cannot make folder '{}': {}", folder_.string(), error.message()));
-    for (const auto& entry : std::filesystem::directory_iterator(folder_))
-      if (entry.path().extension() == ".partial") std::filesystem::remove(entry.path(), error);
-  });
-}
-
-std::vector<std::filesystem::path> CheckpointFolder::files() const {
-  std::vector<std::filesystem::path> found;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
-    const std::string name = entry.path().filename().string();
-    if (name.rfind("step-", 0) == 0 && entry.path().extension() == ".h5") found.push_back(entry.path());
+void add_parameters(std::vector<ArraySource>& arrays, const FlatParameters& parameters, const std::string& group,
+                    const ParameterShare& share, const at::Tensor& part) {
+  for (std::size_t i = share.first; i < share.last; ++i) {
+    const ParameterSpec& spec = parameters.specs()[i];
+    const std::int64_t end = i + 1 < parameters.specs().size() ? parameters.offset(i + 1) : parameters.count();
+    const std::int64_t begin = parameters.offset(i);
+    add_tensor(arrays, group + "/" + spec.name, part.narrow(0, begin - share.begin, end - begin).view(spec.shape));
   }
-  std::sort(found.begin(), found.end());
-  return found;
 }
 
-void CheckpointFolder::save(const FlatParameters& parameters, const TrainState& state) {
-  const auto start = std::chrono::steady_clock::now();
-  on_root(ranks_, [&] {
-    const std::filesystem::path path = folder_ / fmt::format("step-{:08}.h5", state.step);
-    StagedFile staged(path);
-    write_checkpoint(staged.path(), parameters, state, fingerprint_);
-    staged.publish();
-    std::vector<std::filesystem::path> kept = files();
-    const auto surplus = static_cast<std::int64_t>(kept.size()) - keep_last_;
-    for (std::int64_t i = 0; i < surplus; ++i) std::filesystem::remove(kept[static_cast<std::size_t>(i)]);
-  });
-  last_save_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  ranks_.broadcast(std::span(&last_save_seconds_, 1));  // the cadence depends on it: all ranks must decide alike
+void read_tensor(const Seal& seal, const std::string& name, at::Tensor& tensor) {
+  const at::NoGradGuard no_gradient;
+  const at::Tensor host = at::empty(tensor.sizes(), at::kFloat);
+  read_array(seal, name, tensor.sizes().vec(), {host.data_ptr<float>(), static_cast<std::size_t>(host.numel())});
+  tensor.copy_(host);
 }
 
-std::optional<TrainState> CheckpointFolder::load(FlatParameters& parameters,
-                                                 const std::optional<std::filesystem::path>& path) {
-  TrainState state;
-  state.step = -1;
-  on_root(ranks_, [&] {
-    if (path) {
-      state = read_checkpoint(*path, parameters, fingerprint_);
-      return;
-    }
-    const at::Tensor untouched = parameters.values().clone();
-    std::vector<std::filesystem::path> candidates = files();
-    for (; !candidates.empty() && state.step < 0; candidates.pop_back()) {
-      try {
-        state = read_checkpoint(candidates.back(), parameters, fingerprint_);
-      } catch (const UserError& e) {
-        log::warning("{}; set aside, the one before is used", e.what());
-        std::filesystem::rename(candidates.back(), candidates.back().string() + ".damaged");
-      }
-    }
-    if (state.step < 0) at::Tensor(parameters.values()).copy_(untouched);
-  });
-  ranks_.broadcast(std::span(&state.step, 1));
-  if (state.step < 0) return std::nullopt;
-  broadcast(ranks_, parameters.values());
-  return state;
+void read_parameters(const Seal& seal, const std::string& group, const FlatParameters& parameters,
+                     const at::Tensor& flat) {
+  for (std::size_t i = 0; i < parameters.specs().size(); ++i) {
+    at::Tensor part = parameters.part(flat, i);
+    read_tensor(seal, group + "/" + parameters.specs()[i].name, part);
+  }
 }
 
 }  // namespace masksc

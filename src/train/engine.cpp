@@ -6,9 +6,10 @@
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <exception>
-#include <thread>
+#include <numeric>
 
+#include "masksc/core/on_threads.hpp"
+#include "masksc/dist/tree_sum.hpp"
 #include "masksc/model/distributed.hpp"
 
 namespace masksc {
@@ -85,95 +86,108 @@ TrainingEngine::TrainingEngine(FlatParameters& parameters, const TrainSettings& 
       settings_(train),
       ranks_(ranks),
       threads_(parameters.values().is_cpu() ? threads : 1),
+      shards_(train.deterministic ? train.parts(ranks.size()) / ranks.size() : 0),
       exchange_(parameters,
                 {.bucket_mib = bucket_mib_of(engine, parameters.count()),
                  .bf16 = train.reduce_precision == "bf16",
-                 .shard = engine.shard_optimizer},
+                 .shard = engine.shard_optimizer,
+                 .tree = train.deterministic},
                 ranks, transport_of(parameters, ranks, nccl)),
       optimizer_(parameters, {.weight_decay = train.weight_decay}, exchange_.owned()) {
   const at::ScalarType type = working_type(train.precision, parameters.values().device());
-  parameters_.set_working_type(type, threads_);
+  parameters_.set_working_type(type, shards_ > 0 ? shards_ : threads_);
   if (type == at::kHalf) scale_ = {first_scale, 0, true};
 }
 
 TrainingEngine::~TrainingEngine() { parameters_.set_working_type(at::kFloat); }
 
-/// What the passes of one thread add up to.
-struct TrainingEngine::Sums {
-  at::Tensor masked;
-  at::Tensor guidance;
-  StepSeconds seconds;
-  std::exception_ptr error;
+/// Passes that follow one another in one replica of the parameters, and what they add up to.
+struct TrainingEngine::Lane {
+  int replica = 0;
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  std::int64_t stride = 1;
+  LossShares sums;
 };
 
-void TrainingEngine::run_passes(int thread, int threads, std::int64_t passes,
-                                const std::function<LossShares(std::int64_t)>& pass_loss, double guidance_weight,
-                                Sums& sums) {
-  const ReplicaScope replica(thread);
+/// One a thread, or one a virtual shard.
+std::vector<TrainingEngine::Lane> TrainingEngine::lanes_of(std::int64_t passes) const {
+  ensure(shards_ == 0 || passes % shards_ == 0, "every shard has the same number of passes");
+  std::vector<Lane> lanes(static_cast<std::size_t>(shards_ > 0 ? shards_ : std::min<std::int64_t>(threads_, passes)));
+  const auto count = static_cast<std::int64_t>(lanes.size());
+  for (std::int64_t i = 0; i < count; ++i)
+    lanes[static_cast<std::size_t>(i)] =
+        shards_ > 0 ? Lane{static_cast<int>(i), passes / count * i, passes / count * (i + 1), 1, {}}
+                    : Lane{static_cast<int>(i), i, passes, count, {}};
+  return lanes;
+}
+
+void TrainingEngine::run_passes(Lane& lane, const std::function<LossShares(std::int64_t)>& pass_loss,
+                                double guidance_weight, StepSeconds& seconds) {
+  if (shards_ > 0) at::init_num_threads();  // LibTorch's setting reaches a new thread of ours only when asked for
+  const ReplicaScope replica(lane.replica);
   Stopwatch watch;
-  for (std::int64_t pass = thread; pass < passes; pass += threads) {
+  for (std::int64_t pass = lane.begin; pass < lane.end; pass += lane.stride) {
     const LossShares shares = pass_loss(pass);
     at::Tensor loss = shares.masked;
     if (shares.guidance.defined()) loss = loss + guidance_weight * shares.guidance;
     if (scale_.scale != 1) loss = loss * scale_.scale;
-    sums.seconds.forward += watch.lap();
-    if (pass + threads >= passes) exchange_.last_pass(thread);
+    seconds.forward += watch.lap();
+    if (pass + lane.stride >= lane.end) exchange_.last_pass(lane.replica);
     loss.backward();
-    add_to(sums.masked, shares.masked);
-    add_to(sums.guidance, shares.guidance);
-    sums.seconds.backward += watch.lap();
+    add_to(lane.sums.masked, shares.masked);
+    add_to(lane.sums.guidance, shares.guidance);
+    seconds.backward += watch.lap();
   }
 }
 
+/// In the order of threads, or by the tree over this rank's shards.
+double TrainingEngine::add_up(const std::vector<Lane>& lanes, at::Tensor LossShares::*share) const {
+  std::vector<double> terms;
+  for (const Lane& lane : lanes) terms.push_back(number(lane.sums.*share));
+  return shards_ > 0 ? tree_sum(std::move(terms)) : std::accumulate(terms.begin(), terms.end(), 0.0);
+}
+
 StepReport TrainingEngine::step(std::int64_t passes, const std::function<LossShares(std::int64_t)>& pass_loss,
-                                double guidance_weight, double learning_rate, bool stop) {
+                                double guidance_weight, double learning_rate, const StepVotes& votes) {
   StepReport report;
-  const int threads = static_cast<int>(std::min<std::int64_t>(threads_, passes));
-  std::vector<Sums> sums(static_cast<std::size_t>(threads));
+  std::vector<Lane> lanes = lanes_of(passes);
+  std::vector<StepSeconds> seconds(static_cast<std::size_t>(threads_));
   parameters_.zero_gradients();
-  exchange_.begin(threads);
-  {
-    const auto work = [&](int thread) {
-      Sums& mine = sums[static_cast<std::size_t>(thread)];
-      try {
-        run_passes(thread, threads, passes, pass_loss, guidance_weight, mine);
-      } catch (...) {
-        mine.error = std::current_exception();
-      }
-    };
-    std::vector<std::jthread> others;
-    for (int thread = 1; thread < threads; ++thread) others.emplace_back(work, thread);
-    work(0);
-  }
+  exchange_.begin(static_cast<int>(lanes.size()));
+  on_threads(threads_, static_cast<std::int64_t>(lanes.size()), [&](std::int64_t lane, int thread) {
+    run_passes(lanes[static_cast<std::size_t>(lane)], pass_loss, guidance_weight,
+               seconds[static_cast<std::size_t>(thread)]);
+  });
   Stopwatch watch;
-  double masked = 0;  // added up in the order of threads
-  double guidance = 0;
-  for (const Sums& one : sums) {
-    if (one.error) std::rethrow_exception(one.error);
-    masked += number(one.masked);
-    guidance += number(one.guidance);
-  }
-  report.seconds = sums[0].seconds;
+  const double masked = add_up(lanes, &LossShares::masked);
+  const double guidance = add_up(lanes, &LossShares::guidance);
+  report.seconds = seconds[0];
   exchange_.finish();
   watch.lap();
 
   // Every rank sees the same numbers, so all decide alike. Owned gradients are all of them, or this rank's slices.
-  std::array scalars = {masked, guidance, stop ? 1.0 : 0.0, squared_norm(parameters_, exchange_.owned())};
+  const auto vote = [](bool yes) { return yes ? 1.0 : 0.0; };
+  std::array scalars = {masked,
+                        guidance,
+                        vote(votes.stop),
+                        vote(votes.save),
+                        vote(votes.writing),
+                        squared_norm(parameters_, exchange_.owned())};
   report.seconds.exposed = exchange_.exposed_seconds();
-  ranks_.all_reduce(std::span<double>(scalars).first(exchange_.sharded() ? 4 : 3));
+  const auto summed = std::span<double>(scalars).first(exchange_.sharded() ? scalars.size() : scalars.size() - 1);
+  if (shards_ > 0)
+    tree_all_reduce(ranks_, summed);
+  else
+    ranks_.all_reduce(summed);
   report.masked_loss = scalars[0];
   report.guidance_loss = scalars[1];
   report.loss = report.masked_loss + guidance_weight * report.guidance_loss;
-  report.stop = scalars[2] > 0;
-  report.gradient_norm = std::sqrt(scalars[3]) / scale_.scale;
+  report.votes = {scalars[2] > 0, scalars[3] > 0, scalars[4] > 0};
+  report.gradient_norm = std::sqrt(scalars.back()) / scale_.scale;
   const bool finite = std::isfinite(report.loss) && std::isfinite(report.gradient_norm);
-  if (!finite && (!scale_.dynamic || scale_.scale <= 1))
-    throw UserError(
-        fmt::format("the loss or its gradient is not finite at step {} (loss {}, gradient norm {}); lower "
-                    "--learning-rate (now {}){} and start again",
-                    optimizer_.steps() + 1, report.loss, report.gradient_norm, settings_.learning_rate,
-                    parameters_.working_type() == at::kFloat ? "" : " or take --precision fp32"));
   report.skipped = !finite;
+  report.bad = !finite && (!scale_.dynamic || scale_.scale <= 1);
   if (finite) {
     optimizer_.step(parameters_, learning_rate, scale_.scale * clipping_divisor(report.gradient_norm, settings_.clip));
     exchange_.share_values();
@@ -184,31 +198,36 @@ StepReport TrainingEngine::step(std::int64_t passes, const std::function<LossSha
   return report;
 }
 
-TrainState TrainingEngine::state(std::int64_t steps_done) {
-  return {exchange_.gather(optimizer_.first_moment()),
-          exchange_.gather(optimizer_.second_moment()),
-          steps_done,
-          optimizer_.steps(),
-          scale_.scale,
-          scale_.good_steps};
+SavedState TrainingEngine::state(bool copy) {
+  const std::vector<ParameterShare> shares = deal_parameters(parameters_, ranks_.size());
+  const ParameterShare& mine = shares[static_cast<std::size_t>(ranks_.rank())];
+  SavedState state;
+  state.header = {
+      {"optimizer_steps", optimizer_.steps()}, {"loss_scale", scale_.scale}, {"good_steps", scale_.good_steps}};
+  add_parameters(state.arrays, parameters_, "weights", mine, host_part(parameters_.values(), mine, copy));
+  add_parameters(state.arrays, parameters_, "adam_m", mine, exchange_.gather(optimizer_.first_moment(), shares, copy));
+  add_parameters(state.arrays, parameters_, "adam_v", mine, exchange_.gather(optimizer_.second_moment(), shares, copy));
+  return state;
 }
 
-void TrainingEngine::restore(const TrainState& state) {
+void TrainingEngine::restore(const Checkpoint& checkpoint) {
   const at::NoGradGuard no_gradient;
-  const auto take = [&](const at::Tensor& mine, const at::Tensor& whole) {
-    const at::Tensor all = ranks_.is_root() ? whole : at::empty_like(parameters_.values());
-    broadcast(ranks_, all);
-    at::Tensor(mine).copy_(exchange_.own_part(all));
+  const auto read = [&](const char* group) {
+    const at::Tensor whole = at::empty_like(parameters_.values());
+    on_root(ranks_, [&] { read_parameters(*checkpoint.seal, group, parameters_, whole); });
+    broadcast(ranks_, whole);
+    return whole;
   };
-  take(optimizer_.first_moment(), state.first_moment);
-  take(optimizer_.second_moment(), state.second_moment);
-  std::array numbers = {static_cast<double>(state.optimizer_steps), state.loss_scale,
-                        static_cast<double>(state.good_steps)};
-  ranks_.broadcast(std::span<double>(numbers));
-  optimizer_.set_steps(static_cast<std::int64_t>(numbers[0]));
+  const at::Tensor weights = read("weights");
+  const at::Tensor first = read("adam_m");
+  const at::Tensor second = read("adam_v");
+  at::Tensor(parameters_.values()).copy_(weights);
+  at::Tensor(optimizer_.first_moment()).copy_(exchange_.own_part(first));
+  at::Tensor(optimizer_.second_moment()).copy_(exchange_.own_part(second));
+  optimizer_.set_steps(checkpoint.header.at("optimizer_steps").get<std::int64_t>());
   if (scale_.dynamic) {
-    scale_.scale = numbers[1];
-    scale_.good_steps = static_cast<std::int64_t>(numbers[2]);
+    scale_.scale = checkpoint.header.at("loss_scale").get<double>();
+    scale_.good_steps = checkpoint.header.at("good_steps").get<std::int64_t>();
   }
   parameters_.refresh_working_copy();
 }

@@ -9,6 +9,7 @@ namespace masksc {
 GradientExchange::GradientExchange(FlatParameters& parameters, ExchangeSettings settings, Collectives& ranks,
                                    std::unique_ptr<Transport> transport)
     : parameters_(parameters), settings_(settings), ranks_(ranks), transport_(std::move(transport)) {
+  ensure(!settings_.tree || !(settings_.bf16 || settings_.shard), "a tree sums whole gradients in float32");
   if (ranks_.size() == 1) settings_.shard = false;
   if (settings_.shard && ranks_.size() > FlatParameters::padding)
     throw UserError(
@@ -68,7 +69,7 @@ void GradientExchange::begin(int replicas) {
 
 void GradientExchange::last_pass(int replica) {
   const std::scoped_lock lock(mutex_);
-  in_last_pass_[static_cast<std::size_t>(replica)] = measured_ && ranks_.size() > 1;
+  in_last_pass_[static_cast<std::size_t>(replica)] = measured_ && ranks_.size() > 1 && !settings_.tree;
 }
 
 void GradientExchange::arrived(int replica, std::size_t parameter) {
@@ -113,6 +114,10 @@ void GradientExchange::complete(Bucket& bucket) {
 
 void GradientExchange::finish() {
   in_last_pass_.clear();
+  if (settings_.tree) {
+    finish_tree();
+    return;
+  }
   if (ranks_.size() == 1) {
     parameters_.combine_replicas(0, parameters_.count());
     return;
@@ -124,10 +129,21 @@ void GradientExchange::finish() {
   });
 }
 
+/// A bucket at a time, for the memory that a transport may need.
+void GradientExchange::finish_tree() {
+  parameters_.combine_replicas_as_tree();
+  if (ranks_.size() == 1) return;
+  waited_ = transport_->time([&] {
+    for (const Bucket& bucket : buckets_)
+      transport_->tree_all_reduce(parameters_.gradients().narrow(0, bucket.begin, bucket.end - bucket.begin));
+  });
+}
+
 double GradientExchange::exposed_seconds() {
   if (!waited_) return exposed_;
   exposed_ = waited_();
   waited_ = nullptr;
+  if (settings_.tree) return exposed_;  // nothing overlaps, so nothing is hidden
   if (measured_) {
     exposed_sum_ += exposed_;
     ++overlapping_steps_;
@@ -156,22 +172,41 @@ void GradientExchange::share_values() {
   for (const auto& each : pending) each->finish();
 }
 
-at::Tensor GradientExchange::gather(const at::Tensor& owned) {
-  if (!settings_.shard) return owned;
-  const at::Tensor host = owned.cpu();
-  const std::vector<float> all =
-      ranks_.gather_varied(std::span<const float>(host.data_ptr<float>(), static_cast<std::size_t>(host.numel())));
-  if (!ranks_.is_root()) return {};
-  at::Tensor padded = at::zeros_like(parameters_.padded_values(), at::TensorOptions(at::kCPU));
-  float* const to = padded.data_ptr<float>();
-  auto from = all.begin();
-  for (int rank = 0; rank < ranks_.size(); ++rank)
+at::Tensor GradientExchange::gather(const at::Tensor& owned, const std::vector<ParameterShare>& wanted, bool copy) {
+  const ParameterShare& mine = wanted[static_cast<std::size_t>(ranks_.rank())];
+  if (!settings_.shard) return host_part(owned, mine, copy);
+  // Calls work(first element, length) for what lies in both a slice of `rank` and `share`, in the order of the slices.
+  const auto for_each_common = [&](int rank, const ParameterShare& share, const auto& work) {
+    std::int64_t before = 0;  // elements of the rank's slices so far
     for (const Bucket& bucket : buckets_) {
       const FlatSlice slice = own_slice(bucket.sent, rank);
-      std::copy_n(from, slice.length, to + slice.begin);
-      from += slice.length;
+      const std::int64_t begin = slice.begin - FlatParameters::padding;
+      const std::int64_t first = std::max(begin, share.begin);
+      const std::int64_t length = std::min(begin + slice.length, share.end) - first;
+      if (length > 0) work(first, length, before + first - begin);
+      before += slice.length;
     }
-  return padded.narrow(0, FlatParameters::padding, parameters_.count());
+  };
+  const at::Tensor host = owned.cpu();
+  const float* const values = host.data_ptr<float>();
+  std::vector<float> send;
+  std::vector<std::int64_t> counts;
+  for (const ParameterShare& share : wanted) {
+    const std::size_t before = send.size();
+    for_each_common(ranks_.rank(), share, [&](std::int64_t /*first*/, std::int64_t length, std::int64_t at) {
+      send.insert(send.end(), values + at, values + at + length);
+    });
+    counts.push_back(static_cast<std::int64_t>(send.size() - before));
+  }
+  const std::vector<float> received = ranks_.all_to_all(std::span<const float>(send), counts);
+  const at::Tensor part = at::empty({mine.end - mine.begin}, at::kFloat);
+  auto from = received.begin();
+  for (int rank = 0; rank < ranks_.size(); ++rank)
+    for_each_common(rank, mine, [&](std::int64_t first, std::int64_t length, std::int64_t /*at*/) {
+      std::copy_n(from, length, part.data_ptr<float>() + (first - mine.begin));
+      from += length;
+    });
+  return part;
 }
 
 at::Tensor GradientExchange::own_part(const at::Tensor& whole) const {

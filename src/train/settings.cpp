@@ -7,9 +7,14 @@
 #include <string_view>
 
 #include "masksc/core/error.hpp"
+#include "masksc/dist/tree_sum.hpp"
+#include "masksc/train/stop.hpp"
+#include "masksc/train/time_limit.hpp"
 
 namespace masksc {
 namespace {
+
+constexpr std::int64_t most_shards = 1024;
 
 std::int64_t parse_count(const char* option, const std::string& value, std::string_view digits) {
   std::int64_t count = 0;
@@ -34,6 +39,10 @@ void describe(OptionTable& table, TrainSettings& s) {
   table.add("precision", s.precision, "arithmetic of stage 2; auto: bf16 on a GPU, fp32 on a CPU",
             "auto|fp32|bf16|fp16");
   table.add("reduce-precision", s.reduce_precision, "in which gradients travel and add up", "fp32|bf16");
+  table.add_switch("deterministic", s.deterministic,
+                   "the same bits on any number of ranks that divides --virtual-shards");
+  table.add("virtual-shards", s.virtual_shards,
+            "parts of a global batch that --deterministic sums by a binary tree; a power of two");
 }
 
 void describe(OptionTable& table, EngineSettings& s) {
@@ -56,12 +65,27 @@ void describe(OptionTable& table, RunSettings& s) {
   table.add("collectives", s.collectives, "how gradients travel; auto: nccl where every rank has a GPU of its own",
             "auto|nccl|mpi");
   table.add("collective-timeout", s.collective_timeout, "seconds that a rank waits for the others before all give up");
+  table.add("stall-timeout", s.stall_timeout,
+            "seconds without a sign of life after which a rank counts as hung and all end");
   table.add("threads", s.threads, "CPU threads a rank (0: the cores it has)");
-  table.add("checkpoint-every-steps", s.checkpoint_every_steps,
-            "save every N steps of stage 2 (0: at the ends of epochs, in at most 5% of the time)");
-  table.add("keep-last", s.keep_last, "checkpoints to keep");
+  table.add("checkpoint-every-steps", s.cadence.steps,
+            "save every N steps (all three 0: at epochs' ends and every 10 minutes, in under 1% of the time)");
+  table.add("checkpoint-every-epochs", s.cadence.epochs, "save at the end of every Nth epoch");
+  table.add("checkpoint-every-minutes", s.cadence.minutes, "save after so many minutes");
+  table.add_switch("async-checkpoint", s.cadence.background, "train on while a snapshot is written to disk");
+  table.add("keep-last", s.keep_last, "newest checkpoints to keep");
+  table.add("keep-every", s.keep_every, "also keep one checkpoint of every N steps for good (0: none)");
+  table.add("max-bad-steps", s.max_bad_steps,
+            "steps in a row with a loss or gradient that is not finite, before going back to the last checkpoint");
   table.add("resume", s.resume, "auto: go on where a stopped run was; never: start anew; or a checkpoint",
             "auto|never|PATH");
+  table.add("stop-signals", s.stop_signals,
+            "these stop the run after a checkpoint, to be resumed; another, a second later, at once", "none|LIST");
+  table.add(
+      "time-limit", s.time_limit,
+      "MINUTES, [HOURS:]MINUTES:SECONDS or DAYS-HOURS[:MINUTES[:SECONDS]] from the start; none: a Slurm job's own",
+      "none|TIME");
+  table.add("grace", s.grace, "seconds before the time limit at which the run stops by itself");
   table.add_switch("quiet", s.quiet, "only warnings, errors and the final table");
 }
 
@@ -76,6 +100,9 @@ void validate(const TrainSettings& s) {
   require_within("warmup", s.warmup, 0, 1);
   require_one_of("precision", s.precision, {"auto", "fp32", "bf16", "fp16"});
   require_one_of("reduce-precision", s.reduce_precision, {"fp32", "bf16"});
+  require_within("virtual-shards", s.virtual_shards, 1, most_shards);
+  if (!is_power_of_two(s.virtual_shards))
+    throw UserError(fmt::format("--virtual-shards must be a power of two (1, 2, 4, 8, ...), not {}", s.virtual_shards));
 }
 
 void validate(const EngineSettings& s) {
@@ -87,13 +114,44 @@ void validate(const EngineSettings& s) {
   profiled_steps(s.profile);
 }
 
+void validate_deterministic(const TrainSettings& train, const EngineSettings& engine, std::int64_t ranks) {
+  if (!train.deterministic) return;
+  if (train.reduce_precision != "fp32")
+    throw UserError(
+        fmt::format("--deterministic sums gradients in fp32: leave out --reduce-precision {}, or --deterministic",
+                    train.reduce_precision));
+  if (engine.shard_optimizer)
+    throw UserError(
+        "--deterministic does not go with --shard-optimizer, whose sums depend on the number of ranks: leave out one");
+  if (train.virtual_shards % ranks == 0) return;
+  std::string allowed = "1";
+  for (std::int64_t count = 2; count <= train.virtual_shards; count *= 2) allowed += fmt::format(", {}", count);
+  throw UserError(
+      fmt::format("--deterministic with --virtual-shards {} runs on {} ranks, not {}; a rank computes whole "
+                  "shards, so choose one of these, or more shards",
+                  train.virtual_shards, allowed, ranks));
+}
+
 void validate(const RunSettings& s) {
   require_one_of("device", s.device, {"auto", "cpu", "cuda"});
   require_one_of("collectives", s.collectives, {"auto", "nccl", "mpi"});
   require_at_least("collective-timeout", s.collective_timeout, 1);
+  require_at_least("stall-timeout", s.stall_timeout, 5);
   require_at_least("threads", s.threads, 0);
-  require_at_least("checkpoint-every-steps", s.checkpoint_every_steps, 0);
+  require_at_least("checkpoint-every-steps", s.cadence.steps, 0);
+  require_at_least("checkpoint-every-epochs", s.cadence.epochs, 0);
+  require_not_negative("checkpoint-every-minutes", s.cadence.minutes);
   require_at_least("keep-last", s.keep_last, 1);
+  require_at_least("keep-every", s.keep_every, 0);
+  require_at_least("max-bad-steps", s.max_bad_steps, 1);
+  parse_stop_signals(s.stop_signals);
+  require_at_least("grace", s.grace, 0);
+  const std::optional<std::int64_t> limit = parse_time_limit(s.time_limit);
+  if (limit && *limit <= s.grace)
+    throw UserError(
+        fmt::format("--time-limit {} is {} s, no more than the {} s of --grace that it ends with; raise the "
+                    "limit or lower --grace",
+                    s.time_limit, *limit, s.grace));
 }
 
 std::int64_t checkpointed_blocks(const char* option, const std::string& value) {

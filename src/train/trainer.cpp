@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <set>
 
 #include "masksc/core/log.hpp"
@@ -19,27 +20,57 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// When to save: every N steps, or at the ends of epochs as long as saving stays under 5 % of the time.
-class Cadence {
+/// Steps in a row whose loss or gradient was not finite, and what is done about them.
+class BadSteps {
  public:
-  explicit Cadence(const TrainJob& job) : job_(job) {}
-  /// `elapsed`: rank 0's seconds since the last save, the same on all ranks.
-  [[nodiscard]] bool due(std::int64_t steps_done, bool epoch_ends, double elapsed) const {
-    if (job_.checkpoints == nullptr) return false;
-    if (job_.checkpoint_every_steps > 0) return steps_done % job_.checkpoint_every_steps == 0;
-    return epoch_ends && elapsed >= 20 * job_.checkpoints->last_save_seconds();
+  BadSteps(const TrainJob& job, TrainingEngine& engine, TrainContext& context)
+      : job_(job), engine_(engine), context_(context) {
+    if (job.resumed) count_ = job.resumed->header.at("bad_steps").get<std::int64_t>();
+  }
+  [[nodiscard]] std::int64_t count() const { return count_; }
+
+  /// Takes note of a step; when there were too many, the last checkpoint is restored and its step returned. A
+  /// collective. Throws UserError when there is none, or when that was of no use before.
+  std::optional<std::int64_t> note(std::int64_t step, const StepReport& report) {
+    if (!report.skipped) count_ = 0;
+    if (!report.bad) return std::nullopt;
+    if (++count_ < job_.max_bad_steps) return std::nullopt;
+    if (job_.checkpoints != nullptr && job_.checkpoints->pending()) job_.checkpoints->complete();
+    std::optional<Checkpoint> last;
+    if (job_.checkpoints != nullptr && step > went_back_at_) last = job_.checkpoints->load();
+    const std::string what =
+        fmt::format("loss or gradient were not finite in {} steps in a row, up to step {} (loss {}, gradient norm {})",
+                    count_, step, report.loss, report.gradient_norm);
+    if (!last)
+      throw UserError(fmt::format("{}{}; lower --learning-rate (now {}) or take --precision fp32, and start again",
+                                  what, went_back_at_ > 0 ? ", also after going back to the last checkpoint" : "",
+                                  job_.settings.learning_rate));
+    engine_.restore(*last);
+    went_back_at_ = step;
+    count_ = 0;
+    const std::string message = fmt::format("{}: back to the checkpoint of step {}", what, last->step);
+    context_.log.event("train", "rewound", last->step, {{"message", message}});
+    if (context_.ranks.is_root()) log::warning("{}", message);
+    return last->step;
   }
 
  private:
   const TrainJob& job_;
+  TrainingEngine& engine_;
+  TrainContext& context_;
+  std::int64_t count_ = 0;
+  std::int64_t went_back_at_ = 0;
 };
 
 /// A batch on the device, and the passes that it is cut into.
 struct DeviceBatch {
   DeviceBatch(const Batch& batch, const AutoencoderShape& shape, std::uint64_t seed, std::uint32_t epoch,
-              std::int64_t micro_batch, at::Device device)
-      : pass_rows(std::min(micro_batch, batch.rows)),
-        passes((batch.rows + pass_rows - 1) / pass_rows),
+              std::int64_t micro_batch, bool deterministic, at::Device device)
+      : copies(deterministic),
+        part_rows(batch.part_rows),
+        pass_rows(std::min(micro_batch, part_rows)),
+        passes_of_part((part_rows + pass_rows - 1) / pass_rows),
+        passes(passes_of_part * (batch.rows / part_rows)),
         key{seed, epoch, 0, batch.cells} {
     const std::int64_t visible = visible_tokens(shape.tokens(), shape.model.mask_ratio);
     const Masks masks = draw_masks(seed, epoch, batch.cells, shape.tokens(), visible);
@@ -48,17 +79,28 @@ struct DeviceBatch {
     patches = to_patches(batch.values, batch.rows, shape.patch_genes, device);
     weights = to_tensor(batch.weights, device);
   }
+  [[nodiscard]] RowRange rows_of(std::int64_t pass) const {
+    const std::int64_t part = pass / passes_of_part * part_rows;
+    const std::int64_t first = pass % passes_of_part * pass_rows;
+    return {part + first, part + std::min(first + pass_rows, part_rows)};
+  }
+  /// With --deterministic a copy: the bits of a product may depend on where its rows lie in memory.
   [[nodiscard]] at::Tensor rows(const at::Tensor& whole, std::int64_t pass) const {
-    return whole.narrow(0, pass * pass_rows, std::min(pass_rows, whole.size(0) - pass * pass_rows));
+    const RowRange range = rows_of(pass);
+    const at::Tensor part = whole.narrow(0, range.begin, range.size());
+    return copies ? part.clone() : part;
   }
   [[nodiscard]] DropoutKey key_of(std::int64_t pass) const {
+    const RowRange range = rows_of(pass);
     DropoutKey mine = key;
-    mine.cells = key.cells.subspan(static_cast<std::size_t>(pass * pass_rows),
-                                   static_cast<std::size_t>(rows(weights, pass).size(0)));
+    mine.cells = key.cells.subspan(static_cast<std::size_t>(range.begin), static_cast<std::size_t>(range.size()));
     return mine;
   }
 
+  bool copies;
+  std::int64_t part_rows;
   std::int64_t pass_rows;
+  std::int64_t passes_of_part;
   std::int64_t passes;
   DropoutKey key;
   at::Tensor patches;
@@ -83,6 +125,19 @@ void report_laggards(double compute_seconds, std::int64_t step, std::set<std::si
     if (context.ranks.is_root()) log::warning("{}", message);
   }
 }
+
+/// Where a run is after `step` steps, as its checkpoint says.
+Json describe_position(const BatchPlan& plan, std::int64_t step, std::int64_t total, std::int64_t bad_steps,
+                       double loss) {
+  return {{"epoch", step / plan.steps},
+          {"cursor", plan.batch(step % plan.steps).begin},  // cells of that epoch's order that were used
+          {"cells", plan.cells},
+          {"total_steps", total},
+          {"bad_steps", bad_steps},
+          {"loss", loss}};
+}
+
+double number_or_nan(const Json& value) { return value.is_number() ? value.get<double>() : std::nan(""); }
 
 }  // namespace
 
@@ -112,26 +167,36 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
   const auto start = Clock::now();
   const auto seed = static_cast<std::uint64_t>(job.settings.seed);
   const double guidance = job.target_settings.guidance;
-  Loader loader(job.expression, job.settings.batch_size, seed, /*stage=*/0, context.ranks);
+  Loader loader(job.expression, job.settings.batch_size, seed, /*stage=*/0, context.ranks,
+                job.settings.parts(context.ranks.size()));
   const std::int64_t total = total_steps(job.expression.cells, job.settings);
   const std::int64_t steps_per_epoch = loader.plan().steps;
-  const Cadence cadence(job);
-  Progress progress("training: step", total, context.show_progress, job.first_step);
+  Saver saver(job.checkpoints, job.cadence, "train", context);
+  BadSteps bad_steps(job, engine, context);
   TrainOutcome outcome;
-  outcome.steps = job.first_step;
-  auto last_save = Clock::now();
+  outcome.steps = job.resumed ? job.resumed->step : 0;
+  outcome.loss = job.resumed ? number_or_nan(job.resumed->header.at("loss")) : std::nan("");
+  Progress progress("training: step", total, context.show_progress, outcome.steps);
   double epoch_compute = 0;
   std::set<std::size_t> laggards;
-  for (std::int64_t step = job.first_step; step < total; ++step) {
+  bool starts = true;  // the rows of the epoch are not there yet
+  while (outcome.steps < total) {
+    const std::int64_t step = outcome.steps;
     const auto step_start = Clock::now();
     if (job.watch) job.watch(step + 1, true);
     context.ranks.set_step(step + 1);
     if (context.nccl != nullptr) context.nccl->set_step(step + 1);
     const std::int64_t epoch = step / steps_per_epoch;
-    if (step % steps_per_epoch == 0 || step == job.first_step) loader.start_epoch(static_cast<std::uint32_t>(epoch));
+    const bool epoch_ends = (step + 1) % steps_per_epoch == 0;
+    if (step % steps_per_epoch == 0 || starts) {
+      loader.start_epoch(static_cast<std::uint32_t>(epoch));
+      context.log.event("train", "epoch", step + 1, {{"epoch", epoch + 1}, {"order_hash", loader.order_hash()}});
+    }
+    starts = false;
     const Batch batch = loader.batch(step % steps_per_epoch);
+    const RowRange positions = loader.plan().batch(step % steps_per_epoch);
     const DeviceBatch device(batch, model.shape(), seed, static_cast<std::uint32_t>(epoch), job.micro_batch,
-                             context.device);
+                             job.settings.deterministic, context.device);
     const double data_seconds = seconds_since(step_start);
     const double learning_rate = scheduled_learning_rate(step, total, job.settings.learning_rate, job.settings.warmup);
     StepReport report = engine.step(
@@ -141,19 +206,20 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
                             device.rows(device.weights, pass), device.rows(device.keep, pass),
                             device.rows(device.masked, pass), batch.global_cells, device.key_of(pass));
         },
-        guidance, learning_rate, stop_requested());
+        guidance, learning_rate, saver.votes(epoch_ends));
     report.seconds.data = data_seconds;
     if (job.watch) job.watch(step + 1, false);
 
     outcome.steps = step + 1;
     outcome.cells += batch.global_cells;
-    outcome.loss = report.loss;
+    if (!report.skipped) outcome.loss = report.loss;
     outcome.parts += report.seconds;
     epoch_compute += data_seconds + report.seconds.forward + report.seconds.backward;
     const double speed = static_cast<double>(batch.global_cells) / seconds_since(step_start);
     Json line = {{"stage", "train"},
                  {"epoch", epoch + 1},
                  {"step", step + 1},
+                 {"cells", {positions.begin, positions.end}},
                  {"loss", report.loss},
                  {"masked_loss", report.masked_loss},
                  {"guidance_loss", report.guidance_loss},
@@ -164,25 +230,25 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     if (report.skipped) line["skipped"] = true;
     context.log.write(line);
     progress.update(step + 1, fmt::format("epoch {}, loss {:.4f}, {:.0f} cells/s", epoch + 1, report.loss, speed));
-
-    const bool epoch_ends = (step + 1) % steps_per_epoch == 0;
-    const bool last = step + 1 == total;
     if (epoch_ends) {
       report_laggards(epoch_compute, step + 1, laggards, context);
       epoch_compute = 0;
     }
-    double elapsed = epoch_ends ? seconds_since(last_save) : 0;
-    if (epoch_ends) context.ranks.broadcast(std::span(&elapsed, 1));
-    if (job.checkpoints != nullptr && (last || report.stop || cadence.due(step + 1, epoch_ends, elapsed))) {
-      job.checkpoints->save(model.parameters(), engine.state(step + 1));
-      last_save = Clock::now();
-      context.log.event("train", "checkpoint", step + 1, {{"seconds", job.checkpoints->last_save_seconds()}});
+    if (const auto back = bad_steps.note(step + 1, report)) {
+      outcome.steps = *back;
+      starts = true;
+      continue;
     }
-    if (report.stop && !last) {
-      context.log.event("train", "stop", step + 1);
-      throw StopRequested(
-          fmt::format("stopped on request at step {} of {}; start the same command to resume", step + 1, total));
-    }
+    const bool last = step + 1 == total;
+    if (bad_steps.count() == 0 || last || report.votes.stop)
+      saver.after_step(step + 1, epoch + 1, epoch_ends, last, report.votes, [&](bool copy) {
+        SavedState state = engine.state(copy);
+        state.header.update(describe_position(loader.plan(), step + 1, total, bad_steps.count(), outcome.loss));
+        state.header.update(job.description);
+        return state;
+      });
+    if (report.votes.stop && !last)
+      leave_as_asked(context, "train", step + 1, fmt::format("at step {} of {}", step + 1, total));
   }
   outcome.seconds = seconds_since(start);
   outcome.hidden = engine.exchange().mean_hidden();

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <thread>
 
+#include "masksc/dist/tree_sum.hpp"
+
 namespace masksc {
 namespace {
 
@@ -62,6 +64,11 @@ class HostTransport final : public Transport {
     const Staged staged(values);
     auto request = typed(values, [&]<typename T>(T) { return ranks_.all_reduce_async(elements<T>(staged.host)); });
     return std::make_unique<HostPending>(std::move(request), staged, staged);
+  }
+  void tree_all_reduce(const at::Tensor& values) override {
+    const Staged staged(values);
+    masksc::tree_all_reduce(ranks_, elements<float>(staged.host));
+    staged.give_back();
   }
   std::unique_ptr<Pending> reduce_scatter(const at::Tensor& input, const at::Tensor& output) override {
     const Staged from(input);
@@ -123,6 +130,14 @@ class DeviceTransport final : public Transport {
     void* const stream = current_stream_();
     auto request = nccl_.all_reduce(values.data_ptr(), count_of(values), element_of(values), stream);
     return std::make_unique<DevicePending>(std::move(request), stream, values, values);
+  }
+  /// Every rank gathers the values of all and sums them itself, so that NCCL's choice of an algorithm does not matter.
+  void tree_all_reduce(const at::Tensor& values) override {
+    const at::NoGradGuard no_gradient;
+    const at::Tensor all = at::empty({nccl_.size(), values.numel()}, values.options());
+    all_gather(values, all.view(-1))->finish();
+    for_each_tree_addition(nccl_.size(), [&](std::int64_t to, std::int64_t from) { all[to].add_(all[from]); });
+    at::Tensor(values).copy_(all[0]);
   }
   std::unique_ptr<Pending> reduce_scatter(const at::Tensor& input, const at::Tensor& output) override {
     void* const stream = current_stream_();

@@ -75,7 +75,8 @@ class Refused(unittest.TestCase):
                               ("--clusters", "291"), ("--guidance", "-1"), ("--patch", "0"), ("--matrix", "16"),
                               ("--mask-ratio", "2"), ("--precision", "fp8"), ("--gradient-checkpointing", "every=0"),
                               ("--encoder-checkpointing", "some"), ("--micro-batch", "-1"), ("--bucket-mib", "-1"),
-                              ("--profile", "5:2"), ("--collective-timeout", "0"), ("--reduce-precision", "fp16")]:
+                              ("--profile", "5:2"), ("--collective-timeout", "0"), ("--stall-timeout", "4"),
+                              ("--reduce-precision", "fp16")]:
             with self.subTest(option=option, value=value):
                 self.check([option, value], option.lstrip("-"), value)
 

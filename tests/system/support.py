@@ -137,6 +137,14 @@ def steps(output, stage="train"):
     return [line for line in log_lines(output) if line["stage"] == stage and "loss" in line]
 
 
+def whole_steps(output, stage="train"):
+    """The steps of a run under way: none while the last line is being written."""
+    try:
+        return steps(output, stage)
+    except ValueError:
+        return []
+
+
 def metrics(output):
     return json.loads((pathlib.Path(output) / "metrics.json").read_text())
 

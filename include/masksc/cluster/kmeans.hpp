@@ -27,11 +27,21 @@ struct KMeansResult {
   std::int64_t iterations = 0;       // of the start that was kept
 };
 
+/// What the restarts so far have found: enough to go on from, on any number of ranks, with the same bits.
+struct KMeansProgress {
+  std::int64_t restarts = 0;    // done
+  std::vector<float> centres;   // of the best, [clusters, columns] in K-means' own scale
+  double inertia = 0;           // of the best, in that scale
+  std::int64_t iterations = 0;  // of the best
+  std::int64_t empty = 0;       // its clusters without rows
+};
+
 /// Clusters the rows dealt out over `ranks` (contiguous in rank order, any sizes). `poll`, when given, is called once
 /// an iteration. Some clusters stay empty when there are fewer distinct rows than clusters (a warning says so).
+/// `progress`, when given, is where it goes on, and is kept up to date: `poll` may save it.
 /// A collective. Throws UserError for more clusters than cells, InvariantError for values that aren't finite.
 KMeansResult kmeans(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, const KMeansSettings& settings,
-                    Collectives& ranks, const std::function<void()>& poll = {});
+                    Collectives& ranks, const std::function<void()>& poll = {}, KMeansProgress* progress = nullptr);
 
 /// The same from the given centres [settings.clusters, columns] (equal on every rank) instead of drawn ones.
 KMeansResult kmeans_from(const DenseMatrix& start, const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,

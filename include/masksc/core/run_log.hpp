@@ -1,7 +1,7 @@
 // log.jsonl: one JSON object a line, the machine-readable course of a run.
 #pragma once
 
-#include <cstdio>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -9,8 +9,8 @@
 
 namespace masksc {
 
-/// Appends to a log file; every line is flushed. A line torn by a killed run is ended first. Without a path (the ranks
-/// that don't speak) it writes nothing.
+/// Appends to a log file, each line at once. A line torn by a killed run is cut off first. Without a path (the ranks
+/// that don't speak) it writes nothing. A full disk costs lines, not the run: a warning tells once.
 class RunLog {
  public:
   RunLog() = default;
@@ -19,14 +19,14 @@ class RunLog {
   RunLog(const RunLog&) = delete;
   RunLog& operator=(const RunLog&) = delete;
 
-  /// Throws EnvironmentError when the disk is full.
   void write(const Json& line);
   /// {"stage": ..., "event": ..., "step": ..., more...}
   void event(const std::string& stage, const std::string& event, std::int64_t step, const Json& more = Json::object());
 
  private:
-  std::FILE* file_ = nullptr;
+  int file_ = -1;
   std::string path_;
+  bool warned_ = false;
 };
 
 }  // namespace masksc

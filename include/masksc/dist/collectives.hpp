@@ -67,6 +67,13 @@ class Request {
   virtual void wait() = 0;
 };
 
+/// What a rank is at, as its watch sees it.
+struct RankActivity {
+  const char* operation = nullptr;                 // the collective that it waits in; null: it computes
+  std::chrono::steady_clock::duration lasting{0};  // since a collective or a step last began or ended
+  std::int64_t step = 0;
+};
+
 /// Every function is a collective: all ranks call it, in the same order, with matching sizes.
 /// Failures of the transport throw EnvironmentError.
 class Collectives {
@@ -144,9 +151,15 @@ class Collectives {
   }
   virtual void barrier() = 0;
 
-  /// From now on a rank that waits for the others longer than `timeout` ends its process with a message that names
-  /// rank, operation and step (exit code 3); the launcher then ends the others. Ranks that are threads have no watch.
-  virtual void watch(std::chrono::seconds timeout) { static_cast<void>(timeout); }
+  /// From now on a rank that waits for the others longer than `timeout` (0: however long) ends its process with a
+  /// message that names rank, operation and step, and what `peers` says of the other ranks (exit code 3); the launcher
+  /// then ends the others. Ranks that are threads have no watch.
+  virtual void watch(std::chrono::seconds timeout, std::function<std::string()> peers = {}) {
+    static_cast<void>(timeout);
+    static_cast<void>(peers);
+  }
+  /// What this rank is at; for other threads. Knows nothing before `watch`, nor of ranks that are threads.
+  [[nodiscard]] virtual RankActivity activity() const { return {}; }
   /// The training step that such a message names.
   virtual void set_step(std::int64_t step) { static_cast<void>(step); }
 
@@ -189,7 +202,8 @@ void run_as_threads(int ranks, const std::function<void(Collectives&)>& work);
 /// `text` of `root`, on every rank.
 std::string broadcast_text(Collectives& ranks, std::string text, int root = 0);
 
-/// Agrees on an outcome: if any rank brings an error, every rank throws that of the lowest such rank. A collective.
+/// Agrees on an outcome: if any rank brings an error, every rank throws that of the lowest such rank, which the message
+/// names unless it is rank 0. A collective.
 void agree(Collectives& ranks, const std::exception_ptr& mine);
 
 /// Runs `work` on every rank; if it throws on any rank, all ranks throw that error. `work` must not call collectives

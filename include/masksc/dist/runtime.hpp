@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "masksc/dist/collectives.hpp"
 
@@ -29,6 +30,9 @@ class Runtime {
   int local_size_ = 1;
   int cores_per_rank_ = 1;
 };
+
+/// "Open MPI v4.1.4".
+std::string mpi_version();
 
 /// Runs a whole program: starts the runtime, calls `body`, reports an error once and returns the exit code.
 /// An error that only some ranks meet ends every rank (MPI_Abort) after its message.

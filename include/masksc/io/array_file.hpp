@@ -93,6 +93,9 @@ struct ArrayOptions {
   int compression = 0;          // gzip level, 0 to 9; needs chunks
 };
 
+/// "1.10.8".
+std::string hdf5_version();
+
 /// Rows of one array, read in ascending order so that each stored chunk is inflated once, in bounded memory even when
 /// one chunk holds everything. Going back is allowed and starts over.
 class RowStream {
@@ -112,8 +115,8 @@ class ArrayFile {
   static ArrayFile open(const std::filesystem::path& path);
   /// Opened by all ranks together; a collective. The ranks must outlive the file.
   static ArrayFile open(const std::filesystem::path& path, Collectives& ranks);
-  /// A new file, in place of any old one.
-  static ArrayFile create(const std::filesystem::path& path);
+  /// A new file, in place of any old one. Arrays of at least `alignment` bytes begin at multiples of it.
+  static ArrayFile create(const std::filesystem::path& path, std::int64_t alignment = 1);
   ArrayFile(ArrayFile&&) noexcept;
   ArrayFile& operator=(ArrayFile&&) noexcept;
   ~ArrayFile();
@@ -154,6 +157,9 @@ class ArrayFile {
              const ArrayOptions& options = {}) {
     write_raw(name, numeric_type<T>(), values.data(), values.size(), shape, options);
   }
+  /// Room for a float32 array in one piece whose values are put there by other means, once this file is closed; returns
+  /// the byte of the file at which they begin.
+  std::int64_t reserve(const std::string& name, const std::vector<std::int64_t>& shape);
   /// UTF-8 texts of variable length, as h5py and anndata write them.
   void write_text(const std::string& name, std::span<const std::string> values);
   void write_text_scalar(const std::string& name, const std::string& value);

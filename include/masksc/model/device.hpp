@@ -9,6 +9,12 @@ namespace masksc {
 
 /// The device for `wanted` (auto, cpu, cuda): GPU local_rank modulo the GPUs of the node. LibTorch's CUDA half is
 /// loaded only where a GPU is visible. Throws EnvironmentError when cuda is wanted and there is none.
-at::Device choose_device(const std::string& wanted, int local_rank);
+///
+/// `deterministic`: GPU kernels give the same bits every time from now on, on GPUs of one kind. cuBLAS gets a workspace
+/// of its own a stream (CUBLAS_WORKSPACE_CONFIG, unless it is set), cuDNN looks for no fastest algorithm, and LibTorch
+/// takes other kernels for what adds up with atomics: here the backward passes of gather (masks, dealt-out tokens) and
+/// of attention. It refuses, with an exception, operations that have none, such as the backward passes of adaptive
+/// pooling, interpolation, reflection padding and cumulative sums in floating point; the model has none of these.
+at::Device choose_device(const std::string& wanted, int local_rank, bool deterministic = false);
 
 }  // namespace masksc

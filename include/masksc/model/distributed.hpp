@@ -9,6 +9,9 @@ namespace masksc {
 /// Sums a contiguous float32 or float64 tensor over ranks, in place; through host memory when it lies on a device.
 void all_reduce(Collectives& ranks, const at::Tensor& tensor);
 
+/// The same by a binary tree over ranks (see dist/tree_sum.hpp).
+void tree_all_reduce(Collectives& ranks, const at::Tensor& tensor);
+
 /// `tensor` (float32) of rank 0 on every rank.
 void broadcast(Collectives& ranks, const at::Tensor& tensor);
 

@@ -67,7 +67,7 @@ class FlatParameters {
   [[nodiscard]] const at::Tensor& padded_gradients() const { return padded_gradients_; }
 
   /// What at() hands out from now on: float32 the values themselves, bfloat16 or float16 a working copy of them, as
-  /// leaves for `replicas` threads that run passes at the same time. All share the values; replica 0 accumulates in
+  /// leaves for `replicas` passes that run at the same time. All share the values; replica 0 accumulates in
   /// gradients(), each other one in a buffer of its own.
   void set_working_type(at::ScalarType type, int replicas = 1);
   [[nodiscard]] at::ScalarType working_type() const { return working_.defined() ? working_.scalar_type() : at::kFloat; }
@@ -75,6 +75,8 @@ class FlatParameters {
   void zero_gradients();
   /// Adds elements [begin, begin + length) of the other replicas' gradients to gradients(), in the order of replicas.
   void combine_replicas(std::int64_t begin, std::int64_t length);
+  /// The same for all elements, by a binary tree over the replicas (a power of two of them).
+  void combine_replicas_as_tree();
   /// Casts the values into the working copy, if there is one: after every change of the values.
   void refresh_working_copy();
   /// `arrived(replica, i)` is called in every backward pass, on its thread, as soon as the replica's buffer holds the
@@ -107,6 +109,8 @@ class FlatParameters {
 class ReplicaScope {
  public:
   explicit ReplicaScope(int replica);
+  /// That replica.
+  static int current();
   ~ReplicaScope();
   ReplicaScope(const ReplicaScope&) = delete;
   ReplicaScope& operator=(const ReplicaScope&) = delete;

@@ -20,6 +20,8 @@ struct SequenceShape {
   std::int64_t outputs = 60;
 };
 
+struct BatchStatistics;
+
 class SequenceEncoder {
  public:
   SequenceEncoder(SequenceShape shape, std::uint64_t seed, std::uint32_t parameter_set, at::Device device);
@@ -27,6 +29,9 @@ class SequenceEncoder {
   /// Training mode: batch norm over the global batch, running statistics updated (momentum 0.1). A collective, also in
   /// its backward pass. x [n, g * inputs], row_weights [n], `count` real rows over all ranks. Returns [g, n, outputs].
   at::Tensor train_forward(const at::Tensor& x, const at::Tensor& row_weights, std::int64_t count, Collectives& ranks);
+
+  /// Moves the running statistics of norm `layer` (0, 1) by those of a batch of `count` rows.
+  void track(std::size_t layer, const BatchStatistics& statistics, std::int64_t count);
 
   /// Frozen answer to whole rows: x [n, g * inputs] -> [n, g, outputs].
   [[nodiscard]] at::Tensor answer(const at::Tensor& x) const;

@@ -8,6 +8,7 @@
 
 #include "masksc/model/sequence_encoder.hpp"
 #include "masksc/model/settings.hpp"
+#include "masksc/model/tile.hpp"
 
 namespace masksc {
 
@@ -23,10 +24,13 @@ class Targets {
   static bool needs_per_patch(const TargetSettings& s) { return s.target == Target::patch; }
 
   /// Measures mean and deviation over all cells: per patch position and feature for targets, per feature (mean) and
-  /// overall (deviation) for the unit-length whole-cell features. `for_each_batch` calls back with patches [n, G, P*P]
-  /// of this rank's cells, each once. A collective.
-  void standardise(const std::function<void(const std::function<void(const at::Tensor&)>&)>& for_each_batch,
-                   std::int64_t cells, Collectives& ranks);
+  /// overall (deviation) for the unit-length whole-cell features. `for_each_tile` calls back with tiles of this rank's
+  /// cells, each cell once. A collective.
+  ///
+  /// exact_threads above 0: whole tiles are answered and sums are exact, so that the bits do not depend on the number
+  /// of ranks; tiles may come from that many threads at the same time.
+  void standardise(const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
+                   std::int64_t cells, Collectives& ranks, int exact_threads = 0);
 
   /// Standardised targets of all patches, [n, G, T].
   [[nodiscard]] at::Tensor targets(const at::Tensor& patches) const;

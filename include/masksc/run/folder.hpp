@@ -2,7 +2,8 @@
 //
 //   result.h5ad metrics.json log.jsonl config.ini   what users read; metrics.json comes last
 //   model/         weights, and all that embedding new cells needs
-//   checkpoints/   of stage 2, and run.json: which data and settings they belong to
+//   checkpoints/   what a stopped run goes on from, and run.json: which data and settings that belongs to
+//   ranks/         the heartbeat of each rank
 #pragma once
 
 #include <filesystem>
@@ -44,18 +45,16 @@ class RunFolder {
 
   /// Throws UserError when the folder's run has other data. Not a collective: equal on all ranks.
   void check_data(const std::string& fingerprint) const;
-  /// Makes the folder if it is not there (for the prepared file). A collective.
+  /// Makes the folder if it is not there (for the prepared file and the heartbeats). A collective.
   void make();
   /// The run starts: folder made, an overwritten run removed, config.ini and run.json written. A collective.
   void begin(const InputIdentity& input, const std::string& configuration);
-  /// Removes what a run left that never began: its prepared file, and the folder if it made it. On rank 0.
+  /// Removes what a run left that never began: its prepared file, its heartbeats, and the folder if it made it. On rank
+  /// 0.
   void abandon() noexcept;
 
   [[nodiscard]] std::filesystem::path path(const std::string& name) const { return root_ / name; }
   [[nodiscard]] const std::filesystem::path& root() const { return root_; }
-  /// What a checkpoint must match: data and the settings that change the weights.
-  [[nodiscard]] std::string checkpoint_fingerprint(const std::string& data_fingerprint,
-                                                   const std::string& stage1) const;
 
  private:
   void look(const OptionTable& table);

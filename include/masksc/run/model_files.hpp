@@ -1,4 +1,4 @@
-// The model/ folder: weights in array files, and model.json with all that embedding new cells needs.
+// The model/ folder: weights in sealed files, and model.json with all that embedding new cells needs.
 #pragma once
 
 #include <filesystem>

@@ -13,6 +13,7 @@
 #include "masksc/model/targets.hpp"
 #include "masksc/preprocess/prepare.hpp"
 #include "masksc/run/folder.hpp"
+#include "masksc/run/identity.hpp"
 #include "masksc/run/options.hpp"
 #include "masksc/train/context.hpp"
 #include "masksc/train/trainer.hpp"
@@ -45,10 +46,11 @@ struct SequenceEncoders {
 /// before the run begins. A collective.
 SequenceEncoders given_sequence_encoders(const RunOptions& options, const Expression& expression, at::Device device,
                                          Collectives& ranks);
-/// Stage 1: the encoders of the interrupted run that this one continues, else the given ones, else trained; saved to
-/// model/. A collective.
-SequenceEncoders sequence_stage(const RunOptions& options, const Expression& expression, const RunFolder& folder,
-                                SequenceEncoders given, TrainContext& context);
+/// Stage 1: the encoders of the interrupted run that this one continues, else the given ones, else trained, from the
+/// newest checkpoint on; saved to model/. `description` goes into checkpoints. A collective.
+SequenceEncoders sequence_stage(const RunOptions& options, const Expression& expression, const RunIdentity& identity,
+                                const Json& description, const RunFolder& folder, SequenceEncoders given,
+                                TrainContext& context);
 
 /// The targets of stage 2, standardised over all cells. A collective.
 Targets target_stage(const RunOptions& options, const Expression& expression, const SequenceEncoders& encoders,
@@ -56,13 +58,14 @@ Targets target_stage(const RunOptions& options, const Expression& expression, co
 
 /// Stage 2, from the newest checkpoint on. A collective.
 TrainOutcome train_stage(const RunOptions& options, const Expression& expression, const Targets& targets,
-                         const std::string& checkpoint_fingerprint, const RunFolder& folder, MaskedAutoencoder& model,
-                         TrainContext& context);
+                         const CheckpointIdentity& identity, const Json& description, const RunFolder& folder,
+                         MaskedAutoencoder& model, TrainContext& context);
 
-/// Stage 3a: the features of this rank's cells. A collective.
-DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& model, TrainContext& context);
+/// Stage 3a: the features of this rank's cells; those that an interrupted run has saved are taken. A collective.
+DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& model, const RunIdentity& identity,
+                        const RunFolder& folder, TrainContext& context);
 
-/// Stage 3b: clusters, numbered by size, and scores.
+/// Stage 3b: clusters, numbered by size, and scores; restarts that an interrupted run has done are taken.
 struct ClusterOutcome {
   std::int64_t clusters = 0;
   std::string clusters_by;          // "option", "labels" or "auto"
@@ -73,6 +76,6 @@ struct ClusterOutcome {
   std::optional<double> silhouette;
 };
 ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const DenseMatrix& embedding,
-                             TrainContext& context);
+                             const std::string& embedding_hash, const RunFolder& folder, TrainContext& context);
 
 }  // namespace masksc

@@ -1,45 +1,42 @@
-// Checkpoints of stage 2: weights and optimizer state by parameter name, unsharded, in one file that appears whole.
+// Parameters, and tensors laid out like them (moments), as arrays of a checkpoint: by name and unsharded, so that any
+// number of ranks loads them; dealt out over the ranks for writing.
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "masksc/dist/collectives.hpp"
+#include "masksc/io/sealed_file.hpp"
 #include "masksc/model/parameters.hpp"
-#include "masksc/train/engine.hpp"
 
 namespace masksc {
 
-/// The folder of a run's checkpoints: step-NNNNNNNN.h5, the newest ones kept.
-class CheckpointFolder {
- public:
-  /// Removes what an interrupted save left. `fingerprint` names the data and settings a checkpoint belongs to.
-  CheckpointFolder(std::filesystem::path folder, std::string fingerprint, std::int64_t keep_last, Collectives& ranks);
-
-  /// Rank 0 writes weights and state, all ranks wait until it is on disk. Older ones are deleted after that. A
-  /// collective. Throws EnvironmentError on all ranks; checkpoints on disk stay as they are.
-  void save(const FlatParameters& parameters, const TrainState& state);
-
-  /// The newest valid checkpoint (a damaged one is named in a warning and set aside), or the one at `path`: the weights
-  /// on all ranks, its state with moments on rank 0; nothing when there is none. A collective. Throws UserError for one
-  /// that does not fit.
-  std::optional<TrainState> load(FlatParameters& parameters,
-                                 const std::optional<std::filesystem::path>& path = std::nullopt);
-
-  /// Seconds that the last save took on rank 0, the same on all ranks.
-  [[nodiscard]] double last_save_seconds() const { return last_save_seconds_; }
-
- private:
-  [[nodiscard]] std::vector<std::filesystem::path> files() const;  // oldest first
-
-  std::filesystem::path folder_;
-  std::string fingerprint_;
-  std::int64_t keep_last_;
-  Collectives& ranks_;
-  double last_save_seconds_ = 0;
+/// Consecutive parameters [first, last), which fill elements [begin, end) of the flat buffers.
+struct ParameterShare {
+  std::size_t first = 0;
+  std::size_t last = 0;
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
 };
+
+/// Nearly equal shares of all parameters, one a rank; some may be empty.
+std::vector<ParameterShare> deal_parameters(const FlatParameters& parameters, int ranks);
+
+/// Elements of `share` in host memory: the tensor's own, or a copy if `copy` or it lies on a device.
+at::Tensor host_part(const at::Tensor& flat, const ParameterShare& share, bool copy);
+
+/// Adds `group`/NAME for each parameter of `share`; `part` holds its elements, in host memory.
+void add_parameters(std::vector<ArraySource>& arrays, const FlatParameters& parameters, const std::string& group,
+                    const ParameterShare& share, const at::Tensor& part);
+
+/// Adds a tensor as array `name`; it must lie in host memory.
+void add_tensor(std::vector<ArraySource>& arrays, const std::string& name, const at::Tensor& tensor);
+
+/// Reads all of `group` into `flat` [count()]. Throws UserError when names or shapes do not fit, DamagedFile.
+void read_parameters(const Seal& seal, const std::string& group, const FlatParameters& parameters,
+                     const at::Tensor& flat);
+
+/// Reads array `name` into `tensor`. Throws as read_parameters.
+void read_tensor(const Seal& seal, const std::string& name, at::Tensor& tensor);
 
 }  // namespace masksc

@@ -14,6 +14,11 @@ struct TrainContext {
   at::Device device = at::kCPU;
   bool show_progress = false;       // rank 0 and not --quiet
   NcclCollectives* nccl = nullptr;  // for gradients, where every rank has a GPU of its own
+  int shards = 0;                   // virtual shards of --deterministic, over all ranks; 0 without it
+
+  /// Tiles that a rank computes at the same time, each on one of its `threads`: with --deterministic, where LibTorch's
+  /// own threads would change the bits; without it one, on all of them.
+  [[nodiscard]] int tile_threads(int threads) const { return shards > 0 && device.is_cpu() ? threads : 1; }
 };
 
 /// A batch's dense values as patches [rows, G, P*P] on the device.

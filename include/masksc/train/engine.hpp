@@ -11,6 +11,7 @@
 #include "masksc/model/parameters.hpp"
 #include "masksc/train/exchange.hpp"
 #include "masksc/train/optimizer.hpp"
+#include "masksc/train/saver.hpp"
 #include "masksc/train/settings.hpp"
 
 namespace masksc {
@@ -23,16 +24,6 @@ struct LossScale {
   bool dynamic = false;
 
   void update(bool overflow);
-};
-
-/// All that a checkpoint holds besides the weights. Moments are whole and on rank 0 (elsewhere undefined).
-struct TrainState {
-  at::Tensor first_moment;  // [count()]
-  at::Tensor second_moment;
-  std::int64_t step = 0;             // steps done
-  std::int64_t optimizer_steps = 0;  // fewer when fp16 left some out
-  double loss_scale = 1;
-  std::int64_t good_steps = 0;
 };
 
 /// Shares of one pass in the loss of the global batch; they add up over passes and ranks.
@@ -60,8 +51,9 @@ struct StepReport {
   double masked_loss = 0;
   double guidance_loss = 0;
   double gradient_norm = 0;
-  bool skipped = false;  // fp16: the gradients overflowed
-  bool stop = false;     // some rank was asked to stop
+  bool skipped = false;  // loss or gradient was not finite: the weights are as before
+  bool bad = false;      // and no loss scale was to blame
+  StepVotes votes;       // of all ranks
   StepSeconds seconds;
 };
 
@@ -73,22 +65,26 @@ class TrainingEngine {
   /// `parameters` get the working copy of the precision as long as the engine lives. On a CPU `threads` passes run at
   /// the same time, each on one thread: LibTorch's own threads should then be 1. That is faster than passes whose every
   /// operation is cut in pieces. Gradients travel by `nccl`, if given, else through host memory.
+  ///
+  /// With train.deterministic each virtual shard of this rank has gradients of its own: a step takes the same number of
+  /// passes a shard, those of a shard one after the other on one thread, and sums go by a tree over the shards.
   TrainingEngine(FlatParameters& parameters, const TrainSettings& train, const EngineSettings& engine,
                  Collectives& ranks, int threads = 1, NcclCollectives* nccl = nullptr);
   ~TrainingEngine();
   TrainingEngine(const TrainingEngine&) = delete;
   TrainingEngine& operator=(const TrainingEngine&) = delete;
 
-  /// One step of `passes` passes; pass_loss(i) builds the graph of pass i, on one of the threads. A collective. Throws
-  /// UserError when loss or gradient is not finite (fp16: only when the loss scale has no room left); the weights are
-  /// then as before.
+  /// One step of `passes` passes; pass_loss(i) builds the graph of pass i, on one of the threads. A step whose loss or
+  /// gradient is not finite is left out on all ranks; with fp16 it is `bad` only when the loss scale has no room left.
+  /// A collective.
   StepReport step(std::int64_t passes, const std::function<LossShares(std::int64_t)>& pass_loss, double guidance_weight,
-                  double learning_rate, bool stop);
+                  double learning_rate, const StepVotes& votes);
 
-  /// State after `steps_done` steps. A collective.
-  [[nodiscard]] TrainState state(std::int64_t steps_done);
-  /// Takes a state that rank 0 holds, to which the weights fit. A collective.
-  void restore(const TrainState& state);
+  /// Weights, moments and loss scale as a checkpoint holds them; the arrays are copies if `copy`. A collective.
+  [[nodiscard]] SavedState state(bool copy);
+  /// Takes them from a checkpoint, whatever the number of ranks and the sharding were. A collective. Throws UserError
+  /// on all ranks when names or shapes do not fit.
+  void restore(const Checkpoint& checkpoint);
 
   [[nodiscard]] const GradientExchange& exchange() const { return exchange_; }
   /// Elements of each of the optimizer's moments that this rank keeps.
@@ -96,14 +92,17 @@ class TrainingEngine {
   [[nodiscard]] const LossScale& loss_scale() const { return scale_; }
 
  private:
-  struct Sums;
-  void run_passes(int thread, int threads, std::int64_t passes,
-                  const std::function<LossShares(std::int64_t)>& pass_loss, double guidance_weight, Sums& sums);
+  struct Lane;
+  void run_passes(Lane& lane, const std::function<LossShares(std::int64_t)>& pass_loss, double guidance_weight,
+                  StepSeconds& seconds);
+  [[nodiscard]] std::vector<Lane> lanes_of(std::int64_t passes) const;
+  [[nodiscard]] double add_up(const std::vector<Lane>& lanes, at::Tensor LossShares::*share) const;
 
   FlatParameters& parameters_;
   TrainSettings settings_;
   Collectives& ranks_;
   int threads_;
+  int shards_;  // of this rank; 0 unless deterministic
   GradientExchange exchange_;
   AdamW optimizer_;
   LossScale scale_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "masksc/dist/collectives.hpp"
+#include "masksc/train/checkpoint.hpp"
 #include "masksc/train/optimizer.hpp"
 #include "masksc/train/transport.hpp"
 
@@ -19,6 +20,7 @@ struct ExchangeSettings {
   double bucket_mib = 25;  // of float32 gradients
   bool bf16 = false;       // sums travel and add up in bfloat16
   bool shard = false;      // ZeRO stage 1 (Rajbhandari et al. 2020): each rank gets the sums of its own slices only
+  bool tree = false;       // replicas and ranks add up by one binary tree, after the passes; neither bf16 nor shard
 };
 
 class GradientExchange {
@@ -47,9 +49,10 @@ class GradientExchange {
   /// Hands the updated values of owned() to all ranks. A collective; nothing to do unless sharded.
   void share_values();
 
-  /// Tensors laid out as owned(), one slice after the other, such as optimizer state: as a whole [count()] on rank 0
-  /// (undefined elsewhere), and this rank's part of a whole one. The first is a collective.
-  [[nodiscard]] at::Tensor gather(const at::Tensor& owned);
+  /// Tensors laid out as owned(), one slice after the other, such as optimizer state: elements [begin, end) of the
+  /// whole, for each rank its entry of `wanted`, in host memory (copied if `copy`); and this rank's part of a whole
+  /// [count()]. The first is a collective.
+  [[nodiscard]] at::Tensor gather(const at::Tensor& owned, const std::vector<ParameterShare>& wanted, bool copy);
   [[nodiscard]] at::Tensor own_part(const at::Tensor& whole) const;
 
   /// Seconds that the last finish() kept this rank's computation waiting. On a GPU it waits for the device.
@@ -75,6 +78,7 @@ class GradientExchange {
   void start(Bucket& bucket);
   void complete(Bucket& bucket);
   void progress();
+  void finish_tree();
   [[nodiscard]] FlatSlice own_slice(const FlatSlice& sent, int rank) const;
 
   FlatParameters& parameters_;

@@ -5,13 +5,23 @@
 #include "masksc/model/settings.hpp"
 #include "masksc/preprocess/prepare.hpp"
 #include "masksc/train/context.hpp"
+#include "masksc/train/saver.hpp"
 
 namespace masksc {
 
-/// Trains `encoder` in place: two dropout views of every cell, the contrastive loss over the global batch, Adam with a
-/// cosine schedule by epoch. Always fp32. `name` is for progress. A collective.
-/// Throws StopRequested (on all ranks at one step), UserError when the loss is not finite.
-void train_sequence_encoder(SequenceEncoder& encoder, const Expression& expression, const SequenceSettings& settings,
-                            std::uint64_t seed, const char* name, TrainContext& context);
+struct SequenceJob {
+  const Expression& expression;
+  SequenceSettings settings;
+  std::uint64_t seed = 0;
+  const char* title = "sequence encoder: step";  // for progress
+  CadenceSettings cadence = {};
+  CheckpointFolder* checkpoints = nullptr;  // none: no checkpoints
+  Json description = Json::object();        // what a checkpoint says of the run besides its state
+};
+
+/// Trains `encoder` in place, from the start or from the newest checkpoint: two dropout views of every cell, the
+/// contrastive loss over the global batch, Adam with a cosine schedule by epoch. Always fp32. A collective.
+/// Throws StopRequested (on all ranks at one step, after a checkpoint), UserError when the loss is not finite.
+void train_sequence_encoder(SequenceEncoder& encoder, const SequenceJob& job, TrainContext& context);
 
 }  // namespace masksc

@@ -21,6 +21,11 @@ struct TrainSettings {
   std::int64_t seed = 0;
   std::string precision = "auto";         // auto, fp32, bf16, fp16
   std::string reduce_precision = "fp32";  // of gradients on their way between ranks: fp32, bf16
+  bool deterministic = false;             // the same bits on any number of ranks that divides virtual_shards
+  std::int64_t virtual_shards = 8;        // then: parts of a global batch, summed by a binary tree; a power of two
+
+  /// Parts that a global batch is cut into on so many ranks.
+  [[nodiscard]] int parts(int ranks) const { return deterministic ? static_cast<int>(virtual_shards) : ranks; }
 };
 
 /// How a step is carried out; the result is the same to rounding.
@@ -34,14 +39,29 @@ struct EngineSettings {
   std::string profile = "none";  // or FIRST:LAST steps
 };
 
+/// When checkpoints are saved. All three 0: at the ends of epochs, and every ten minutes in longer ones, as long as
+/// that takes under 1 % of the time.
+struct CadenceSettings {
+  std::int64_t steps = 0;   // every N steps
+  std::int64_t epochs = 0;  // every N epochs
+  double minutes = 0;
+  bool background = false;  // training goes on while a snapshot is written
+};
+
 struct RunSettings {
   std::string device = "auto";
-  std::string collectives = "auto";         // auto, nccl, mpi
-  std::int64_t collective_timeout = 1800;   // seconds
-  std::int64_t threads = 0;                 // 0: the cores of the rank
-  std::int64_t checkpoint_every_steps = 0;  // 0: at the ends of epochs, at most 5 % of the time
+  std::string collectives = "auto";        // auto, nccl, mpi
+  std::int64_t collective_timeout = 1800;  // seconds
+  std::int64_t stall_timeout = 20;         // seconds
+  std::int64_t threads = 0;                // 0: the cores of the rank
+  CadenceSettings cadence;
   std::int64_t keep_last = 2;
+  std::int64_t keep_every = 0;      // steps; 0: none is kept for good
+  std::int64_t max_bad_steps = 10;  // in a row, before training goes back
   std::string resume = "auto";
+  std::string stop_signals = "TERM,USR1,USR2,INT";
+  std::string time_limit = "none";  // as Slurm writes it; none: that of the Slurm job, if any
+  std::int64_t grace = 120;         // seconds before the limit at which the run stops by itself
   bool quiet = false;
 };
 
@@ -53,6 +73,9 @@ void describe(OptionTable& table, RunSettings& settings);
 void validate(const TrainSettings& settings);
 void validate(const EngineSettings& settings);
 void validate(const RunSettings& settings);
+
+/// Throws UserError when --deterministic does not go with these ranks or these other settings.
+void validate_deterministic(const TrainSettings& train, const EngineSettings& engine, std::int64_t ranks);
 
 /// Blocks of a segment that is computed again, of "none" (0), "blocks" (1) or "every=N". Throws UserError; `option` is
 /// named in it.

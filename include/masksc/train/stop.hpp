@@ -1,5 +1,10 @@
-// Requests to stop: signals set a flag that every loop shares over the ranks, so that all leave at the same step.
+// Requests to stop, by a signal or a time limit: a flag that every loop shares over the ranks, so that all leave at the
+// same step.
 #pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
 
 #include "masksc/core/error.hpp"
 
@@ -11,10 +16,26 @@ class StopRequested : public Error {
   explicit StopRequested(const std::string& message) : Error(ExitCode::stopped, message) {}
 };
 
-/// From now on TERM, INT, USR1 and USR2 only set a flag; a second one ends the process at once.
-void install_stop_signals();
+/// Signal numbers of a list of names, e.g. "TERM,USR1"; SIG may stand before a name, and "none" is an empty list.
+/// Throws UserError for names that are unknown, that cannot be caught, or that tell of something else than a wish to
+/// stop.
+std::vector<int> parse_stop_signals(const std::string& list);
 
-/// Whether this process was asked to stop.
+/// From now on these signals only set a flag; one that comes over a second after the first (earlier it is the same
+/// request that took two ways) ends the process at once with ExitCode::stopped. A function that handled the signal
+/// before is called too. To be called again after a library that may have put its own handlers in between.
+void install_stop_signals(const std::vector<int>& signals);
+
+/// From `deadline` on the run counts as asked to stop. `grace`: seconds that are left from then to the limit.
+void set_stop_deadline(std::chrono::steady_clock::time_point deadline, double grace);
+
+/// Whether this process was asked to stop. Cheap: to be polled at every step.
 bool stop_requested() noexcept;
+
+/// What asked: "signal USR1", "time limit", or "another rank" where it was not this process that was asked.
+std::string stop_reason();
+
+/// Seconds between a request by the time limit and the limit; without a limit, those that were given by `grace`.
+double stop_grace_seconds() noexcept;
 
 }  // namespace masksc

@@ -1,5 +1,5 @@
 // Stage 2: masked expression modelling, data parallel over ranks. The global batch, its masks and its loss do not
-// depend on the number of ranks.
+// depend on the number of ranks; with --deterministic neither do the bits of what comes out.
 #pragma once
 
 #include <functional>
@@ -9,7 +9,6 @@
 #include "masksc/model/masked_autoencoder.hpp"
 #include "masksc/model/targets.hpp"
 #include "masksc/preprocess/prepare.hpp"
-#include "masksc/train/checkpoint.hpp"
 #include "masksc/train/context.hpp"
 #include "masksc/train/engine.hpp"
 #include "masksc/train/settings.hpp"
@@ -21,10 +20,12 @@ struct TrainJob {
   const Targets& targets;
   TargetSettings target_settings;
   TrainSettings settings;
-  std::int64_t micro_batch = 0;             // cells of a pass on a rank
-  std::int64_t checkpoint_every_steps = 0;  // 0: at the ends of epochs, in at most 5 % of the time
-  CheckpointFolder* checkpoints = nullptr;  // none: no checkpoints
-  std::int64_t first_step = 0;              // steps done before, of a resumed run
+  std::int64_t micro_batch = 0;  // cells of a pass on a rank, or in a virtual shard
+  CadenceSettings cadence = {};
+  CheckpointFolder* checkpoints = nullptr;           // none: no checkpoints
+  Json description = Json::object();                 // what a checkpoint says of the run besides its state
+  std::int64_t max_bad_steps = 10;                   // in a row
+  std::optional<Checkpoint> resumed = std::nullopt;  // where it goes on; the engine has its state already
   std::function<void(std::int64_t step, bool begins)> watch = nullptr;  // called around every step, if given; from 1
 };
 
@@ -32,7 +33,7 @@ struct TrainOutcome {
   std::int64_t steps = 0;  // done in all
   std::int64_t cells = 0;  // trained in this process's run, over all ranks
   double seconds = 0;
-  double loss = 0;    // of the last step
+  double loss = 0;    // of the last step that counted; NaN if none did
   StepSeconds parts;  // sums over this run's steps on rank 0
   double hidden = 0;  // share of the communication that the backward pass hid, mean of the steps; 0 on one rank
 };
@@ -40,8 +41,10 @@ struct TrainOutcome {
 /// Steps of a whole run.
 std::int64_t total_steps(std::int64_t cells, const TrainSettings& settings);
 
-/// Trains `model` in place from job.first_step on. A collective. Throws StopRequested on all ranks after a checkpoint,
-/// UserError when loss or gradient is not finite (the checkpoints before stay).
+/// Trains `model` in place, from the start or from where job.resumed was. Steps whose loss or gradient is not finite
+/// are left out; after job.max_bad_steps of them in a row it goes back to the last checkpoint, and gives up when that
+/// leads to the same place. A collective. Throws StopRequested on all ranks after a checkpoint, UserError when it gives
+/// up (the checkpoints stay).
 TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const TrainJob& job, TrainContext& context);
 
 /// The loss of one batch (Eq. 6), this rank's share: its masked term is the sum over its cells and masked patches of

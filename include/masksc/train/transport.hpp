@@ -33,6 +33,8 @@ class Transport {
 
   /// values = sum over ranks.
   virtual std::unique_ptr<Pending> all_reduce(const at::Tensor& values) = 0;
+  /// The same by a binary tree over ranks (see dist/tree_sum.hpp), of float32; done when it returns.
+  virtual void tree_all_reduce(const at::Tensor& values) = 0;
   /// Sum over ranks of `input` (one equal slice a rank); rank r receives slice r in `output`.
   virtual std::unique_ptr<Pending> reduce_scatter(const at::Tensor& input, const at::Tensor& output) = 0;
   /// `all` = the equal-sized `own` of all ranks, in rank order.

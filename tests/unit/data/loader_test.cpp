@@ -6,6 +6,7 @@
 #include <mutex>
 #include <set>
 
+#include "masksc/core/hash.hpp"
 #include "small_expression.hpp"
 
 namespace masksc {
@@ -70,6 +71,73 @@ TEST(Loader, TheSameBatchesOnAnyNumberOfRanks) {
   EXPECT_EQ(seen.size(), 23U);
   for (const int size : {2, 3, 5, 8}) EXPECT_EQ(epoch_of(size, 23, 8, 2), alone) << size << " ranks";
   EXPECT_NE(epoch_of(1, 23, 8, 3), alone);
+}
+
+/// Cells of each part of each step, with padding as -1, on `size` ranks.
+std::vector<std::vector<std::int64_t>> parts_of(int size, int parts, std::int64_t cells, std::int64_t batch_size,
+                                                std::string* order_hash = nullptr) {
+  const BatchPlan plan(cells, batch_size);
+  std::vector<std::vector<std::int64_t>> all(static_cast<std::size_t>(plan.steps * parts));
+  run_as_threads(size, [&](Collectives& ranks) {
+    const Expression expression = small_expression(cells, 6, 2, ranks);
+    Loader loader(expression, batch_size, 3, 0, ranks, parts);
+    loader.start_epoch(1);
+    if (ranks.is_root() && order_hash != nullptr) *order_hash = loader.order_hash();
+    for (std::int64_t step = 0; step < plan.steps; ++step) {
+      const Batch batch = loader.batch(step);
+      const std::int64_t mine = parts / size;
+      ASSERT_EQ(batch.part_rows, plan.padded_rows(parts));
+      ASSERT_EQ(batch.rows, batch.part_rows * mine);
+      ASSERT_EQ(static_cast<std::int64_t>(batch.part_real.size()), mine);
+      std::int64_t real = 0;
+      for (std::int64_t part = 0; part < mine; ++part) {
+        const auto from = batch.cells.begin() + part * batch.part_rows;
+        const std::int64_t held = batch.part_real[static_cast<std::size_t>(part)];
+        for (std::int64_t i = 0; i < batch.part_rows; ++i) {
+          EXPECT_EQ(from[i] >= 0, i < held);
+          EXPECT_EQ(batch.weights[static_cast<std::size_t>(part * batch.part_rows + i)], i < held ? 1 : 0);
+        }
+        real += held;
+        all[static_cast<std::size_t>(step * parts + ranks.rank() * mine + part)].assign(from, from + batch.part_rows);
+      }
+      EXPECT_EQ(batch.real, real);
+    }
+  });
+  return all;
+}
+
+TEST(Loader, PartsDoNotDependOnTheNumberOfRanks) {
+  for (const auto& [cells, batch] : {std::pair{50, 16}, std::pair{23, 8}, std::pair{19, 5}, std::pair{64, 64}}) {
+    std::string hash;
+    const auto alone = parts_of(1, 8, cells, batch, &hash);
+    std::set<std::int64_t> seen;
+    for (const auto& part : alone)
+      for (const std::int64_t cell : part) EXPECT_TRUE(cell < 0 || seen.insert(cell).second);
+    EXPECT_EQ(seen.size(), static_cast<std::size_t>(cells)) << "each cell once";
+    for (const int size : {2, 4, 8}) {
+      std::string same;
+      EXPECT_EQ(parts_of(size, 8, cells, batch, &same), alone) << cells << " cells, " << size << " ranks";
+      EXPECT_EQ(same, hash);
+    }
+  }
+  EXPECT_THROW(parts_of(3, 8, 50, 16), InvariantError);
+}
+
+TEST(Loader, TheHashOfAnEpochsOrderIsThatOfItsPermutation) {
+  const auto ranks = single_rank();
+  const Expression expression = small_expression(30, 6, 2, *ranks);
+  Loader loader(expression, 7, 3, 0, *ranks);
+  loader.start_epoch(4);
+  std::vector<std::int64_t> order;
+  for (std::int64_t step = 0; step < loader.plan().steps; ++step) {
+    const Batch batch = loader.batch(step);
+    order.insert(order.end(), batch.cells.begin(), batch.cells.begin() + batch.real);
+  }
+  Hasher hasher;
+  hasher.add(std::span<const std::int64_t>(order));
+  EXPECT_EQ(loader.order_hash(), hasher.hex());
+  loader.start_epoch(5);
+  EXPECT_NE(loader.order_hash(), hasher.hex());
 }
 
 TEST(Densifier, StandardisesClipsAndLaysOutPatchMajor) {

@@ -12,7 +12,7 @@
 #include "masksc/model/mask.hpp"
 #include "masksc/model/masked_autoencoder.hpp"
 #include "masksc/plan/cost.hpp"
-#include "token_grid.hpp"
+#include "patch_grid.hpp"
 
 namespace masksc {
 namespace {

@@ -1,16 +1,18 @@
 // Short trainings of a small model on threads as ranks.
 #pragma once
 
+#include <cmath>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "masksc/embed/embed.hpp"
 #include "masksc/train/trainer.hpp"
+#include "patch_grid.hpp"
 #include "small_expression.hpp"
 #include "temporary_folder.hpp"
-#include "token_grid.hpp"
 
 namespace masksc {
 
@@ -43,22 +45,22 @@ inline AutoencoderShape small_shape(double dropout = 0) {
   return shape;
 }
 
-inline Targets targets_of(const Expression& expression, Collectives& ranks) {
+inline Targets targets_of(const Expression& expression, Collectives& ranks, int exact_threads = 0) {
   const Densifier densifier(expression);
   const auto whole =
       std::make_shared<SequenceEncoder>(SequenceShape{.groups = 1, .inputs = side * side}, 9, 1, at::kCPU);
   Targets targets({.target = Target::contrastive, .guidance = 1}, 9, patch * patch, whole, nullptr);
   targets.standardise(
-      [&](const std::function<void(const at::Tensor&)>& work) {
-        for_each_tile(expression, densifier, patch * patch, at::kCPU,
-                      [&](const Tile& tile) { work(tile.patches.narrow(0, tile.first_used, tile.rows.size())); });
+      [&](const std::function<void(const Tile&)>& work) {
+        for_each_tile(expression, densifier, patch * patch, at::kCPU, work, std::max(exact_threads, 1));
       },
-      expression.cells, ranks);
+      expression.cells, ranks, exact_threads);
   return targets;
 }
 
 struct Course {
-  std::vector<double> losses;
+  std::vector<double> losses;  // of each step as it was done; NaN where not finite
+  std::vector<Json> events;    // the other lines of the log
   at::Tensor weights;
   std::int64_t optimizer_elements = 0;  // of a moment on rank 0
 };
@@ -70,6 +72,9 @@ struct CourseOptions {
   Recompute recompute;
   std::filesystem::path checkpoints;
   std::int64_t every = 0;  // steps between checkpoints
+  bool background = false;
+  std::int64_t max_bad_steps = 3;
+  std::function<void(Expression&)> spoil = nullptr;
   int threads = 1;
 };
 
@@ -78,8 +83,9 @@ inline Course course(int size, const CourseOptions& options) {
   Course result;
   const TemporaryFolder logs;
   run_as_threads(size, [&](Collectives& ranks) {
-    const Expression expression = small_expression(cells, side, patch, ranks);
-    const Targets targets = targets_of(expression, ranks);
+    Expression expression = small_expression(cells, side, patch, ranks);
+    const Targets targets = targets_of(expression, ranks, options.train.deterministic ? options.threads : 0);
+    if (options.spoil) options.spoil(expression);
     MaskedAutoencoder model(small_shape(options.dropout), 4, at::kCPU);
     model.set_recompute(options.recompute);
     TrainingEngine engine(model.parameters(), options.train, options.engine, ranks, options.threads);
@@ -90,14 +96,14 @@ inline Course course(int size, const CourseOptions& options) {
                  .target_settings = {.guidance = 1},
                  .settings = options.train,
                  .micro_batch = options.engine.micro_batch > 0 ? options.engine.micro_batch : cells,
-                 .checkpoint_every_steps = options.every};
+                 .cadence = {.steps = options.every, .background = options.background},
+                 .max_bad_steps = options.max_bad_steps};
     std::unique_ptr<CheckpointFolder> checkpoints;
     if (!options.checkpoints.empty()) {
-      checkpoints = std::make_unique<CheckpointFolder>(options.checkpoints, "data", 2, ranks);
-      if (const auto state = checkpoints->load(model.parameters())) {
-        engine.restore(*state);
-        job.first_step = state->step;
-      }
+      checkpoints = std::make_unique<CheckpointFolder>(options.checkpoints, "step", CheckpointIdentity{{"data", "d"}},
+                                                       Retention{2, 0}, ranks);
+      job.resumed = checkpoints->load();
+      if (job.resumed) engine.restore(*job.resumed);
       job.checkpoints = checkpoints.get();
     }
     train(model, engine, job, context);
@@ -106,13 +112,21 @@ inline Course course(int size, const CourseOptions& options) {
   });
   std::ifstream lines(logs / "0");
   for (std::string line; std::getline(lines, line);)
-    if (const Json entry = Json::parse(line); entry.contains("loss")) result.losses.push_back(entry["loss"]);
+    if (Json entry = Json::parse(line); entry.contains("loss"))
+      result.losses.push_back(entry["loss"].is_number() ? entry["loss"].get<double>() : std::nan(""));
+    else
+      result.events.push_back(std::move(entry));
   return result;
 }
 
 inline Course course(int size, TrainSettings settings, double dropout = 0,
                      const std::filesystem::path& checkpoints = {}, std::int64_t every = 0) {
-  return course(size, CourseOptions{settings, {}, dropout, {}, checkpoints, every, 1});
+  CourseOptions options;
+  options.train = settings;
+  options.dropout = dropout;
+  options.checkpoints = checkpoints;
+  options.every = every;
+  return course(size, options);
 }
 
 }  // namespace masksc

@@ -1,14 +1,14 @@
 // Both stages against a PyTorch reference in double precision (tests/golden/model.py).
 #include <gtest/gtest.h>
 
+#include "array_parameters.hpp"
 #include "masksc/io/array_file.hpp"
 #include "masksc/model/contrastive.hpp"
 #include "masksc/model/distributed.hpp"
 #include "masksc/model/mask.hpp"
 #include "masksc/train/optimizer.hpp"
 #include "masksc/train/trainer.hpp"
-#include "masksc/train/weights_file.hpp"
-#include "token_grid.hpp"
+#include "patch_grid.hpp"
 
 namespace masksc {
 namespace {
@@ -53,7 +53,12 @@ Targets targets(const ArrayFile& file, const at::Tensor& patches) {
   const auto whole = std::make_shared<SequenceEncoder>(sequence_encoder(file));
   Targets made({.target = Target::contrastive, .guidance = 0.5}, 9, 4, whole, nullptr);
   const auto alone = single_rank();
-  made.standardise([&](const std::function<void(const at::Tensor&)>& work) { work(patches); }, patches.size(0), *alone);
+  const std::int64_t cells = patches.size(0);
+  made.standardise(
+      [&](const std::function<void(const Tile&)>& work) {
+        work({patches, 0, {0, cells}});
+      },
+      cells, *alone);
   return made;
 }
 

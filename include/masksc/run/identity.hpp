@@ -1,0 +1,29 @@
+// What a checkpoint belongs to, and what it says of its run.
+#pragma once
+
+#include <string>
+
+#include "masksc/io/checkpoint_folder.hpp"
+#include "masksc/preprocess/prepare.hpp"
+#include "masksc/run/options.hpp"
+
+namespace masksc {
+
+/// What every stage's files are tied to.
+struct RunIdentity {
+  std::string data;   // fingerprint of the prepared counts
+  std::string genes;  // hash of the chosen genes, their places and scaling
+};
+
+/// Of stage 1's checkpoints.
+CheckpointIdentity sequence_identity(const RunOptions& options, const RunIdentity& run);
+/// Of stage 2's: `sequence_encoders` is their hash.
+CheckpointIdentity training_identity(const RunOptions& options, const RunIdentity& run,
+                                     const std::string& sequence_encoders);
+/// Of the clustering: `embedding` is its hash.
+Json clustering_identity(const RunOptions& options, const std::string& embedding, std::int64_t label_count);
+
+/// What a checkpoint says of the run besides its state: configuration, seed, ranks, versions of the libraries.
+Json describe_for_checkpoints(const RunOptions& options, const std::string& configuration, int ranks);
+
+}  // namespace masksc

@@ -1,0 +1,80 @@
+// When a training loop saves, and that it stops as asked: what both stages' loops share.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "masksc/io/checkpoint_folder.hpp"
+#include "masksc/train/context.hpp"
+#include "masksc/train/settings.hpp"
+
+namespace masksc {
+
+/// What ranks tell each other each step: what one of them says holds for all, so that all do the same.
+struct StepVotes {
+  bool stop = false;     // this rank was asked to stop
+  bool save = false;     // rank 0's clock says that it is time
+  bool writing = false;  // this rank's part of the pending checkpoint is not on disk yet
+};
+/// The votes of all ranks. A collective.
+StepVotes share_votes(Collectives& ranks, const StepVotes& mine);
+
+/// Logs that `stage` ends after `step` and throws StopRequested, on all ranks alike: "stopped on request (signal USR1)
+/// `where`".
+[[noreturn]] void leave_as_asked(TrainContext& context, const std::string& stage, std::int64_t step,
+                                 const std::string& where);
+
+/// How far saving has got by rank 0's clock: a save is due when all saves together took less than 1 % of the time.
+class SaveClock {
+ public:
+  [[nodiscard]] double elapsed() const;
+  [[nodiscard]] bool affordable() const { return elapsed() >= 100 * cost_; }
+  /// A save has ended that held training up for `seconds`.
+  void saved(double seconds);
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+  double cost_ = 0;
+};
+
+/// A state as a checkpoint holds it: `header` on rank 0, this rank's arrays.
+struct SavedState {
+  Json header;
+  std::vector<ArraySource> arrays;
+};
+
+class Saver {
+ public:
+  /// Without `checkpoints` nothing is saved. `stage` names log lines. All must outlive it.
+  Saver(CheckpointFolder* checkpoints, const CadenceSettings& cadence, std::string stage, TrainContext& context);
+
+  /// What this rank votes in the step that is now done.
+  [[nodiscard]] StepVotes votes(bool epoch_ends) const;
+
+  /// After a step, with the votes of all ranks: completes or begins a save as they and the cadence say. `state` gives
+  /// the state after this step, copied if asked; a collective itself. Progress is safe after the `last` step and after
+  /// a stop; that such a save fails is thrown. Of others it is a warning: training goes on. A collective.
+  void after_step(std::int64_t step, std::int64_t epoch, bool epoch_ends, bool last, const StepVotes& agreed,
+                  const std::function<SavedState(bool copy)>& state);
+
+ private:
+  [[nodiscard]] bool by_count(std::int64_t step, std::int64_t epoch, bool epoch_ends) const;
+  void begin(std::int64_t step, bool background, const std::function<SavedState(bool copy)>& state);
+  void complete();
+  void failed(const std::string& why) const;
+  template <typename Work>
+  void attempt(bool must, const Work& work);
+
+  CheckpointFolder* checkpoints_;
+  CadenceSettings cadence_;
+  std::string stage_;
+  TrainContext& context_;
+  SaveClock clock_;
+  bool warned_ = false;
+  double stall_ = 0;  // seconds that the last save held this rank up
+};
+
+}  // namespace masksc

@@ -1,0 +1,101 @@
+// Stage 3: embedding and clustering.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "masksc/cluster/order.hpp"
+#include "masksc/core/log.hpp"
+#include "masksc/core/progress.hpp"
+#include "masksc/data/loader.hpp"
+#include "masksc/embed/embed.hpp"
+#include "masksc/metrics/agreement.hpp"
+#include "masksc/metrics/silhouette.hpp"
+#include "masksc/model/one_thread.hpp"
+#include "masksc/run/stages.hpp"
+#include "stage_files.hpp"
+#include "stage_saves.hpp"
+
+namespace masksc {
+
+DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& model, const RunIdentity& identity,
+                        const RunFolder& folder, TrainContext& context) {
+  Collectives& ranks = context.ranks;
+  const std::filesystem::path file = folder.path("checkpoints") / "embedding.h5";
+  const Json file_identity = {
+      {"data", identity.data}, {"genes", identity.genes}, {"weights", model.parameters().hash()}};
+  EmbeddingProgress embedding(expression.rows.size(), model.shape().model.dim);
+  load_embedding(file, file_identity, embedding, expression.rows, ranks);
+  const auto rows_done = [&] {
+    return ranks.all_reduce(std::int64_t{std::count(embedding.done.begin(), embedding.done.end(), std::uint8_t{1})});
+  };
+  const std::int64_t found = rows_done();
+  if (found > 0) {
+    context.log.event("embed", "resumed", found);
+    log::info("embedding: {} of {} cells were done", found, expression.cells);
+  }
+  const Densifier densifier(expression);
+  Progress progress("embedding: cell", expression.rows.size(), context.show_progress);
+  StageSaves saves("embed", "embedding", context,
+                   [&] { save_embedding(file, file_identity, embedding, expression.rows, ranks); });
+  const OneThreadEach each(context.shards > 0);
+  const auto threads = ranks.all_reduce(std::int32_t{context.tile_threads(each.threads())}, ReduceOp::min);
+  embed_cells(
+      model, expression, densifier, context.device, embedding, ranks.size(),
+      [&](std::int64_t done) {
+        progress.update(done, "this rank's cells");
+        saves.poll(done);
+      },
+      threads);
+  if (found < expression.cells) saves.save();
+  return std::move(embedding.values);
+}
+
+ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const DenseMatrix& embedding,
+                             const std::string& embedding_hash, const RunFolder& folder, TrainContext& context) {
+  Collectives& ranks = context.ranks;
+  const Expression& expression = input.expression;
+  const std::filesystem::path file = folder.path("checkpoints") / "clusters.h5";
+  const Json identity = clustering_identity(options, embedding_hash, input.label_count);
+  ClusterProgress progress = load_clusters(file, identity, ranks);
+  StageSaves saves("cluster", "clustering", context, [&] { save_clusters(file, identity, progress, ranks); });
+  const auto poll = [&] { saves.poll(progress.kmeans.restarts); };
+  if (progress.clusters > 0) {
+    context.log.event("cluster", "resumed", progress.kmeans.restarts);
+    log::info("clustering: {} of {} restarts of K-means were done", progress.kmeans.restarts, options.cluster.restarts);
+  } else {
+    const ClusterCount count =
+        decide_clusters(options.cluster, input.label_count, embedding, expression.rows, expression.cells,
+                        static_cast<std::uint64_t>(options.train.seed), ranks, poll);
+    progress.clusters = count.clusters;
+    progress.clusters_by = count.source;
+    if (count.source == "auto") saves.save();
+  }
+  ClusterOutcome outcome;
+  outcome.clusters = progress.clusters;
+  outcome.clusters_by = progress.clusters_by;
+  const KMeansSettings settings{.clusters = outcome.clusters,
+                                .restarts = options.cluster.restarts,
+                                .max_iterations = options.cluster.max_iterations,
+                                .seed = static_cast<std::uint64_t>(options.train.seed)};
+  KMeansResult result = kmeans(embedding, expression.rows, expression.cells, settings, ranks, poll, &progress.kmeans);
+  number_by_size(result, ranks);
+  outcome.local = std::move(result.labels);
+  outcome.all = ranks.gather_varied(std::span<const std::int32_t>(outcome.local));
+  outcome.silhouette = silhouette(embedding, expression.rows, expression.cells, outcome.local, ranks, poll);
+  if (ranks.is_root() && !input.labels.empty()) {
+    std::vector<std::int32_t> truth;
+    std::vector<std::int32_t> found;
+    for (std::size_t i = 0; i < outcome.all.size(); ++i) {
+      if (input.labels.codes[i] < 0) continue;
+      truth.push_back(input.labels.codes[i]);
+      found.push_back(outcome.all[i]);
+    }
+    if (!truth.empty()) {
+      outcome.ari = adjusted_rand_index(truth, found);
+      outcome.nmi = normalized_mutual_information(truth, found);
+    }
+  }
+  return outcome;
+}
+
+}  // namespace masksc

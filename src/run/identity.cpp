@@ -1,0 +1,63 @@
+#include "masksc/run/identity.hpp"
+
+#include <torch/headeronly/version.h>
+
+#include <initializer_list>
+
+#include "masksc/dist/runtime.hpp"
+#include "masksc/io/array_file.hpp"
+
+namespace masksc {
+namespace {
+
+/// Adds "--NAME": value of the options named.
+void add_options(Json& identity, const RunOptions& options, std::initializer_list<const char*> names) {
+  RunOptions copy = options;
+  const OptionTable table = describe_run(copy);
+  for (const char* const name : names) {
+    const Option* const option = table.find(name);
+    ensure(option != nullptr, "an identity names options that exist");
+    identity[std::string("--") + name] = option->get();
+  }
+}
+
+Json of_data(const RunIdentity& run) { return {{"data", run.data}, {"genes in their matrix", run.genes}}; }
+
+}  // namespace
+
+CheckpointIdentity sequence_identity(const RunOptions& options, const RunIdentity& run) {
+  Json identity = of_data(run);
+  add_options(identity, options,
+              {"seed", "sequence-epochs", "sequence-batch-size", "sequence-learning-rate", "sequence-dropout",
+               "temperature", "contrastive-loss"});
+  return identity;
+}
+
+CheckpointIdentity training_identity(const RunOptions& options, const RunIdentity& run,
+                                     const std::string& sequence_encoders) {
+  Json identity = of_data(run);
+  identity["sequence encoder"] = sequence_encoders;
+  add_options(identity, options,
+              {"dim", "encoder-depth", "encoder-heads", "decoder-depth", "decoder-heads", "positions", "target",
+               "guidance", "guidance-token", "seed", "batch-size"});
+  return identity;
+}
+
+Json clustering_identity(const RunOptions& options, const std::string& embedding, std::int64_t label_count) {
+  Json identity = {{"embedding", embedding}, {"label categories", label_count}};
+  add_options(identity, options, {"seed"});
+  RunOptions copy = options;
+  OptionTable own;
+  describe(own, copy.cluster);
+  for (const Option& option : own.options()) identity["--" + option.name] = option.get();
+  return identity;
+}
+
+Json describe_for_checkpoints(const RunOptions& options, const std::string& configuration, int ranks) {
+  return {{"seed", options.train.seed},
+          {"ranks", ranks},
+          {"libraries", {{"torch", TORCH_VERSION}, {"hdf5", hdf5_version()}, {"mpi", mpi_version()}}},
+          {"configuration", configuration}};
+}
+
+}  // namespace masksc

@@ -1,0 +1,115 @@
+#include "masksc/train/saver.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "masksc/core/log.hpp"
+#include "masksc/train/stop.hpp"
+
+namespace masksc {
+namespace {
+
+constexpr double longest_unsaved = 600;  // seconds into a long epoch
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+StepVotes share_votes(Collectives& ranks, const StepVotes& mine) {
+  std::array<std::int32_t, 3> votes = {mine.stop ? 1 : 0, mine.save ? 1 : 0, mine.writing ? 1 : 0};
+  ranks.all_reduce(std::span<std::int32_t>(votes), ReduceOp::max);
+  return {votes[0] != 0, votes[1] != 0, votes[2] != 0};
+}
+
+void leave_as_asked(TrainContext& context, const std::string& stage, std::int64_t step, const std::string& where) {
+  context.log.event(stage, "stop", step, {{"reason", stop_reason()}});
+  throw StopRequested(
+      fmt::format("stopped on request ({}) {}; start the same command to resume", stop_reason(), where));
+}
+
+double SaveClock::elapsed() const { return seconds_since(last_); }
+
+void SaveClock::saved(double seconds) {
+  cost_ = seconds;
+  last_ = std::chrono::steady_clock::now();
+}
+
+Saver::Saver(CheckpointFolder* checkpoints, const CadenceSettings& cadence, std::string stage, TrainContext& context)
+    : checkpoints_(checkpoints), cadence_(cadence), stage_(std::move(stage)), context_(context) {}
+
+StepVotes Saver::votes(bool epoch_ends) const {
+  StepVotes mine;
+  mine.stop = stop_requested();
+  if (checkpoints_ == nullptr) return mine;
+  mine.writing = checkpoints_->pending() && !checkpoints_->written();
+  if (!context_.ranks.is_root()) return mine;
+  if (cadence_.minutes > 0)
+    mine.save = clock_.elapsed() >= 60 * cadence_.minutes;
+  else if (cadence_.steps == 0 && cadence_.epochs == 0)
+    mine.save = clock_.affordable() && (epoch_ends || clock_.elapsed() >= longest_unsaved);
+  return mine;
+}
+
+bool Saver::by_count(std::int64_t step, std::int64_t epoch, bool epoch_ends) const {
+  return (cadence_.steps > 0 && step % cadence_.steps == 0) ||
+         (cadence_.epochs > 0 && epoch_ends && epoch % cadence_.epochs == 0);
+}
+
+void Saver::after_step(std::int64_t step, std::int64_t epoch, bool epoch_ends, bool last, const StepVotes& agreed,
+                       const std::function<SavedState(bool copy)>& state) {
+  if (checkpoints_ == nullptr) return;
+  const bool must = last || agreed.stop;
+  if (checkpoints_->pending() && (must || !agreed.writing)) attempt(false, [&] { complete(); });
+  if (!must && !agreed.save && !by_count(step, epoch, epoch_ends)) return;
+  attempt(must, [&] {
+    if (checkpoints_->pending()) complete();
+    begin(step, cadence_.background && !must, state);
+  });
+}
+
+/// What fails fails on all ranks.
+template <typename Work>
+void Saver::attempt(bool must, const Work& work) {
+  try {
+    work();
+  } catch (const EnvironmentError& e) {
+    if (must) throw;
+    failed(e.what());
+  }
+}
+
+void Saver::begin(std::int64_t step, bool background, const std::function<SavedState(bool copy)>& state) {
+  const auto start = std::chrono::steady_clock::now();
+  SavedState saved = state(background);
+  checkpoints_->begin(step, std::move(saved.header), std::move(saved.arrays), background);
+  stall_ = seconds_since(start);
+  clock_.saved(stall_);
+  if (!background) complete();
+}
+
+void Saver::complete() {
+  const auto start = std::chrono::steady_clock::now();
+  checkpoints_->complete();
+  stall_ += seconds_since(start);
+  clock_.saved(stall_);
+  context_.log.event(
+      stage_, "checkpoint", checkpoints_->step(),
+      {{"seconds", stall_}, {"write_seconds", checkpoints_->write_seconds()}, {"bytes", checkpoints_->bytes()}});
+  const double whole = std::max(stall_, checkpoints_->write_seconds());
+  if (whole > stop_grace_seconds() && context_.ranks.is_root() && !std::exchange(warned_, true))
+    log::warning(
+        "saving a checkpoint took {:.0f} s, longer than the {:.0f} s of --grace: a run that is stopped may be killed "
+        "before its state is safe; raise --grace, and the notice that the scheduler gives",
+        whole, stop_grace_seconds());
+}
+
+void Saver::failed(const std::string& why) const {
+  const std::string message = fmt::format("a checkpoint could not be saved, training goes on: {}", why);
+  context_.log.event(stage_, "warning", checkpoints_->step(), {{"message", message}});
+  if (context_.ranks.is_root()) log::warning("{}", message);
+}
+
+}  // namespace masksc
