@@ -168,6 +168,26 @@ TEST_F(BadInput, DataFramesWithoutAnIndex) {
   EXPECT_THAT(message(), HasSubstr("_index"));
 }
 
+TEST_F(BadInput, NamesOfStrangersAreFitToPrint) {
+  const auto fill = [&](const std::string& name) {
+    ArrayFile file = ArrayFile::create(path());
+    write_frame(file, "obs", name, counts_.cells);
+    write_frame(file, "var", "gene", counts_.genes);
+    counts_.values[0] = -1;
+    file.write("X", view(counts_.values), {5, 6});
+    file.create_group("layers");
+    file.write("layers/" + name, view(counts_.values), {5, 6});
+    file.close();
+  };
+  fill("\x1B[31mred\n");
+  EXPECT_THAT(message(), HasSubstr("('\\x1b[31mred\\x0a0')"));
+  EXPECT_THAT(message({"red", ""}), HasSubstr("there are: \\x1b[31mred\\x0a"));
+  fill("M\xFCller");
+  EXPECT_THAT(message(), AllOf(HasSubstr("text 0 of 'obs/names'"), HasSubstr("M\\xfcller"), HasSubstr("UTF-8")));
+  fill(std::string(5000, 'x'));
+  EXPECT_LT(message().size(), 600U);
+}
+
 /// HDF5 1.10 itself follows such a reference out of bounds.
 TEST_F(BadInput, TextsThatPointNowhere) {
   write([&](ArrayFile& file) { write_sparse(file, "X", compress(counts_, false), "csr_matrix", 5, 6); });

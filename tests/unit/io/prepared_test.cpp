@@ -10,6 +10,7 @@
 namespace masksc {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -169,6 +170,46 @@ TEST_F(PreparedTest, DamageIsMetByAllRanks) {
   EXPECT_THAT(messages(), ::testing::Each(HasSubstr("gene index -2")));
   damage("row_start", 8 * 15, 1 << 30);
   EXPECT_THAT(messages(), ::testing::Each(HasSubstr("row_start")));
+}
+
+/// Not by masksc_prepare: counts that are none, texts that are no UTF-8, and compression, which ranks don't undo.
+TEST_F(PreparedTest, StrangersPreparedFilesAreChecked) {
+  prepare(Counts{}, {3, 1, 2, 1, 3});
+  const auto refused = [&](const std::string& array, const auto& values, const ArrayOptions& options = {}) {
+    const ArrayFile from = ArrayFile::open(path());
+    ArrayFile to = ArrayFile::create(folder_ / "strange.h5");
+    const auto copy = [&]<typename T>(const std::string& name, T) {
+      if (name != array) to.write(name, view(from.read<T>(name)), {from.info(name).rows()}, {64, 0});
+    };
+    to.write(array, view(values), {static_cast<std::int64_t>(values.size())}, options);
+    for (const char* name :
+         {"row_start", "original_rows", "cell_names/start", "gene_names/start", "labels/names/start"})
+      copy(name, std::int64_t{});
+    for (const char* name : {"cell_names/bytes", "gene_names/bytes", "labels/names/bytes"}) copy(name, std::uint8_t{});
+    for (const char* name : {"indices", "labels/codes"}) copy(name, std::int32_t{});
+    copy("values", float{});
+    const std::int64_t version = 1;
+    to.set_attribute("/", "version", std::span<const std::int64_t>(&version, 1));
+    to.set_attribute("/", "masksc", std::string("prepared counts"));
+    to.set_attribute("/", "label_column", std::string("Y"));
+    to.close();
+    return user_error([&] {
+      const auto self = single_rank();
+      const PreparedFile file(folder_ / "strange.h5", *self);
+      static_cast<void>(file.labels());
+      static_cast<void>(file.read_rows({0, file.cells()}));
+    });
+  };
+  const auto values = ArrayFile::open(path()).read<float>("values");
+  for (const float bad : {std::nanf(""), INFINITY, -1.0F, 0.0F}) {
+    auto spoiled = values;
+    spoiled[4] = bad;
+    EXPECT_THAT(refused("values", spoiled), HasSubstr("in cell 2")) << bad;
+  }
+  EXPECT_THAT(refused("values", values, {8, 1}), HasSubstr("'values' of the wrong kind"));
+  auto bytes = ArrayFile::open(path()).read<std::uint8_t>("gene_names/bytes");
+  bytes[0] = 0xFF;
+  EXPECT_THAT(refused("gene_names/bytes", bytes), AllOf(HasSubstr("gene_names"), HasSubstr("'\\xff'")));
 }
 
 }  // namespace
