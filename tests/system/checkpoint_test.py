@@ -149,6 +149,35 @@ class Killed(unittest.TestCase):
             self.assertEqual(resumed[0], ("train", 24))
 
 
+class OtherRanks(unittest.TestCase):
+    """Killed, and taken up on another number of ranks; kill_test.py does it at length."""
+
+    def course(self, name, ranks_and_moments, last, *options):
+        output = support.fresh("checkpoint", name)
+        options = ["--input", support.SIMULATED, "--labels", "group", *support.SMALL, "--checkpoint-every-steps", "3", *options]
+        for ranks, moment in ranks_and_moments:
+            self.assertTrue(kills.killed(output, moment, options, ranks=ranks), f"{moment} never came")
+        done = support.run("masksc_train", *options, "--output", output, ranks=last)
+        self.assertEqual(done.codes, [0] * last, done)
+        return output
+
+    def test_the_same_bits_with_deterministic(self):
+        whole = self.course("whole", [], 1, "--deterministic")
+        changed = self.course("changed", [(2, kills.Moment("step", "sequence", 8)), (4, kills.Moment("step", "train", 14))],
+                              1, "--deterministic")
+        self.assertEqual(kills.result(changed), kills.result(whole))
+        self.assertEqual({line["step"]: line["cells"] for line in support.steps(changed)},
+                         {line["step"]: line["cells"] for line in support.steps(whole)})
+
+    def test_equal_to_rounding_without(self):
+        model = ["--sequence-model", support.BASE / "model"]
+        losses = [{line["step"]: line["loss"] for line in support.steps(output)} for output in (
+            self.course("one", [], 1, *model), self.course("three", [(3, kills.Moment("step", "train", 14))], 1, *model))]
+        self.assertEqual(sorted(losses[0]), sorted(losses[1]))
+        for step, loss in losses[0].items():
+            self.assertLess(abs(losses[1][step] / loss - 1), 1e-5, step)
+
+
 class FullDisk(unittest.TestCase):
     def test_the_last_good_checkpoint_survives_and_the_run_goes_on_from_it(self):
         disk = support.fresh("checkpoint", "disk")
