@@ -106,13 +106,16 @@ class Failure(unittest.TestCase):
 
     def test_who_computes_for_too_long_is_named(self):
         output, running = self.run_until("busy", "train", 20, "--collective-timeout", "8", "--epochs", "5000")
-        for _ in range(50):  # until it is caught while it computes
+        for _ in range(50):  # until it is caught while it computes, and not in the middle of an allocation
             thread = StoppedThread(heartbeat(output, 1)["pid"])
             beat = heartbeat(output, 1)["beat"]
-            self.assertTrue(support.wait_for(lambda: heartbeat(output, 1)["beat"] > beat + 1, 20))
-            if heartbeat(output, 1)["state"] == "computing":
+            beats = support.wait_for(lambda: heartbeat(output, 1)["beat"] > beat + 1, 4)
+            if beats and heartbeat(output, 1)["state"] == "computing":
                 break
             thread.go_on()
+            time.sleep(0.5)
+        else:
+            self.fail("rank 1 was never caught while it computes")
         _, error = self.ends(running, time.monotonic())
         self.assertRegex(error, r"rank 0 of 3 has waited \d+ s for the others in [a-z-]+ at step \d+: rank 1 "
                                 r"\(host \S+, pid \d+\) is computing in stage train at step \d+;.*--collective-timeout")
