@@ -9,6 +9,16 @@ if(MASKSC_SANITIZE)
   add_link_options(-fsanitize=${MASKSC_SANITIZE})
 endif()
 
+# Fuzzing of the parsers (tests/fuzz): everything is built to tell libFuzzer what it covers.
+if(MASKSC_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "MASKSC_FUZZ needs clang (libFuzzer), not ${CMAKE_CXX_COMPILER_ID}: use the preset fuzz")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+    -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
   # pch_defines and time_macros: what a precompiled header needs to be cached.

@@ -9,6 +9,7 @@
 
 #include "command_line.hpp"
 #include "masksc/core/error.hpp"
+#include "masksc/core/json_text.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/dist/runtime.hpp"
 #include "masksc/io/checkpoint_folder.hpp"
@@ -64,10 +65,13 @@ Json report(const fs::path& file) {
   entry["saved"] = time_of(file);
   try {
     const masksc::Seal seal = masksc::open_sealed(file, "");
-    entry["valid"] = true;
+    Json whole = seal.header;  // what the file says of itself never wins over what is seen
+    entry["valid"] = masksc::read_json(
+        "the header", [&] { return !whole.value("stage", whole.at("kind").get<std::string>()).empty(); });
     entry["bytes"] = seal.file_bytes;
     entry["arrays"] = seal.arrays.size();
-    entry.update(seal.header);
+    whole.update(entry);
+    entry.update(whole);
   } catch (const masksc::UserError& e) {
     entry["bytes"] = static_cast<std::int64_t>(fs::file_size(file, error));
     entry["error"] = e.what();
@@ -89,12 +93,16 @@ std::string table(const std::vector<Json>& entries) {
     const bool valid = entry.at("valid").get<bool>();
     text += fmt::format("{:<{}}  {:<9} {:>9} {:>7} {:>9} {:>10}  {:<19}  {}{}\n",
                         fs::path(entry.at("file").get<std::string>()).filename().string(), width,
-                        valid ? entry.value("stage", entry.at("kind").get<std::string>()) : "-", number(entry, "step"),
-                        number(entry, "epoch"), number(entry, "cursor"),
+                        valid ? masksc::shown(entry.value("stage", entry.at("kind").get<std::string>())) : "-",
+                        number(entry, "step"), number(entry, "epoch"), number(entry, "cursor"),
                         masksc::format_bytes(entry.at("bytes").get<double>()), entry.at("saved").get<std::string>(),
                         valid ? "good" : "DAMAGED", entry.at("latest").get<bool>() ? ", latest" : "");
   }
   return text;
+}
+
+std::string text_of(const Json& value) {
+  return masksc::printable(value.is_string() ? value.get<std::string>() : value.dump());
 }
 
 /// What one good file says of its run.
@@ -104,10 +112,9 @@ std::string details(const Json& entry) {
     if (name == "configuration" || name == "file") continue;
     if (value.is_object())
       for (const auto& [inner, content] : value.items())
-        text += fmt::format("  {:<34}{}\n", name + ": " + inner,
-                            content.is_string() ? content.get<std::string>() : content.dump());
+        text += fmt::format("  {:<34}{}\n", masksc::shown(name + ": " + inner), text_of(content));
     else
-      text += fmt::format("  {:<34}{}\n", name, value.is_string() ? value.get<std::string>() : value.dump());
+      text += fmt::format("  {:<34}{}\n", masksc::shown(name), text_of(value));
   }
   return text;
 }

@@ -5,7 +5,7 @@
 
 #include <boost/program_options.hpp>
 #include <cstdio>
-#include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -62,28 +62,17 @@ std::vector<po::option> parse_arguments(int argc, char** argv, const OptionTable
   }
 }
 
+/// Far more than all options with their longest values.
+constexpr std::size_t longest_configuration = std::size_t{1} << 22;
+
 void apply_file(const std::string& path, OptionTable& table) {
-  std::ifstream in(path);
-  if (!in) throw UserError(fmt::format("cannot read the configuration '{}'", path));
-  po::options_description none;
-  std::vector<po::option> entries;
+  std::string text;
   try {
-    entries = po::parse_config_file(in, none, /*allow_unregistered=*/true).options;
-  } catch (const po::error& e) {
-    throw UserError(
-        fmt::format("configuration '{}': {}; lines are 'name = value', # starts a comment", path, e.what()));
+    text = read_file(path, longest_configuration);
+  } catch (const UserError& e) {
+    throw UserError(fmt::format("--config: {}", e.what()));
   }
-  for (const po::option& entry : entries) {
-    const Option* option = table.find(entry.string_key);
-    if (option != nullptr && command_line_only(option->role))
-      throw UserError(
-          fmt::format("configuration '{}' holds '{}', which belongs on the command line: configurations "
-                      "work on any input",
-                      path, entry.string_key));
-    if (entry.value.empty())
-      throw UserError(fmt::format("configuration '{}': '{}' has no value", path, entry.string_key));
-    table.set(entry.string_key, entry.value.front(), fmt::format("in '{}'", path));
-  }
+  apply_configuration(text, path, table);
 }
 
 std::string help_text(const OptionTable& table, const ProgramInfo& program) {
@@ -107,6 +96,29 @@ std::string help_text(const OptionTable& table, const ProgramInfo& program) {
 }
 
 }  // namespace
+
+void apply_configuration(const std::string& text, const std::string& path, OptionTable& table) {
+  std::istringstream in(text);
+  const po::options_description none;
+  std::vector<po::option> entries;
+  try {
+    entries = po::parse_config_file(in, none, /*allow_unregistered=*/true).options;
+  } catch (const po::error& e) {
+    throw UserError(
+        fmt::format("configuration '{}': {}; lines are 'name = value', # starts a comment", path, printable(e.what())));
+  }
+  for (const po::option& entry : entries) {
+    const Option* option = table.find(entry.string_key);
+    if (option != nullptr && command_line_only(option->role))
+      throw UserError(
+          fmt::format("configuration '{}' holds '{}', which belongs on the command line: configurations "
+                      "work on any input",
+                      path, entry.string_key));
+    if (entry.value.empty())
+      throw UserError(fmt::format("configuration '{}': '{}' has no value", path, shown(entry.string_key)));
+    table.set(entry.string_key, entry.value.front(), fmt::format("in '{}'", path));
+  }
+}
 
 CommandLineAction parse_command_line(int argc, char** argv, OptionTable& table, const ProgramInfo& program,
                                      bool speaks) {

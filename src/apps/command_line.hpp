@@ -16,6 +16,10 @@ struct ProgramInfo {
 
 enum class CommandLineAction { run, exit_done };
 
+/// Sets the options of `table` from the text of a configuration (INI: name = value, # starts a comment); `path` is for
+/// messages. Throws UserError: lines of another form, unknown names, values that don't parse, paths.
+void apply_configuration(const std::string& text, const std::string& path, OptionTable& table);
+
 /// Sets the options of `table` from --config FILE (INI: name = value) and then from the command line, which wins.
 /// --help and --version print on rank 0 (`speaks`) and return exit_done. Throws UserError for unknown options and keys
 /// (with the nearest known name), values that don't parse, and paths in a configuration file.

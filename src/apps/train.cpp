@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "command_line.hpp"
+#include "masksc/core/json_text.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/dist/runtime.hpp"
 #include "masksc/plan/plan.hpp"
@@ -31,7 +32,9 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
   if (options.plan.plan) return plan(options, world.is_root());
   if (options.run.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
   const masksc::Json metrics = masksc::run_pipeline(options, table, runtime);
-  if (world.is_root()) fmt::print("{}", masksc::result_table(metrics, options.output));
+  if (world.is_root())
+    fmt::print("{}", masksc::read_json(fmt::format("'{}/metrics.json'", options.output),
+                                       [&] { return masksc::result_table(metrics, options.output); }));
   return masksc::ExitCode::done;
 }
 

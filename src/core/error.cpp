@@ -1,5 +1,6 @@
 #include "masksc/core/error.hpp"
 
+#include <filesystem>
 #include <new>
 
 namespace masksc {
@@ -13,6 +14,8 @@ Failure describe_failure(const std::exception_ptr& error) {
     return {ExitCode::environment,
             "out of memory: use more ranks (each holds its share of the cells), a smaller --batch-size, or a machine "
             "with more memory"};
+  } catch (const std::filesystem::filesystem_error& e) {
+    return {ExitCode::environment, e.what()};  // no permission, a name that is too long, a disk that is gone
   } catch (const std::exception& e) {
     return {ExitCode::invariant, e.what()};
   } catch (...) {

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <sstream>
 
 #include "masksc/core/error.hpp"
 
@@ -51,12 +51,23 @@ void write_file(const std::filesystem::path& path, std::string_view text) {
   staged.publish();
 }
 
-std::string read_file(const std::filesystem::path& path) {
+std::string read_file(const std::filesystem::path& path, std::size_t most) {
+  const auto refuse = [&](const char* why) -> std::string {
+    throw UserError(fmt::format("cannot read '{}': {}", path.string(), why));
+  };
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return refuse("it is a folder");
   std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  if (in) text << in.rdbuf();
-  if (!in) throw UserError(fmt::format("cannot read '{}': {}", path.string(), std::strerror(errno)));
-  return text.str();
+  if (!in) return refuse(std::strerror(errno));
+  std::string text;
+  std::array<char, 1 << 16> block{};
+  while (in) {
+    in.read(block.data(), static_cast<std::streamsize>(block.size()));
+    text.append(block.data(), static_cast<std::size_t>(in.gcount()));
+    if (text.size() > most) return refuse("it is larger than a text of its kind can be");
+  }
+  if (in.bad()) return refuse(std::strerror(errno));
+  return text;
 }
 
 }  // namespace masksc

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "masksc/core/json_text.hpp"
+#include "masksc/core/text.hpp"
 #include "sealed_layout.hpp"
 
 namespace masksc {
@@ -28,7 +30,11 @@ Json read_manifest(const RawFile& file, std::int64_t size, std::int64_t& body) {
   Hasher hasher;
   if (file.read(body, std::as_writable_bytes(std::span(text))) == static_cast<std::int64_t>(length)) hasher.add(text);
   if (hasher.value() != hash) throw DamagedFile("its manifest does not agree with its checksum");
-  return Json::parse(text);
+  try {
+    return parse_json(text, "its manifest");
+  } catch (const UserError& e) {
+    throw DamagedFile(e.what());
+  }
 }
 
 /// Throws DamagedFile unless the array's place, shape and bytes agree.
@@ -37,11 +43,12 @@ void check_array(const RawFile& file, const SealedArray& array, std::int64_t bod
   bool sound = array.offset >= 0 && array.bytes >= 0 && array.bytes <= body && array.offset <= body - array.bytes;
   for (const std::int64_t extent : array.shape)
     sound = sound && extent >= 0 && !__builtin_mul_overflow(bytes, extent, &bytes);
-  if (!sound || bytes != array.bytes) throw DamagedFile(fmt::format("array '{}' is not described well", array.name));
+  if (!sound || bytes != array.bytes)
+    throw DamagedFile(fmt::format("array '{}' is not described well", shown(array.name)));
   Hasher hasher;
   hash_bytes(file, array.offset, array.offset + array.bytes, hasher);
   if (hasher.hex() != array.hash)
-    throw DamagedFile(fmt::format("array '{}' does not agree with its checksum", array.name));
+    throw DamagedFile(fmt::format("array '{}' does not agree with its checksum", shown(array.name)));
 }
 
 Seal check_all(const std::filesystem::path& path) {
@@ -75,7 +82,8 @@ Seal open_sealed(const std::filesystem::path& path, const std::string& kind) {
   try {
     Seal seal = check_all(path);
     const auto is = seal.header.at("kind").get<std::string>();
-    if (!kind.empty() && is != kind) throw UserError(fmt::format("'{}' is a {}, not a {}", path.string(), is, kind));
+    if (!kind.empty() && is != kind)
+      throw UserError(fmt::format("'{}' is a {}, not a {}", path.string(), shown(is), kind));
     return seal;
   } catch (const DamagedFile& e) {
     throw DamagedFile(fmt::format("'{}' is damaged: {}", path.string(), e.what()));

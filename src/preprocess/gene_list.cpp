@@ -14,6 +14,7 @@ namespace masksc {
 namespace {
 
 constexpr std::size_t kNamesShown = 3;
+constexpr std::size_t longest_list = std::size_t{1} << 26;
 
 struct ListedGene {
   std::string name;
@@ -41,7 +42,7 @@ std::vector<ListedGene> parse_list(std::string_view text) {
   std::string message =
       fmt::format("{}: {} gene name{} not in the input:", path, unknown.size(), unknown.size() == 1 ? " is" : "s are");
   for (std::size_t i = 0; i < std::min(kNamesShown, unknown.size()); ++i)
-    message += fmt::format("{} '{}' (line {}{})", i == 0 ? "" : ",", unknown[i]->name, unknown[i]->line,
+    message += fmt::format("{} '{}' (line {}{})", i == 0 ? "" : ",", shown(unknown[i]->name), unknown[i]->line,
                            suggestion(unknown[i]->name, gene_names));
   if (unknown.size() > kNamesShown) message += ", ...";
   throw UserError(message);
@@ -73,10 +74,10 @@ std::vector<std::int64_t> find_genes(const std::string& path, const std::vector<
     KnownGene& gene = at->second;
     if (gene.columns > 1)
       throw UserError(fmt::format("{} line {}: {} genes of the input are named '{}'; make its gene names unique", path,
-                                  entry.line, gene.columns, entry.name));
+                                  entry.line, gene.columns, shown(entry.name)));
     if (gene.listed_line > 0)
-      throw UserError(fmt::format("{}: gene '{}' is listed twice, in lines {} and {}; remove one", path, entry.name,
-                                  gene.listed_line, entry.line));
+      throw UserError(fmt::format("{}: gene '{}' is listed twice, in lines {} and {}; remove one", path,
+                                  shown(entry.name), gene.listed_line, entry.line));
     gene.listed_line = entry.line;
     genes.push_back(gene.index);
   }
@@ -90,8 +91,13 @@ std::vector<std::int64_t> find_genes(const std::string& path, const std::vector<
 std::vector<std::int64_t> read_gene_list(const std::string& path, std::span<const std::string> gene_names,
                                          Collectives& ranks) {
   std::string text;
-  on_root(ranks, [&] { text = read_file(path); });
+  on_root(ranks, [&] { text = read_file(path, longest_list); });
   text = broadcast_text(ranks, std::move(text));
+  return find_listed_genes(text, path, gene_names);
+}
+
+std::vector<std::int64_t> find_listed_genes(const std::string& text, const std::string& path,
+                                            std::span<const std::string> gene_names) {
   return find_genes(path, parse_list(text), gene_names);
 }
 

@@ -112,7 +112,9 @@ void describe(OptionTable& table, PreparationSettings& settings) {
 
 void validate(const PreparationSettings& settings) {
   validate_shape(settings.matrix, settings.patch);
-  if (!settings.genes.empty() && settings.genes != kFlagged && !std::filesystem::is_regular_file(settings.genes))
+  std::error_code ignored;
+  if (!settings.genes.empty() && settings.genes != kFlagged &&
+      !std::filesystem::is_regular_file(settings.genes, ignored))
     throw UserError(fmt::format("--genes {}: no such file (it takes a file with one gene name a line, or {})",
                                 settings.genes, kFlagged));
 }

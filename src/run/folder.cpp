@@ -4,11 +4,13 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <sstream>
 #include <unordered_map>
 
 #include "masksc/core/files.hpp"
+#include "masksc/core/json_text.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/dist/heartbeat_record.hpp"
 
@@ -34,7 +36,9 @@ Values read_configuration(const fs::path& path) {
 
 std::int64_t to_number(const Values& values, const std::string& name) {
   const auto found = values.find(name);
-  return found == values.end() ? 0 : std::stoll(found->second);
+  std::int64_t number = 0;  // also where the text is no number: compare() has found the difference then
+  if (found != values.end()) std::from_chars(found->second.data(), found->second.data() + found->second.size(), number);
+  return number;
 }
 
 /// Whether (epochs, max_steps) asks for at least as much training as a run did; max_steps 0 is no limit.
@@ -52,6 +56,18 @@ bool holds_other_files(const fs::path& folder) {
     if (!ours) return true;
   }
   return false;
+}
+
+std::string quoted(const fs::path& path) { return fmt::format("'{}'", path.string()); }
+
+/// Adds to the error of a damaged record what to do.
+template <typename Work>
+decltype(auto) or_start_over(const Work& work) {
+  try {
+    return work();
+  } catch (const UserError& e) {
+    throw UserError(fmt::format("{}; {}", e.what(), start_over));
+  }
 }
 
 void make_folder(const fs::path& folder) {
@@ -79,6 +95,10 @@ RunFolder::RunFolder(const RunOptions& options, const OptionTable& table, Collec
   recorded_.fingerprint = broadcast_text(ranks_, recorded_.fingerprint);
 }
 
+Json RunFolder::read_record(const char* record) const {
+  return or_start_over([&] { return parse_json(read_file(path(record)), quoted(path(record))); });
+}
+
 void RunFolder::look(const OptionTable& table) {
   if (!fs::exists(root_)) return;
   if (!fs::is_directory(root_)) throw UserError(fmt::format("--output '{}' is not a folder", root_.string()));
@@ -92,17 +112,25 @@ void RunFolder::look(const OptionTable& table) {
     replace_ = true;
     return;
   }
-  const Json record = Json::parse(read_file(path("checkpoints/run.json")));
-  recorded_ = {record.at("input").value("path", ""), record.at("input").value("bytes", std::int64_t{0}),
-               record.at("input").value("modified", std::int64_t{0}), record.at("input").value("fingerprint", "")};
-  labels_ = record.value("labels", "");
-  sequence_model_ = record.value("sequence_model", "");
+  const Json record = read_record("checkpoints/run.json");
+  or_start_over([&] {
+    read_json(quoted(path("checkpoints/run.json")), [&] {
+      recorded_ = {record.at("input").value("path", ""), record.at("input").value("bytes", std::int64_t{0}),
+                   record.at("input").value("modified", std::int64_t{0}), record.at("input").value("fingerprint", "")};
+      labels_ = record.value("labels", "");
+      sequence_model_ = record.value("sequence_model", "");
+    });
+  });
   state_ = FolderState::interrupted;
   if (fs::exists(path("metrics.json"))) {
-    const Json metrics = Json::parse(read_file(path("metrics.json")));
-    if (metrics.value("epochs", std::int64_t{0}) == options_.train.epochs &&
-        metrics.value("max_steps", std::int64_t{0}) == options_.train.max_steps)
-      state_ = FolderState::finished;
+    const Json metrics = read_record("metrics.json");
+    or_start_over([&] {
+      read_json(quoted(path("metrics.json")), [&] {
+        if (metrics.value("epochs", std::int64_t{0}) == options_.train.epochs &&
+            metrics.value("max_steps", std::int64_t{0}) == options_.train.max_steps)
+          state_ = FolderState::finished;
+      });
+    });
   }
   if (state_ == FolderState::interrupted && options_.run.resume == "never") {
     replace_ = true;

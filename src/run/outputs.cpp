@@ -85,7 +85,7 @@ std::string result_table(const Json& m, const std::string& folder) {
   std::string text = fmt::format("\n  {:<12}{:>10}\n", "cells", m.at("cells").get<std::int64_t>());
   text += fmt::format("  {:<12}{:>10}\n", "genes", m.at("genes").get<std::int64_t>());
   text += fmt::format("  {:<12}{:>10}   ({})\n", "clusters", m.at("clusters").get<std::int64_t>(),
-                      m.at("clusters_by").get<std::string>());
+                      printable(m.at("clusters_by").get<std::string>()));
   text += fmt::format("  {:<12}{:>10}\n  {:<12}{:>10}\n  {:<12}{:>10}\n", "ARI", score("ari"), "NMI", score("nmi"),
                       "silhouette", score("silhouette"));
   text += fmt::format("  {:<12}{:>10}   ({} ranks, {:.0f} cells/s in training)\n", "time",

@@ -194,7 +194,7 @@ bool input_unchanged(const RunOptions& options, const RunFolder& folder, Collect
 /// metrics.json of a finished run, on rank 0.
 Json finished_metrics(const RunFolder& folder, Collectives& ranks) {
   Json metrics;
-  on_root(ranks, [&] { metrics = Json::parse(read_file(folder.path("metrics.json"))); });
+  on_root(ranks, [&] { metrics = folder.read_record("metrics.json"); });
   log::info("--output '{}' holds this run, finished; its result:", folder.root().string());
   return metrics;
 }

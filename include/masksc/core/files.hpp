@@ -1,6 +1,7 @@
 // Files that appear whole or not at all.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -41,7 +42,8 @@ class StagedFile {
 /// Writes `text` to `path` through a staging file. Throws EnvironmentError; an existing file is never damaged.
 void write_file(const std::filesystem::path& path, std::string_view text);
 
-/// The whole file. Throws UserError when it can't be read.
-std::string read_file(const std::filesystem::path& path);
+/// The whole file. Throws UserError when it can't be read, is a folder, or holds more than `most` bytes (a device
+/// without end).
+std::string read_file(const std::filesystem::path& path, std::size_t most = std::size_t{1} << 30);
 
 }  // namespace masksc

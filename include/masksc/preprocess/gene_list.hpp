@@ -16,4 +16,8 @@ namespace masksc {
 std::vector<std::int64_t> read_gene_list(const std::string& path, std::span<const std::string> gene_names,
                                          Collectives& ranks);
 
+/// The same of the file's `text`; `path` is for messages.
+std::vector<std::int64_t> find_listed_genes(const std::string& text, const std::string& path,
+                                            std::span<const std::string> gene_names);
+
 }  // namespace masksc

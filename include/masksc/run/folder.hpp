@@ -53,6 +53,8 @@ class RunFolder {
   /// 0.
   void abandon() noexcept;
 
+  /// A JSON file of the folder ("metrics.json"). Throws UserError when it is damaged.
+  [[nodiscard]] Json read_record(const char* record) const;
   [[nodiscard]] std::filesystem::path path(const std::string& name) const { return root_ / name; }
   [[nodiscard]] const std::filesystem::path& root() const { return root_; }
 

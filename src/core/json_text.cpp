@@ -1,0 +1,22 @@
+#include "masksc/core/json_text.hpp"
+
+#include <fmt/format.h>
+
+#include "masksc/core/text.hpp"
+
+namespace masksc {
+
+Json parse_json(std::string_view text, const std::string& subject) {
+  const auto shallow = [&](int depth, Json::parse_event_t, const Json&) {
+    if (depth > deepest_json)
+      throw UserError(fmt::format("{} is damaged: its JSON is nested more than {} deep", subject, deepest_json));
+    return true;
+  };
+  try {
+    return Json::parse(text, shallow);
+  } catch (const Json::exception& e) {
+    throw UserError(fmt::format("{} is damaged: it is no JSON ({})", subject, printable(e.what())));
+  }
+}
+
+}  // namespace masksc
