@@ -138,6 +138,6 @@ void still_working() {
   ::setrlimit(RLIMIT_CPU, &limit);
 }
 
-void set_patience(std::chrono::seconds seconds) { patience = seconds; }
+void set_patience(std::chrono::seconds wanted) { patience = wanted; }
 
 }  // namespace masksc

@@ -114,7 +114,8 @@ class Running:
     def kill(self):
         """SIGKILL to mpirun and to its ranks, which have process groups of their own but share the session."""
         kill_session(self.process.pid)
-        self.process.communicate()
+        if not self.process.stderr.closed:  # not killed before
+            self.process.communicate()
 
 
 def wait_for(condition, seconds, running=None):

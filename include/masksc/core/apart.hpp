@@ -18,6 +18,6 @@ std::string run_apart(const std::string& subject, const std::function<std::strin
 void still_working();
 
 /// How long work may take without a call of still_working(), in processor time; for tests. Whole seconds.
-void set_patience(std::chrono::seconds patience);
+void set_patience(std::chrono::seconds wanted);
 
 }  // namespace masksc

@@ -13,7 +13,7 @@ enum class Level { debug, info, warning, error };
 /// Sets who speaks: `rank` of this process, and the lowest level shown on rank 0 (others show warnings and errors).
 void configure(int rank, Level lowest = Level::info);
 
-void write(Level level, std::string_view message);
+void write(Level level, std::string_view text);
 
 template <typename... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
