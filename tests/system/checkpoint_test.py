@@ -114,8 +114,8 @@ class Cadence(unittest.TestCase):
 
     def test_by_minutes(self):
         steps = [line["step"] for line in self.saved("minutes", "--checkpoint-every-minutes", "0.00001")]
-        self.assertEqual((steps[0], steps[-1]), (1, 24))
-        self.assertGreater(len(steps), 8)  # whenever more than 0.6 ms have gone by
+        self.assertEqual(steps[-1], 24)
+        self.assertGreater(len(steps), 4)  # whenever 0.6 ms have gone by since the last one
 
     def test_in_the_background(self):
         events = self.saved("async", "--checkpoint-every-steps", "1", "--async-checkpoint", "--shard-optimizer")
