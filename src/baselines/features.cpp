@@ -1,0 +1,52 @@
+#include "masksc/baselines/features.hpp"
+
+#include <algorithm>
+
+#include "masksc/cluster/choose.hpp"
+#include "masksc/cluster/kmeans.hpp"
+#include "masksc/cluster/leiden.hpp"
+#include "masksc/cluster/order.hpp"
+#include "masksc/dist/collectives.hpp"
+
+namespace masksc {
+
+DenseMatrix standardised(const Expression& expression) {
+  const CsrMatrix& values = expression.values;
+  const GeneScaling& scaling = expression.scaling;
+  const auto scale = [&](std::size_t gene, float value) {
+    return std::clamp((value - scaling.mean[gene]) * scaling.inverse_sd[gene], -scaling.clip, scaling.clip);
+  };
+  DenseMatrix dense(values.rows, values.columns);
+  std::vector<float> absent(static_cast<std::size_t>(values.columns));
+  for (std::size_t gene = 0; gene < absent.size(); ++gene) absent[gene] = scale(gene, 0);
+  for (std::int64_t cell = 0; cell < values.rows; ++cell) {
+    const auto row = dense.row(cell);
+    std::copy(absent.begin(), absent.end(), row.begin());
+    const auto genes = values.row_indices(cell);
+    for (std::size_t i = 0; i < genes.size(); ++i) {
+      const auto gene = static_cast<std::size_t>(genes[i]);
+      row[gene] = scale(gene, values.row_values(cell)[i]);
+    }
+  }
+  return dense;
+}
+
+std::vector<std::vector<std::int32_t>> cluster_features(const DenseMatrix& features, const BaselineSettings& settings) {
+  const std::unique_ptr<Collectives> alone = single_rank();
+  const RowRange rows{0, features.rows};
+  ClusterSettings choice;
+  if (!has_leiden()) choice.choice = ClusterChoice::silhouette;
+  std::vector<std::vector<std::int32_t>> labels;
+  for (const std::int64_t wanted : settings.clusters) {
+    KMeansSettings kmeans_settings{.clusters = wanted, .seed = settings.seed};
+    if (wanted == 0)
+      kmeans_settings.clusters =
+          choose_clusters(features, rows, features.rows, choice, settings.seed, *alone, settings.poll);
+    KMeansResult result = kmeans(features, rows, features.rows, kmeans_settings, *alone, settings.poll);
+    number_by_size(result, *alone);
+    labels.push_back(std::move(result.labels));
+  }
+  return labels;
+}
+
+}  // namespace masksc

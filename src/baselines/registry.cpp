@@ -1,0 +1,24 @@
+#include <fmt/format.h>
+
+#include "masksc/core/error.hpp"
+#include "methods.hpp"
+
+namespace masksc {
+
+const std::vector<Baseline>& baselines() {
+  static const std::vector<Baseline> all = {
+      kmeans_baseline(),
+  };
+  return all;
+}
+
+const Baseline& find_baseline(const std::string& name) {
+  std::string known;
+  for (const Baseline& baseline : baselines()) {
+    if (baseline.name == name) return baseline;
+    known += (known.empty() ? "" : ", ") + baseline.name;
+  }
+  throw UserError(fmt::format("there is no method '{}'; known: {}", name, known));
+}
+
+}  // namespace masksc
