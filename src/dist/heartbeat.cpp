@@ -37,7 +37,7 @@ Heartbeat::Heartbeat(Collectives& ranks, HeartbeatSettings settings)
 }
 
 void Heartbeat::begin_stage(const std::string& stage) {
-  ranks_.set_step(0);
+  ranks_.begin_step(0);
   const std::scoped_lock lock(mutex_);
   stage_ = stage;
 }
@@ -85,7 +85,8 @@ void Heartbeat::write(const RankActivity& activity) {
   record_.time = utc_time();
   record_.state = activity.operation != nullptr ? RankState::waiting : RankState::computing;
   record_.operation = activity.operation != nullptr ? activity.operation : "";
-  record_.waiting_seconds = activity.operation != nullptr ? std::chrono::duration<double>(activity.lasting).count() : 0;
+  record_.seconds = std::chrono::duration<double>(activity.lasting).count();
+  record_.longest_step = std::chrono::duration<double>(activity.longest_step).count();
   const std::filesystem::path path = heartbeat_path(settings_.folder, record_.rank);
   const bool written = write_heartbeat(path, record_, lost_);
   // A beat that stands still would accuse this rank; no file does not.

@@ -40,9 +40,13 @@ std::string to_json(const HeartbeatRecord& record, std::string_view reason) {
                {"step", record.step}, {"beat", record.beat}, {"time", record.time}, {"state", name_of(record.state)}};
   if (record.state == RankState::waiting) {
     json["operation"] = record.operation;
-    json["waiting_seconds"] = record.waiting_seconds;
+    json["waiting_seconds"] = record.seconds;
   }
-  if (record.state == RankState::ended) json["reason"] = reason;
+  if (record.state == RankState::computing) json["computing_seconds"] = record.seconds;
+  if (record.state == RankState::ended)
+    json["reason"] = reason;
+  else
+    json["longest_step_seconds"] = record.longest_step;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -108,9 +112,13 @@ std::optional<HeartbeatRecord> decode(std::string_view text) {
     record.state = *state;
     if (record.state == RankState::waiting) {
       json.at("operation").get_to(record.operation);
-      json.at("waiting_seconds").get_to(record.waiting_seconds);
+      json.at("waiting_seconds").get_to(record.seconds);
     }
-    if (record.state == RankState::ended) json.at("reason").get_to(record.reason);
+    if (record.state == RankState::computing) json.at("computing_seconds").get_to(record.seconds);
+    if (record.state == RankState::ended)
+      json.at("reason").get_to(record.reason);
+    else
+      json.at("longest_step_seconds").get_to(record.longest_step);
     return record;
   } catch (const Json::exception&) {
     return std::nullopt;

@@ -142,8 +142,11 @@ class MpiCollectives final : public Collectives {
     watch_->limit(timeout, std::move(peers));
   }
   [[nodiscard]] RankActivity activity() const override { return watch_ ? watch_->activity() : RankActivity{}; }
-  void set_step(std::int64_t step) override {
-    if (watch_) watch_->set_step(step);
+  void begin_step(std::int64_t step) override {
+    if (watch_) watch_->begin_step(step);
+  }
+  void end_step() override {
+    if (watch_) watch_->end_step();
   }
   [[nodiscard]] const void* mpi_communicator() const noexcept override { return &comm_; }
 

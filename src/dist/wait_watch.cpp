@@ -1,5 +1,6 @@
 #include "wait_watch.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -31,13 +32,30 @@ void WaitWatch::limit(std::chrono::seconds timeout, std::function<std::string()>
   peers_ = std::move(peers);
 }
 
-void WaitWatch::set_step(std::int64_t step) noexcept {
-  since_ = Clock::now().time_since_epoch().count();
+void WaitWatch::begin_step(std::int64_t step) noexcept {
+  step_began_ = Clock::now();
+  since_ = step_began_.time_since_epoch().count();
   step_ = step;
+  if (step == 0) {
+    longest_step_ = 0;
+    steps_done_ = 0;
+    known_ = false;
+  }
+  in_step_ = step > 0;
+}
+
+void WaitWatch::end_step() noexcept {
+  in_step_ = false;
+  const auto now = Clock::now();
+  since_ = now.time_since_epoch().count();
+  longest_step_ = std::max(longest_step_.load(), (now - step_began_).count());
+  ++steps_done_;
+  known_ = steps_done_ >= 3;
 }
 
 RankActivity WaitWatch::activity() const noexcept {
   RankActivity activity{.operation = operation_, .step = step_};
+  if (in_step_ && known_) activity.longest_step = Clock::duration(longest_step_.load());
   activity.lasting = Clock::now().time_since_epoch() - Clock::duration(since_.load());  // last: at worst too short
   return activity;
 }

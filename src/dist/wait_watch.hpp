@@ -24,7 +24,9 @@ class WaitWatch {
 
   /// How long it lets this rank wait (0: however long), and what tells of the others in the message.
   void limit(std::chrono::seconds timeout, std::function<std::string()> peers);
-  void set_step(std::int64_t step) noexcept;
+  /// As Collectives::begin_step and end_step.
+  void begin_step(std::int64_t step) noexcept;
+  void end_step() noexcept;
   /// `operation` (a literal) begins on this rank; null: it has ended. One at a time.
   void waiting(const char* operation) noexcept;
   [[nodiscard]] RankActivity activity() const noexcept;
@@ -35,6 +37,11 @@ class WaitWatch {
   std::string who_;
   std::chrono::seconds patience_;
   std::atomic<std::int64_t> step_{0};
+  std::atomic<bool> in_step_{false};
+  std::atomic<std::chrono::steady_clock::rep> longest_step_{0};
+  std::chrono::steady_clock::time_point step_began_;  // this and the next: the main thread's
+  int steps_done_ = 0;
+  std::atomic<bool> known_{false};  // enough steps to tell what is usual
   std::atomic<const char*> operation_{nullptr};
   std::atomic<std::chrono::steady_clock::rep> since_{0};
   std::mutex mutex_;

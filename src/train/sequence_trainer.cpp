@@ -165,7 +165,7 @@ void train_sequence_encoder(SequenceEncoder& encoder, const SequenceJob& job, Tr
     const std::int64_t epoch = done / steps;
     const std::int64_t step = done % steps;
     const double learning_rate = epoch_learning_rate(epoch, settings);
-    context.ranks.set_step(done + 1);
+    context.ranks.begin_step(done + 1);
     if (step == 0 || starts) loader.start_epoch(static_cast<std::uint32_t>(epoch));
     const auto start = std::chrono::steady_clock::now();
     const Batch batch = loader.batch(step);
@@ -191,6 +191,7 @@ void train_sequence_encoder(SequenceEncoder& encoder, const SequenceJob& job, Tr
     progress.update(done, fmt::format("loss {:.4f}, {:.0f} cells/s", loss, speed));
     const bool epoch_ends = step + 1 == steps;
     const StepVotes votes = share_votes(ranks, saver.votes(epoch_ends));
+    ranks.end_step();
     saver.after_step(done, epoch + 1, epoch_ends, /*last=*/false, votes, [&](bool copy) {
       SavedState state = state_of(encoder, adam, ranks, copy);
       state.header = {{"epoch", done / steps},

@@ -184,7 +184,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     const std::int64_t step = outcome.steps;
     const auto step_start = Clock::now();
     if (job.watch) job.watch(step + 1, true);
-    context.ranks.set_step(step + 1);
+    context.ranks.begin_step(step + 1);
     if (context.nccl != nullptr) context.nccl->set_step(step + 1);
     const std::int64_t epoch = step / steps_per_epoch;
     const bool epoch_ends = (step + 1) % steps_per_epoch == 0;
@@ -207,6 +207,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
                             device.rows(device.masked, pass), batch.global_cells, device.key_of(pass));
         },
         guidance, learning_rate, saver.votes(epoch_ends));
+    context.ranks.end_step();
     report.seconds.data = data_seconds;
     if (job.watch) job.watch(step + 1, false);
 

@@ -50,7 +50,7 @@ def configurations():
 def records():
     yield json.dumps({"input": {"path": "/a", "bytes": 3, "modified": 5, "fingerprint": "f"}, "labels": "g"}).encode()
     yield json.dumps({"rank": 1, "host": "h", "pid": 2, "stage": "train", "step": 3, "beat": 4, "state": "waiting",
-                      "time": "2026-01-01T00:00:00Z", "operation": "all-reduce", "waiting_seconds": 1.5}).encode()
+                      "time": "2026-01-01T00:00:00Z", "operation": "all-reduce", "waiting_seconds": 1.5, "longest_step_seconds": 0.5}).encode()
     yield json.dumps({"epochs": 3, "deep": [[[[{"a": None}]]]], "loss": 1.5e-3, "text": "\u00e9\n"}).encode()
 
 

@@ -23,7 +23,7 @@ inline HeartbeatRecord waiting(int rank, double seconds, std::uint64_t beat = 1)
   HeartbeatRecord record = computing(rank, beat);
   record.state = RankState::waiting;
   record.operation = "all-reduce";
-  record.waiting_seconds = seconds;
+  record.seconds = seconds;
   return record;
 }
 

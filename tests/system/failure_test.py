@@ -104,8 +104,9 @@ class Failure(unittest.TestCase):
         shorter = ["--sequence-epochs", "150", "--epochs", "4", "--stall-timeout", "6"]
         self.goes_on(self.hang("sequence", "sequence", 30, 1, *shorter), *shorter)
 
-    def test_who_computes_for_too_long_is_named(self):
-        output, running = self.run_until("busy", "train", 20, "--collective-timeout", "8", "--epochs", "5000")
+    def endless(self, name, *more):
+        """What a run says whose rank 1 computes and never returns, and its folder."""
+        output, running = self.run_until(name, "train", 20, "--epochs", "5000", *more)
         for _ in range(50):  # until it is caught while it computes, and not in the middle of an allocation
             thread = StoppedThread(heartbeat(output, 1)["pid"])
             beat = heartbeat(output, 1)["beat"]
@@ -116,7 +117,18 @@ class Failure(unittest.TestCase):
             time.sleep(0.5)
         else:
             self.fail("rank 1 was never caught while it computes")
-        _, error = self.ends(running, time.monotonic())
+        code, error = self.ends(running, time.monotonic())
+        self.assertEqual(code, 3, error)
+        return error
+
+    def test_a_rank_never_returns(self):
+        error = self.endless("endless", "--stall-timeout", "6")
+        self.assertRegex(error, r"rank 1 \(host \S+, pid \d+\) lives but has computed for \d+ s in stage train at step "
+                                r"\d+, whose steps took \d+\.\d s at most\. Rank 0 of 3 \(host \S+\) waits for \d+ s in "
+                                r"[a-z-]+ in stage train at step \d+ and gives up")
+
+    def test_the_limit_of_a_collective(self):
+        error = self.endless("busy", "--collective-timeout", "8")
         self.assertRegex(error, r"rank 0 of 3 has waited \d+ s for the others in [a-z-]+ at step \d+: rank 1 "
                                 r"\(host \S+, pid \d+\) is computing in stage train at step \d+;.*--collective-timeout")
 

@@ -72,6 +72,7 @@ struct RankActivity {
   const char* operation = nullptr;                 // the collective that it waits in; null: it computes
   std::chrono::steady_clock::duration lasting{0};  // since a collective or a step last began or ended
   std::int64_t step = 0;
+  std::chrono::steady_clock::duration longest_step{0};  // so far; 0 outside of steps, and before three are done
 };
 
 /// Every function is a collective: all ranks call it, in the same order, with matching sizes.
@@ -160,8 +161,10 @@ class Collectives {
   }
   /// What this rank is at; for other threads. Knows nothing before `watch`, nor of ranks that are threads.
   [[nodiscard]] virtual RankActivity activity() const { return {}; }
-  /// The training step that such a message names.
-  virtual void set_step(std::int64_t step) { static_cast<void>(step); }
+  /// A step of training begins, on all ranks; such a message names it. 0: what follows has no steps.
+  virtual void begin_step(std::int64_t step) { static_cast<void>(step); }
+  /// It has ended: what follows may take one rank longer than others (saving).
+  virtual void end_step() {}
 
   /// The MPI_Comm behind this object (a `const MPI_Comm*`), or null when ranks are not MPI processes.
   [[nodiscard]] virtual const void* mpi_communicator() const noexcept { return nullptr; }

@@ -25,9 +25,10 @@ struct HeartbeatRecord {
   std::uint64_t beat = 0;  // grows with every writing
   std::string time;        // ISO 8601, UTC; for people: the clocks of two hosts are never compared
   RankState state = RankState::computing;
-  std::string operation;       // that a waiting rank waits in
-  double waiting_seconds = 0;  // how long it has done so
-  std::string reason;          // why a rank ended
+  std::string operation;    // that a waiting rank waits in
+  double seconds = 0;       // that it has computed without a pause, or waited
+  double longest_step = 0;  // of its steps so far, in seconds; 0 outside of steps, and before some are done
+  std::string reason;       // why a rank ended
 };
 
 /// Bytes of every record: one JSON object, spaces, a newline. They are overwritten in place, never moved or truncated.

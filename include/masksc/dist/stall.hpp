@@ -15,6 +15,7 @@ namespace masksc {
 struct PeerView {
   HeartbeatRecord record;
   double unchanged = 0;
+  double busy = 0;  // seconds of our clock for which we have seen it compute in the same step
 };
 /// Nothing where a file could not be read at this look: that says nothing about its rank.
 using PeerViews = std::vector<std::optional<PeerView>>;
@@ -23,15 +24,17 @@ struct Verdict {
   enum class Kind {
     none,
     silent,   // ranks give no sign of life
+    late,     // ranks live, but stay in a step for far longer than any step took
     ended,    // ranks have ended, but this one waits for them
     network,  // all live, and all wait
   };
   Kind kind = Kind::none;
-  std::vector<int> ranks;  // that are silent or have ended
+  std::vector<int> ranks;  // that are silent or late or have ended
 };
 
-/// What to make of the `peers` when `timeout` seconds are too long. Only with `all_seen`, when the peers are all other
-/// ranks, can it be the network.
+/// What to make of the `peers` when `timeout` seconds are too long. A rank is late when it computes, and this one waits
+/// for it, in a step for `timeout` seconds and five times the longest step before. Only with `all_seen`, when the peers
+/// are all other ranks, can it be the network.
 Verdict judge(const HeartbeatRecord& own, const PeerViews& peers, double timeout, bool all_seen);
 
 /// The message that ends the run: who gives up, because of which ranks on which hosts, where they and we are, and what
@@ -65,6 +68,7 @@ class Lookout {
   bool all_seen_;
   PeerViews peers_;
   std::vector<Clock::time_point> changed_;
+  std::vector<Clock::time_point> busy_since_;
   std::optional<Clock::time_point> last_look_;
   Verdict last_;
   int in_a_row_ = 0;

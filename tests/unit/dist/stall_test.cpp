@@ -75,6 +75,40 @@ TEST(Stall, ARankThatHasEndedIsMissedOnlyByThoseThatWait) {
               AllOf(HasSubstr("rank 1 (host node1, pid 1001) ended in stage train at step 17: the disk is full")));
 }
 
+/// As `record`, in a step, after others that took up to `longest` seconds.
+HeartbeatRecord in_step(HeartbeatRecord record, double longest, double seconds) {
+  record.longest_step = longest;
+  record.seconds = seconds;
+  return record;
+}
+
+TEST(Stall, ARankIsLateThatStaysInAStepFarLongerThanAnyTook) {
+  const HeartbeatRecord own = in_step(waiting(0, 25), 2, 25);
+  const auto kind = [&](const HeartbeatRecord& mine, const HeartbeatRecord& peer, double busy) {
+    return judge(mine, {PeerView{peer, 1, busy}}, 20, true).kind;
+  };
+  const HeartbeatRecord stuck = in_step(computing(1), 2, 22);
+  EXPECT_EQ(kind(own, stuck, 21), Kind::late);
+  EXPECT_EQ(kind(own, stuck, 19), Kind::none) << "we have not looked for long enough";
+  EXPECT_EQ(kind(own, in_step(computing(1), 2, 19), 21), Kind::none) << "it was in a collective in between";
+  EXPECT_EQ(kind(own, in_step(computing(1), 0, 22), 21), Kind::none) << "saving, or one of the first steps";
+  EXPECT_EQ(kind(own, in_step(computing(1), 5, 22), 21), Kind::none) << "its steps are long";
+  EXPECT_EQ(kind(own, in_step(waiting(1, 22), 2, 22), 21), Kind::network);
+  EXPECT_EQ(kind(in_step(waiting(0, 25), 0, 25), stuck, 21), Kind::none);
+  EXPECT_EQ(kind(in_step(waiting(0, 25), 2, 19), stuck, 21), Kind::none);
+  EXPECT_EQ(kind(in_step(computing(0), 2, 25), stuck, 21), Kind::none);
+
+  const PeerViews peers = {PeerView{stuck, 1, 21}, PeerView{in_step(waiting(2, 22), 2, 22), 1, 0}};
+  const Verdict verdict = judge(own, peers, 20, true);
+  EXPECT_THAT(verdict.ranks, ElementsAre(1));
+  EXPECT_THAT(
+      explain(verdict, own, peers, 20, 3),
+      AllOf(HasSubstr("rank 1 (host node1, pid 1001) lives but has computed for 22 s in stage train at step 17, whose "
+                      "steps took 2.0 s at most"),
+            HasSubstr("Rank 0 of 3 (host node0) waits for 25 s in all-reduce"),
+            HasSubstr("look there, then start the "), Not(HasSubstr("rank 2"))));
+}
+
 TEST(Stall, NamesNoMoreThanEight) {
   PeerViews peers;
   Verdict verdict{Kind::silent, {}};
@@ -111,6 +145,19 @@ TEST_F(Looks, SilenceIsMeasuredByOurClockAndSeenTwice) {
   const Verdict verdict = after(1, {computing(1, 7), computing(2, 99)});
   EXPECT_EQ(verdict.kind, Kind::silent);
   EXPECT_THAT(verdict.ranks, ElementsAre(1));
+}
+
+TEST_F(Looks, ALateRankIsTimedByOurClock) {
+  const HeartbeatRecord own = in_step(waiting(0, 100), 1, 100);
+  const auto beat = [](int second, std::int64_t step) {
+    HeartbeatRecord record = in_step(computing(1, static_cast<std::uint64_t>(second)), 1, 100);
+    record.step = step;
+    return record;
+  };
+  for (int second = 0; second <= 20; ++second) EXPECT_EQ(after(1, {beat(second, 17)}, own).kind, Kind::none) << second;
+  EXPECT_EQ(after(1, {beat(21, 17)}, own).kind, Kind::late);
+  for (int second = 22; second <= 42; ++second) EXPECT_EQ(after(1, {beat(second, 18)}, own).kind, Kind::none) << second;
+  EXPECT_EQ(after(60, {beat(43, 18)}, own).kind, Kind::none) << "we were stopped ourselves";
 }
 
 TEST_F(Looks, ABeatBeginsTheSilenceAnew) {
