@@ -5,6 +5,9 @@
 
 namespace masksc {
 
+// Classical methods.
+Baseline pca_kmeans_baseline();
+Baseline pca_leiden_baseline();
 Baseline kmeans_baseline();
 
 }  // namespace masksc

@@ -7,6 +7,9 @@ namespace masksc {
 
 const std::vector<Baseline>& baselines() {
   static const std::vector<Baseline> all = {
+      // Classical methods.
+      pca_kmeans_baseline(),
+      pca_leiden_baseline(),
       kmeans_baseline(),
   };
   return all;
