@@ -9,5 +9,8 @@ namespace masksc {
 Baseline pca_kmeans_baseline();
 Baseline pca_leiden_baseline();
 Baseline kmeans_baseline();
+Baseline gmm_baseline();
+Baseline gmm_diag_baseline();
+Baseline gmm_tied_baseline();
 
 }  // namespace masksc

@@ -7,6 +7,7 @@ import pathlib
 
 import numpy as np
 from sklearn.decomposition import PCA
+from sklearn.mixture import GaussianMixture
 
 random = np.random.default_rng(23)
 
@@ -40,5 +41,29 @@ def principal_components():
         yield dict(name=name, cells=cells, genes=genes, dimensions=dimensions, x=numbers(x), mean=numbers(mean), inverse_sd=numbers(1 / sd), clip=clip, components=numbers(by_largest_loading(pca, z)))
 
 
-out = dict(principal_components=list(principal_components()))
+class StartedMixture(GaussianMixture):
+    """Begins with the given labels in place of K-means'."""
+
+    start = None
+
+    def _initialize_parameters(self, x, random_state, xp=None):
+        self._initialize(x, np.eye(self.n_components)[self.start])
+
+
+def mixtures():
+    means = random.normal(0, 1.5, (3, 4))
+    shapes = random.normal(0, 1, (3, 4, 4))
+    group = np.arange(140) % 7 % 3
+    x = np.stack([means[g] + shapes[g] @ random.normal(0, 1, 4) for g in group]).astype(np.float32)
+    start = np.where(random.random(140) < 0.3, random.integers(0, 3, 140), group)
+    for kind in ["full", "diag", "tied"]:
+        mixture = StartedMixture(3, covariance_type=kind)
+        mixture.start = start
+        mixture.fit(x.astype(np.float64))
+        yield dict(kind=kind, columns=4, components=3, x=numbers(x), start=start.tolist(), labels=mixture.predict(x.astype(np.float64)).tolist(), log_likelihood=mixture.score(x.astype(np.float64)),
+                   bic=mixture.bic(x.astype(np.float64)), iterations=mixture.n_iter_)
+        print(kind, mixture.score(x), mixture.n_iter_)
+
+
+out = dict(principal_components=list(principal_components()), mixtures=list(mixtures()))
 pathlib.Path(__file__).with_suffix(".json").write_text(json.dumps(out, separators=(",", ":")) + "\n")

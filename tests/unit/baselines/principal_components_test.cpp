@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <fstream>
 
 #include "baseline_data.hpp"
+#include "classical_golden.hpp"
 #include "masksc/baselines/features.hpp"
 #include "masksc/core/json.hpp"
 #include "masksc/metrics/agreement.hpp"
@@ -15,8 +15,6 @@ namespace {
 
 using testing::FloatNear;
 using testing::Pointwise;
-
-Json golden(const char* part) { return Json::parse(std::ifstream(MASKSC_TEST_GOLDEN "/classical.json")).at(part); }
 
 Expression expression_of(const Json& given) {
   Expression expression;
@@ -42,7 +40,7 @@ Expression expression_of(const Json& given) {
 }
 
 TEST(PrincipalComponents, AreScikitLearns) {
-  for (const Json& given : golden("principal_components")) {
+  for (const Json& given : classical_golden("principal_components")) {
     SCOPED_TRACE(given.at("name").get<std::string>());
     const DenseMatrix found = principal_components(expression_of(given), given.at("dimensions"));
     EXPECT_EQ(found.columns, given.at("dimensions").get<std::int64_t>());
@@ -51,7 +49,7 @@ TEST(PrincipalComponents, AreScikitLearns) {
 }
 
 TEST(PrincipalComponents, AreAsManyAsThereCanBe) {
-  const Json given = golden("principal_components").at(2);  // 12 cells
+  const Json given = classical_golden("principal_components").at(2);  // 12 cells
   const DenseMatrix found = principal_components(expression_of(given), 50);
   EXPECT_EQ(found.columns, 12);
   for (std::int64_t cell = 0; cell < found.rows; ++cell) {
