@@ -12,5 +12,6 @@ Baseline kmeans_baseline();
 Baseline gmm_baseline();
 Baseline gmm_diag_baseline();
 Baseline gmm_tied_baseline();
+Baseline cidr_baseline();
 
 }  // namespace masksc

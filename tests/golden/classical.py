@@ -6,7 +6,11 @@ import json
 import pathlib
 
 import numpy as np
+from scipy.cluster import hierarchy
+from scipy.optimize import curve_fit
+from scipy.spatial.distance import pdist, squareform
 from sklearn.decomposition import PCA
+from sklearn.metrics import calinski_harabasz_score
 from sklearn.mixture import GaussianMixture
 
 random = np.random.default_rng(23)
@@ -31,7 +35,7 @@ def by_largest_loading(pca, x):
 
 
 def principal_components():
-    for name, cells, genes, dimensions in [("few of many", 70, 40, 6), ("more than half of the genes", 50, 12, 8), ("fewer cells than genes", 12, 30, 4)]:
+    for name, cells, genes, dimensions in [("few of many", 140, 90, 6), ("more than half of the genes", 50, 12, 8), ("fewer cells than genes", 12, 30, 4)]:
         x = expression(cells, genes, 4)
         mean, sd = x.mean(axis=0), x.std(axis=0, ddof=1)
         sd[sd == 0] = 1  # as GeneScaling
@@ -65,5 +69,66 @@ def mixtures():
         print(kind, mixture.score(x), mixture.n_iter_)
 
 
-out = dict(principal_components=list(principal_components()), mixtures=list(mixtures()))
+def ward():
+    x = (random.normal(0, 3, (4, 3))[np.arange(60) % 4] + random.normal(0, 1, (60, 3))).astype(np.float32)
+    tree = hierarchy.linkage(x.astype(np.float64), "ward")
+    cuts = {str(k): hierarchy.fcluster(tree, k, "maxclust").tolist() for k in [1, 2, 5, 17, 60]}
+    index = [0] + [calinski_harabasz_score(x, hierarchy.fcluster(tree, k, "maxclust")) for k in range(2, 13)]
+    yield dict(columns=3, x=numbers(x), heights=numbers(tree[:, 2]), cuts=cuts, calinski_harabasz=numbers(index))
+
+
+def principal_coordinates():
+    for n in [12, 110]:  # all singular values at once; Lanczos
+        d = squareform(pdist(random.normal(0, [4, 3, 2, 0.2, 0.2], (n, 5)))) ** 1.1  # not Euclidean: some eigenvalues are negative
+        centring = np.eye(n) - 1 / n
+        values, vectors = np.linalg.eigh(-0.5 * centring @ d**2 @ centring)
+        top = values.argsort()[::-1][:3]
+        vectors = vectors[:, top] * np.sqrt(values[top])
+        vectors *= np.sign(vectors[np.abs(vectors).argmax(axis=0), range(3)])
+        yield dict(items=n, distances=numbers(pdist_of(d)), eigenvalues=numbers(values[top]), coordinates=numbers(vectors))
+
+
+def pdist_of(d):
+    return squareform(d, checks=False)
+
+
+def epanechnikov(values, x):
+    """R's density(values, kernel="epanechnikov") at x, without its binning."""
+    n = len(values)
+    low = min(values.std(ddof=1), np.subtract(*np.percentile(values, [75, 25])) / 1.34)
+    width = 0.9 * (low if low > 0 else values.std(ddof=1)) * n**-0.2
+    share = (x[:, None] - values) / (width * np.sqrt(5))
+    return np.where(np.abs(share) <= 1, 1 - share**2, 0).sum(axis=1), width
+
+
+def cidr():
+    """The dense formulas of CIDR for counts of 40 cells, written out gene by gene."""
+    cells, genes = 40, 90
+    mean = np.exp(random.normal(1, 1.3, (2, genes)))[np.arange(cells) % 2]
+    counts = random.poisson(random.gamma(2, mean / 2)).astype(float)
+    totals = counts.sum(axis=1)
+    tags = np.log2(counts / totals[:, None] * 1e6 + 1).astype(np.float32).astype(np.float64)
+    thresholds = []
+    for cell in range(cells):
+        low, high = np.log2(np.array([3, 8]) / totals[cell] * 1e6 + 1)
+        grid = np.linspace(high, tags[cell].max() + 3 * epanechnikov(tags[cell], np.zeros(1))[1], 1024)
+        mode = grid[epanechnikov(tags[cell], grid)[0].argmax()]
+        grid = np.linspace(low, mode, 1024)
+        thresholds.append(grid[epanechnikov(tags[cell], grid)[0].argmin()])
+    thresholds = np.clip(thresholds, *np.quantile(thresholds, [0.1, 0.9]))
+    candidate = tags < thresholds[:, None]
+    usable = ~candidate.all(axis=0)
+    rates = candidate.mean(axis=0)[usable]
+    levels = np.array([tags[~candidate[:, g], g].mean() for g in np.flatnonzero(usable)])
+    (slope, middle), _ = curve_fit(lambda u, a, b: 1 / (1 + np.exp(a * (u - b))), levels, rates, p0=[1, round(np.median(levels))])
+    squared = np.zeros((cells, cells))
+    for i in range(cells):
+        for j in range(cells):
+            counted = (~candidate[i] & ~candidate[j]) | (np.maximum(tags[i], tags[j]) > middle)
+            squared[i, j] = ((tags[i] - tags[j]) ** 2)[counted].sum()
+    print("cidr", slope, middle, candidate.mean(), (tags > 0).mean())
+    yield dict(columns=genes, x=numbers(counts), thresholds=numbers(thresholds), levels=numbers(levels), rates=numbers(rates), slope=slope, middle=middle, squared=numbers(pdist_of(squared)))
+
+
+out = dict(ward=list(ward()), principal_coordinates=list(principal_coordinates()), cidr=list(cidr()), principal_components=list(principal_components()), mixtures=list(mixtures()))
 pathlib.Path(__file__).with_suffix(".json").write_text(json.dumps(out, separators=(",", ":")) + "\n")

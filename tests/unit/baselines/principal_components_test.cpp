@@ -57,6 +57,27 @@ TEST(PrincipalComponents, AreAsManyAsThereCanBe) {
   }
 }
 
+TEST(PrincipalComponents, OfFewDistinctCells) {
+  BaselineData data = simulated_baseline_data();
+  CsrMatrix& values = data.expression.values;  // every cell becomes a copy of one of the first five
+  CsrMatrix copies;
+  copies.rows = values.rows;
+  copies.columns = values.columns;
+  for (std::int64_t cell = 0; cell < values.rows; ++cell) {
+    const auto genes = values.row_indices(cell % 5);
+    const auto row = values.row_values(cell % 5);
+    copies.indices.insert(copies.indices.end(), genes.begin(), genes.end());
+    copies.values.insert(copies.values.end(), row.begin(), row.end());
+    copies.row_start.push_back(std::ssize(copies.values));
+  }
+  values = copies;
+  const DenseMatrix found = principal_components(data.expression);
+  for (std::int64_t cell = 0; cell < found.rows; ++cell) {
+    for (std::size_t c = 0; c < 50; ++c) EXPECT_NEAR(found.row(cell)[c], found.row(cell % 5)[c], 1e-3);
+    EXPECT_NEAR(found.row(cell)[4], 0, 1e-3);  // five points span four dimensions
+  }
+}
+
 TEST(PrincipalComponents, SeparateSimulatedGroups) {
   const BaselineData data = simulated_baseline_data();
   const DenseMatrix found = principal_components(data.expression);
