@@ -5,6 +5,13 @@
 
 namespace masksc {
 
+// Classical methods.
+Baseline pca_kmeans_baseline();
+Baseline pca_leiden_baseline();
 Baseline kmeans_baseline();
+Baseline gmm_baseline();
+Baseline gmm_diag_baseline();
+Baseline gmm_tied_baseline();
+Baseline cidr_baseline();
 
 }  // namespace masksc

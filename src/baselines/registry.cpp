@@ -7,7 +7,9 @@ namespace masksc {
 
 const std::vector<Baseline>& baselines() {
   static const std::vector<Baseline> all = {
-      kmeans_baseline(),
+      // Classical methods.
+      pca_kmeans_baseline(), pca_leiden_baseline(), kmeans_baseline(), gmm_baseline(),
+      gmm_diag_baseline(),   gmm_tied_baseline(),   cidr_baseline(),
   };
   return all;
 }
