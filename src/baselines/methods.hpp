@@ -7,4 +7,10 @@ namespace masksc {
 
 Baseline kmeans_baseline();
 
+Baseline dca_baseline();
+Baseline scdeepcluster_baseline();
+Baseline sczidesk_baseline();
+Baseline contrastive_sc_baseline();
+Baseline scmae_baseline();
+
 }  // namespace masksc

@@ -8,6 +8,12 @@ namespace masksc {
 const std::vector<Baseline>& baselines() {
   static const std::vector<Baseline> all = {
       kmeans_baseline(),
+      // Those that train a network.
+      dca_baseline(),
+      scdeepcluster_baseline(),
+      sczidesk_baseline(),
+      contrastive_sc_baseline(),
+      scmae_baseline(),
   };
   return all;
 }
