@@ -14,4 +14,11 @@ Baseline gmm_diag_baseline();
 Baseline gmm_tied_baseline();
 Baseline cidr_baseline();
 
+// Those that train a network.
+Baseline dca_baseline();
+Baseline scdeepcluster_baseline();
+Baseline sczidesk_baseline();
+Baseline contrastive_sc_baseline();
+Baseline scmae_baseline();
+
 }  // namespace masksc

@@ -8,8 +8,19 @@ namespace masksc {
 const std::vector<Baseline>& baselines() {
   static const std::vector<Baseline> all = {
       // Classical methods.
-      pca_kmeans_baseline(), pca_leiden_baseline(), kmeans_baseline(), gmm_baseline(),
-      gmm_diag_baseline(),   gmm_tied_baseline(),   cidr_baseline(),
+      pca_kmeans_baseline(),
+      pca_leiden_baseline(),
+      kmeans_baseline(),
+      gmm_baseline(),
+      gmm_diag_baseline(),
+      gmm_tied_baseline(),
+      cidr_baseline(),
+      // Those that train a network.
+      dca_baseline(),
+      scdeepcluster_baseline(),
+      sczidesk_baseline(),
+      contrastive_sc_baseline(),
+      scmae_baseline(),
   };
   return all;
 }

@@ -162,6 +162,7 @@ void train_sequence_encoder(SequenceEncoder& encoder, const SequenceJob& job, Tr
     }
   Progress progress(job.title, total, context.show_progress, done);
   for (bool starts = true; done < total; starts = false) {
+    job.poll();
     const std::int64_t epoch = done / steps;
     const std::int64_t step = done % steps;
     const double learning_rate = epoch_learning_rate(epoch, settings);

@@ -34,6 +34,7 @@ enum class Purpose : std::uint32_t {
   kmeans = 5,
   simulate = 6,
   sampling = 7,
+  noise = 8,
 };
 
 /// A stream named by (seed, purpose, epoch, item); `layer` tells apart several streams of one purpose.

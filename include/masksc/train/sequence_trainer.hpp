@@ -1,6 +1,8 @@
 // Stage 1: contrastive training of the sequence encoder over ranks, equal to training on one rank.
 #pragma once
 
+#include <functional>
+
 #include "masksc/model/sequence_encoder.hpp"
 #include "masksc/model/settings.hpp"
 #include "masksc/preprocess/prepare.hpp"
@@ -17,6 +19,7 @@ struct SequenceJob {
   CadenceSettings cadence = {};
   CheckpointFolder* checkpoints = nullptr;  // none: no checkpoints
   Json description = Json::object();        // what a checkpoint says of the run besides its state
+  std::function<void()> poll = [] {};       // called before every step; may throw to stop
 };
 
 /// Trains `encoder` in place, from the start or from the newest checkpoint: two dropout views of every cell, the
