@@ -23,6 +23,8 @@ State& state() {
   return instance;
 }
 
+thread_local Level lowest_here = Level::debug;
+
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
     case Level::debug:
@@ -44,6 +46,7 @@ void configure(int rank, Level lowest) {
 }
 
 void write(Level level, std::string_view text) {
+  if (level < lowest_here) return;
   const State& s = state();
   const std::string message = printable(text, /*keep_lines=*/true);  // names from files may hold anything
   if (s.rank == 0)
@@ -51,5 +54,8 @@ void write(Level level, std::string_view text) {
   else
     s.logger->log(to_spdlog(level), "[rank {}] {}", s.rank, message);
 }
+
+Muted::Muted(Level lowest) : before_(lowest_here) { lowest_here = lowest; }
+Muted::~Muted() { lowest_here = before_; }
 
 }  // namespace masksc::log

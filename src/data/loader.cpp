@@ -67,7 +67,7 @@ Densifier::Densifier(const Expression& expression)
       inverse_sd_(expression.scaling.inverse_sd),
       clip_(expression.scaling.clip) {
   const MatrixLayout& layout = expression.layout;
-  const std::int64_t patch_genes = layout.patch * layout.patch;
+  const std::int64_t patch_genes = layout.patch_genes();
   for (std::int64_t token = 0; token < layout.tokens(); ++token) {
     if (layout.token_has_genes[static_cast<std::size_t>(token)] == 0) continue;
     for (std::int64_t i = 0; i < patch_genes; ++i) {

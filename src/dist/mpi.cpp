@@ -148,6 +148,11 @@ class MpiCollectives final : public Collectives {
   void end_step() override {
     if (watch_) watch_->end_step();
   }
+  [[nodiscard]] std::unique_ptr<Collectives> split(int color) override {
+    MPI_Comm part = MPI_COMM_NULL;
+    watched("split", [&] { return MPI_Comm_split(comm_, color < 0 ? MPI_UNDEFINED : color, rank(), &part); });
+    return part == MPI_COMM_NULL ? nullptr : mpi_collectives(part);
+  }
   [[nodiscard]] const void* mpi_communicator() const noexcept override { return &comm_; }
 
  protected:

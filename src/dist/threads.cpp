@@ -35,11 +35,19 @@ class Group {
     const std::scoped_lock lock(mutex_);
     broken_ = true;
     all_here_.notify_all();
+    for (const std::shared_ptr<Group>& part : parts_) part->fail();
+  }
+  /// A group for some of these threads, which fails when this one does.
+  std::shared_ptr<Group> part(int size) {
+    const std::scoped_lock lock(mutex_);
+    parts_.push_back(std::make_shared<Group>(size));
+    return parts_.back();
   }
 
  private:
   int size_;
   std::vector<const void*> shown_;
+  std::vector<std::shared_ptr<Group>> parts_;
   std::mutex mutex_;
   std::condition_variable all_here_;
   int waiting_ = 0;
@@ -102,6 +110,19 @@ class ThreadCollectives final : public Collectives {
       : Collectives(rank, size), group_(std::move(group)) {}
 
   void barrier() override { group_->meet(); }
+  [[nodiscard]] std::unique_ptr<Collectives> split(int color) override {
+    std::vector<std::int32_t> colors(static_cast<std::size_t>(size()));
+    const std::int32_t mine = color;
+    all_gather(std::span<const std::int32_t>(&mine, 1), std::span(colors));
+    const auto first = std::find(colors.begin(), colors.end(), mine) - colors.begin();
+    const auto members = static_cast<int>(std::count(colors.begin(), colors.end(), mine));
+    const auto place = static_cast<int>(std::count(colors.begin(), colors.begin() + rank(), mine));
+    const std::shared_ptr<Group> made = place == 0 && color >= 0 ? group_->part(members) : nullptr;
+    meet_showing(&made);
+    const auto part = *reinterpret_cast<const std::shared_ptr<Group>*>(group_->shown(static_cast<int>(first)));
+    group_->meet();
+    return color < 0 ? nullptr : std::make_unique<ThreadCollectives>(place, members, part);
+  }
 
  protected:
   void all_reduce_raw(void* values, std::size_t count, ElementType type, ReduceOp op) override {

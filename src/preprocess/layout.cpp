@@ -54,7 +54,15 @@ PatchedShape shape_of(std::int64_t rows, std::int64_t columns, std::optional<std
                     rows, columns));
   if (rows % side != 0 || columns % side != 0)
     throw UserError(fmt::format("--patch {} does not divide both sides of the matrix {}x{}", side, rows, columns));
-  return {rows, columns, side};
+  return {rows, columns, side, side};
+}
+
+void refuse_patch_of_sequences(const std::string& patch, Tokens tokens) {
+  if (tokens == Tokens::sequences && patch != "auto")
+    throw UserError(
+        fmt::format("--patch {} is for --tokens patches; the tokens of --tokens sequences are the rows of "
+                    "--matrix: leave --patch out",
+                    patch));
 }
 
 PatchedShape largest_square(std::int64_t genes, std::optional<std::int64_t> patch) {
@@ -72,31 +80,45 @@ PatchedShape largest_square(std::int64_t genes, std::optional<std::int64_t> patc
 
 }  // namespace
 
-PatchedShape choose_shape(const std::string& matrix, const std::string& patch, std::int64_t genes) {
+PatchedShape choose_shape(const std::string& matrix, const std::string& patch, std::int64_t genes, Tokens tokens) {
   const auto sides = parse_matrix(matrix);
   const auto side = parse_patch(patch);
-  const PatchedShape shape = sides ? shape_of(sides->first, sides->second, side) : largest_square(genes, side);
-  if (genes < shape.patch * shape.patch)
-    throw UserError(fmt::format("{} usable genes are fewer than the {} of one {}x{} patch; give a smaller --patch",
-                                genes, shape.patch * shape.patch, shape.patch, shape.patch));
+  refuse_patch_of_sequences(patch, tokens);
+  const bool sequences = tokens == Tokens::sequences;
+  PatchedShape shape;
+  if (!sides)
+    shape = largest_square(genes, side);
+  else if (!sequences)  // the rows of any matrix are sequences, whatever patches it has
+    shape = shape_of(sides->first, sides->second, side);
+  else
+    shape = {sides->first, sides->second, 1, 1};
+  if (sequences) shape = {shape.rows, shape.columns, 1, shape.columns};
+  const std::int64_t patch_genes = shape.patch_rows * shape.patch_columns;
+  if (genes < patch_genes)
+    throw UserError(fmt::format("{} usable genes are fewer than the {} of one {}x{} patch; give a smaller {}", genes,
+                                patch_genes, shape.patch_rows, shape.patch_columns,
+                                sequences ? "--matrix" : "--patch"));
   return shape;
 }
 
-void validate_shape(const std::string& matrix, const std::string& patch) {
+void validate_shape(const std::string& matrix, const std::string& patch, Tokens tokens) {
   const auto sides = parse_matrix(matrix);
   const auto side = parse_patch(patch);
+  refuse_patch_of_sequences(patch, tokens);
+  if (tokens == Tokens::sequences) return;
   if (sides) shape_of(sides->first, sides->second, side);
   if (!sides && side) largest_square(kLargestSide * kLargestSide, side);
 }
 
 MatrixLayout lay_out(const PatchedShape& shape, std::int64_t genes) {
-  const std::int64_t side = shape.patch;
-  MatrixLayout layout{shape.rows, shape.columns, side, {}, {}};
+  const std::int64_t high = shape.patch_rows;
+  const std::int64_t wide = shape.patch_columns;
+  MatrixLayout layout{shape.rows, shape.columns, high, wide, {}, {}};
   layout.slot_to_column.reserve(static_cast<std::size_t>(shape.rows * shape.columns));
-  for (std::int64_t top = 0; top < shape.rows; top += side) {
-    for (std::int64_t left = 0; left < shape.columns; left += side) {
-      for (std::int64_t row = top; row < top + side; ++row) {
-        for (std::int64_t column = left; column < left + side; ++column) {
+  for (std::int64_t top = 0; top < shape.rows; top += high) {
+    for (std::int64_t left = 0; left < shape.columns; left += wide) {
+      for (std::int64_t row = top; row < top + high; ++row) {
+        for (std::int64_t column = left; column < left + wide; ++column) {
           const std::int64_t gene = row * shape.columns + column;
           layout.slot_to_column.push_back(gene < genes ? static_cast<std::int32_t>(gene) : -1);
         }

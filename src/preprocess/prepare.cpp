@@ -82,7 +82,7 @@ void report(std::int64_t cells, std::size_t all, std::size_t admitted, std::size
   const auto slots = layout.rows * layout.columns;
   const auto kept = static_cast<std::int64_t>(chosen.genes.size());
   log::info("expression: {} cells x {} of {} genes as a {}x{} matrix, {} patches of {}x{}{}", cells, kept, usable,
-            layout.rows, layout.columns, layout.tokens(), layout.patch, layout.patch,
+            layout.rows, layout.columns, layout.tokens(), layout.patch_rows, layout.patch_columns,
             kept < slots ? fmt::format(", {} slots padded", slots - kept) : std::string());
 }
 
@@ -99,6 +99,8 @@ void describe(OptionTable& table, PreparationSettings& settings) {
   table.begin_group("Preparation");
   table.add("matrix", settings.matrix,
             "genes of a cell as a matrix: auto (largest square the genes fill, at most 64x64) or GxS", "auto|GxS");
+  table.add_choice("tokens", settings.tokens, {{"patches", Tokens::patches}, {"sequences", Tokens::sequences}},
+                   "what a token is: a square patch of the matrix, or one of its rows");
   table.add("patch", settings.patch, "side of a square patch in genes; auto: a quarter of the matrix side", "auto|N");
   table.add("genes", settings.genes,
             "genes to use: a file with one name a line, or highly_variable (the flag in var); all when empty",
@@ -111,7 +113,7 @@ void describe(OptionTable& table, PreparationSettings& settings) {
 }
 
 void validate(const PreparationSettings& settings) {
-  validate_shape(settings.matrix, settings.patch);
+  validate_shape(settings.matrix, settings.patch, settings.tokens);
   std::error_code ignored;
   if (!settings.genes.empty() && settings.genes != kFlagged &&
       !std::filesystem::is_regular_file(settings.genes, ignored))
@@ -134,7 +136,8 @@ Expression prepare_expression(CsrMatrix counts, std::int64_t cells, RowRange row
   std::copy_if(admitted.begin(), admitted.end(), std::back_inserter(genes),
                [&](std::int64_t gene) { return expressed[static_cast<std::size_t>(gene)] != 0; });
   const std::size_t usable = genes.size();
-  const PatchedShape shape = choose_shape(settings.matrix, settings.patch, static_cast<std::int64_t>(usable));
+  const PatchedShape shape =
+      choose_shape(settings.matrix, settings.patch, static_cast<std::int64_t>(usable), settings.tokens);
   const auto slots = static_cast<std::size_t>(shape.rows * shape.columns);
   if (usable > slots || settings.gene_order == GeneOrder::variable) {
     genes = rank_genes(counts, cells, median, expressed, genes, ranks);

@@ -34,10 +34,14 @@ std::string genes_hash(const Expression& expression) {
 }
 
 Json describe_expression(const Expression& expression) {
-  return {{"genes", expression.gene_names},   {"target_total", expression.target_total},
-          {"mean", expression.scaling.mean},  {"inverse_sd", expression.scaling.inverse_sd},
-          {"clip", expression.scaling.clip},  {"matrix", {expression.layout.rows, expression.layout.columns}},
-          {"patch", expression.layout.patch}, {"slot_to_column", expression.layout.slot_to_column}};
+  return {{"genes", expression.gene_names},
+          {"target_total", expression.target_total},
+          {"mean", expression.scaling.mean},
+          {"inverse_sd", expression.scaling.inverse_sd},
+          {"clip", expression.scaling.clip},
+          {"matrix", {expression.layout.rows, expression.layout.columns}},
+          {"patch", {expression.layout.patch_rows, expression.layout.patch_columns}},
+          {"slot_to_column", expression.layout.slot_to_column}};
 }
 
 void save_model_description(const std::filesystem::path& folder, const Expression& expression,

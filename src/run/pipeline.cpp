@@ -61,8 +61,8 @@ class StageClock {
 AutoencoderShape autoencoder_shape(const RunOptions& options, const Expression& expression, const Targets& targets) {
   const MatrixLayout& layout = expression.layout;
   AutoencoderShape shape;
-  shape.patch_genes = layout.patch * layout.patch;
-  const std::int64_t across = layout.columns / layout.patch;
+  shape.patch_genes = layout.patch_genes();
+  const std::int64_t across = layout.patches_across();
   for (std::int64_t token = 0; token < layout.tokens(); ++token)
     if (layout.token_has_genes[static_cast<std::size_t>(token)] != 0)
       shape.token_places.emplace_back(token / across, token % across);
@@ -74,8 +74,8 @@ AutoencoderShape autoencoder_shape(const RunOptions& options, const Expression& 
 
 Json optional_number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
 
-void use_cores(const RunOptions& options, const Runtime& runtime) {
-  at::set_num_threads(options.run.threads > 0 ? static_cast<int>(options.run.threads) : runtime.cores_per_rank());
+void use_cores(const RunOptions& options, int cores_per_rank) {
+  at::set_num_threads(options.run.threads > 0 ? static_cast<int>(options.run.threads) : cores_per_rank);
 }
 
 /// Where the training's time went on rank 0, in seconds.
@@ -201,11 +201,11 @@ Json finished_metrics(const RunFolder& folder, Collectives& ranks) {
 
 }  // namespace
 
-Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& runtime) {
-  Collectives& ranks = runtime.world();
+Json run_pipeline(const RunOptions& options, const OptionTable& table, const RunPlace& place) {
+  Collectives& ranks = place.ranks;
   validate(options);
   validate_deterministic(options.train, options.engine, ranks.size());
-  use_cores(options, runtime);
+  use_cores(options, place.cores_per_rank);
   use_training_allocator();
   const std::vector<int> stop_signals = parse_stop_signals(options.run.stop_signals);
   install_stop_signals(stop_signals);
@@ -220,7 +220,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& 
     heartbeat.emplace(ranks, HeartbeatSettings{.folder = folder.path("ranks"),
                                                .stall_timeout = std::chrono::seconds(options.run.stall_timeout)});
     const auto start = std::chrono::steady_clock::now();
-    const at::Device device = choose_device(options.run.device, runtime.local_rank(), options.train.deterministic);
+    const at::Device device = choose_device(options.run.device, place.local_rank, options.train.deterministic);
     const RunInput input = prepare_input(options, folder, ranks);
     check_fit(options, input, ranks);
     const SequenceEncoders given = given_sequence_encoders(options, input.expression, device, ranks);

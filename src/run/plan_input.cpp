@@ -20,10 +20,10 @@ MatrixLayout planned_layout(const RunOptions& o) {
   const bool any = o.plan.genes == 0;
   std::int64_t genes = any ? usual_genes : o.plan.genes;
   if (any && o.preparation.matrix != "auto") {
-    const PatchedShape full = choose_shape(o.preparation.matrix, o.preparation.patch, INT32_MAX);
+    const PatchedShape full = choose_shape(o.preparation.matrix, o.preparation.patch, INT32_MAX, o.preparation.tokens);
     genes = full.rows * full.columns;
   }
-  const PatchedShape shape = choose_shape(o.preparation.matrix, o.preparation.patch, genes);
+  const PatchedShape shape = choose_shape(o.preparation.matrix, o.preparation.patch, genes, o.preparation.tokens);
   return lay_out(shape, std::min(genes, shape.rows * shape.columns));
 }
 
@@ -65,7 +65,7 @@ PlanInput plan_input(const RunOptions& o) {
   const MatrixLayout layout = planned_layout(o);
   const SequenceShape sequence;
   PlanInput input;
-  input.patch_genes = layout.patch * layout.patch;
+  input.patch_genes = layout.patch_genes();
   input.tokens = layout.tokens_with_genes();
   input.visible = visible_tokens(input.tokens, o.model.mask_ratio);
   input.target_features = o.target.target == Target::raw ? input.patch_genes : sequence.outputs;

@@ -71,7 +71,7 @@ std::filesystem::path given_file(const RunOptions& options, const NeededEncoder&
 }
 
 std::vector<NeededEncoder> needed_encoders(const TargetSettings& target, const Expression& expression) {
-  const std::int64_t patch_genes = expression.layout.patch * expression.layout.patch;
+  const std::int64_t patch_genes = expression.layout.patch_genes();
   const std::int64_t tokens = expression.layout.tokens_with_genes();
   std::vector<NeededEncoder> needed;
   if (Targets::needs_whole(target))
@@ -182,7 +182,7 @@ SequenceEncoders sequence_stage(const RunOptions& options, const Expression& exp
 Targets target_stage(const RunOptions& options, const Expression& expression, const SequenceEncoders& encoders,
                      TrainContext& context) {
   const Densifier densifier(expression);
-  const std::int64_t patch_genes = expression.layout.patch * expression.layout.patch;
+  const std::int64_t patch_genes = expression.layout.patch_genes();
   Targets targets(options.target, densifier.width() / patch_genes, patch_genes, encoders.whole, encoders.per_patch,
                   context.device);
   const OneThreadEach each(context.shards > 0);

@@ -37,6 +37,7 @@ using PlainHandler = void (*)(int);
 using InfoHandler = void (*)(int, siginfo_t*, void*);
 std::atomic<std::int64_t> first_at{0};
 std::atomic<int> first_signal{0};
+std::atomic<bool> asked_by_peer{false};
 std::atomic<std::int64_t> deadline_at{std::numeric_limits<std::int64_t>::max()};
 std::atomic<double> grace_seconds{0};
 std::array<std::atomic<PlainHandler>, NSIG> plain_before{};
@@ -128,13 +129,15 @@ void set_stop_deadline(std::chrono::steady_clock::time_point deadline, double gr
   grace_seconds = grace;
 }
 
-bool stop_requested() noexcept { return first_signal != 0 || monotonic_nanoseconds() >= deadline_at; }
+void request_stop() noexcept { asked_by_peer = true; }
+
+bool stop_requested() noexcept { return first_signal != 0 || asked_by_peer || monotonic_nanoseconds() >= deadline_at; }
 
 std::string stop_reason() {
   const int signal = first_signal;
   for (const auto& [name, number] : known_signals)
     if (number == signal) return fmt::format("signal {}", name);
-  return stop_requested() ? "time limit" : "another rank";
+  return monotonic_nanoseconds() >= deadline_at ? "time limit" : "another rank";
 }
 
 double stop_grace_seconds() noexcept { return grace_seconds; }

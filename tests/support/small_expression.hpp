@@ -31,7 +31,7 @@ inline Expression small_expression(std::int64_t cells, std::int64_t side, std::i
     }
     values.row_start.push_back(static_cast<std::int64_t>(values.indices.size()));
   }
-  expression.layout = lay_out({side, side, patch}, genes);
+  expression.layout = lay_out({side, side, patch, patch}, genes);
   for (std::int64_t gene = 0; gene < genes; ++gene) {
     expression.genes.push_back(gene);
     expression.gene_names.push_back(fmt::format("g{}", gene));

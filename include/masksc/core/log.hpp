@@ -15,6 +15,18 @@ void configure(int rank, Level lowest = Level::info);
 
 void write(Level level, std::string_view text);
 
+/// While it lives, its thread says nothing below `lowest`.
+class Muted {
+ public:
+  explicit Muted(Level lowest);
+  ~Muted();
+  Muted(const Muted&) = delete;
+  Muted& operator=(const Muted&) = delete;
+
+ private:
+  Level before_;
+};
+
 template <typename... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
   write(Level::debug, fmt::format(format, std::forward<Args>(args)...));

@@ -152,6 +152,11 @@ class Collectives {
   }
   virtual void barrier() = 0;
 
+  /// The ranks of one `color` as a communicator of their own, in the order of their ranks here; null on ranks that give
+  /// a negative one. A collective over all ranks. The part has no watch of its own before `watch`; it must not outlive
+  /// this object.
+  [[nodiscard]] virtual std::unique_ptr<Collectives> split(int color) = 0;
+
   /// From now on a rank that waits for the others longer than `timeout` (0: however long) ends its process with a
   /// message that names rank, operation and step, and what `peers` says of the other ranks (exit code 3); the launcher
   /// then ends the others. Ranks that are threads have no watch.

@@ -18,8 +18,9 @@ enum class GeneOrder { file, variable, coexpression };
 
 struct PreparationSettings {
   std::string matrix = "auto";  // or GxS
-  std::string patch = "auto";   // or a number
-  std::string genes;            // "" all, "highly_variable", or a file with one name a line
+  Tokens tokens = Tokens::patches;
+  std::string patch = "auto";  // or a number
+  std::string genes;           // "" all, "highly_variable", or a file with one name a line
   GeneOrder gene_order = GeneOrder::file;
   bool standardize = true;
 };

@@ -2,13 +2,20 @@
 #pragma once
 
 #include "masksc/core/json.hpp"
-#include "masksc/dist/runtime.hpp"
+#include "masksc/dist/collectives.hpp"
 #include "masksc/run/options.hpp"
 
 namespace masksc {
 
+/// The ranks of a run, and what this one has for itself.
+struct RunPlace {
+  Collectives& ranks;      // all of the program's, or a part of them
+  int local_rank = 0;      // among the program's ranks on this node: which GPU it takes
+  int cores_per_rank = 1;  // threads where --threads does not say
+};
+
 /// Does what `options` ask for, going on where an interrupted run of the same folder was; a finished one is only read.
 /// Returns the content of metrics.json on rank 0 (null elsewhere). A collective. Throws Error on all ranks.
-Json run_pipeline(const RunOptions& options, const OptionTable& table, Runtime& runtime);
+Json run_pipeline(const RunOptions& options, const OptionTable& table, const RunPlace& place);
 
 }  // namespace masksc

@@ -29,6 +29,9 @@ void install_stop_signals(const std::vector<int>& signals);
 /// From `deadline` on the run counts as asked to stop. `grace`: seconds that are left from then to the limit.
 void set_stop_deadline(std::chrono::steady_clock::time_point deadline, double grace);
 
+/// As if another rank had been asked: for what learns of it by a way of its own.
+void request_stop() noexcept;
+
 /// Whether this process was asked to stop. Cheap: to be polled at every step.
 bool stop_requested() noexcept;
 

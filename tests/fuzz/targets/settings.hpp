@@ -49,7 +49,9 @@ inline void check_round_trip(const AllSettings& settings, const OptionTable& tab
   accepts([&] { validate(settings.preparation); });
   accepts([&] { validate(settings.cluster); });
   accepts([&] { validate(settings.plan); });
-  accepts([&] { choose_shape(settings.preparation.matrix, settings.preparation.patch, 20000); });
+  accepts([&] {
+    choose_shape(settings.preparation.matrix, settings.preparation.patch, 20000, settings.preparation.tokens);
+  });
 }
 
 }  // namespace masksc::fuzz

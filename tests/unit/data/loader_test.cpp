@@ -158,7 +158,7 @@ TEST(Densifier, StandardisesClipsAndLaysOutPatchMajor) {
 TEST(Densifier, LeavesOutTokensOfPaddingOnly) {
   const auto ranks = single_rank();
   Expression expression = small_expression(2, 4, 2, *ranks);
-  expression.layout = lay_out({6, 6, 2}, 16);  // 16 genes fill rows 0, 1 and four of row 2
+  expression.layout = lay_out({6, 6, 2, 2}, 16);  // 16 genes fill rows 0, 1 and four of row 2
   const Densifier densifier(expression);
   EXPECT_EQ(densifier.width(), expression.layout.tokens_with_genes() * 4);
   EXPECT_LT(densifier.width(), 36);

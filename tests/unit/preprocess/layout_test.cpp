@@ -17,7 +17,8 @@ using ::testing::HasSubstr;
 void expect_shape(const PatchedShape& shape, std::int64_t rows, std::int64_t columns, std::int64_t patch) {
   EXPECT_EQ(shape.rows, rows);
   EXPECT_EQ(shape.columns, columns);
-  EXPECT_EQ(shape.patch, patch);
+  EXPECT_EQ(shape.patch_rows, patch);
+  EXPECT_EQ(shape.patch_columns, patch);
 }
 
 template <typename Work>
@@ -69,7 +70,7 @@ TEST(Shape, RefusesTextThatIsNoMatrixOrPatch) {
 }
 
 TEST(Layout, CutsRowsOfGenesIntoPatches) {
-  const MatrixLayout layout = lay_out({4, 6, 2}, 24);
+  const MatrixLayout layout = lay_out({4, 6, 2, 2}, 24);
   EXPECT_EQ(layout.tokens(), 6);
   EXPECT_THAT(std::vector(layout.slot_to_column.begin(), layout.slot_to_column.begin() + 8),
               ElementsAre(0, 1, 6, 7, 2, 3, 8, 9));
@@ -81,12 +82,28 @@ TEST(Layout, CutsRowsOfGenesIntoPatches) {
   EXPECT_EQ(sorted, all);
 }
 
+TEST(Layout, SequencesAreTheRowsOfTheMatrix) {
+  const PatchedShape shape = choose_shape("3x5", "auto", 12, Tokens::sequences);
+  EXPECT_EQ(shape.patch_rows, 1);
+  EXPECT_EQ(shape.patch_columns, 5);
+  const MatrixLayout layout = lay_out(shape, 12);
+  EXPECT_EQ(layout.tokens(), 3);
+  EXPECT_EQ(layout.patch_genes(), 5);
+  EXPECT_THAT(layout.slot_to_column, ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, -1, -1, -1));
+  EXPECT_THAT(layout.token_has_genes, ElementsAre(1, 1, 1));
+  EXPECT_EQ(choose_shape("auto", "auto", 2000, Tokens::sequences).patch_columns, 44);
+  EXPECT_THAT(message_of([] { choose_shape("8x8", "4", 64, Tokens::sequences); }), HasSubstr("--tokens sequences"));
+  EXPECT_THAT(message_of([] { choose_shape("8x8", "auto", 7, Tokens::sequences); }), HasSubstr("smaller --matrix"));
+  EXPECT_THROW(validate_shape("8x8", "4", Tokens::sequences), UserError);
+  EXPECT_NO_THROW(validate_shape("3x5", "auto", Tokens::sequences));
+}
+
 TEST(Layout, FlagsPatchesOfPaddingOnly) {
-  const MatrixLayout layout = lay_out({4, 4, 2}, 7);  // 0 1 2 3 / 4 5 6 . / two rows of padding
+  const MatrixLayout layout = lay_out({4, 4, 2, 2}, 7);  // 0 1 2 3 / 4 5 6 . / two rows of padding
   EXPECT_THAT(layout.slot_to_column, ElementsAre(0, 1, 4, 5, 2, 3, 6, -1, -1, -1, -1, -1, -1, -1, -1, -1));
   EXPECT_THAT(layout.token_has_genes, ElementsAre(1, 1, 0, 0));
-  EXPECT_THAT(lay_out({4, 4, 2}, 9).token_has_genes, ElementsAre(1, 1, 1, 0));
-  EXPECT_THAT(lay_out({2, 4, 2}, 2).token_has_genes, ElementsAre(1, 0));
+  EXPECT_THAT(lay_out({4, 4, 2, 2}, 9).token_has_genes, ElementsAre(1, 1, 1, 0));
+  EXPECT_THAT(lay_out({2, 4, 2, 2}, 2).token_has_genes, ElementsAre(1, 0));
 }
 
 }  // namespace
