@@ -80,6 +80,57 @@ double mutual_information(const Contingency& table) {
   return sum;
 }
 
+/// The largest sum of gain[row][match of row] over all ways to give every row (0 .. rows-1) a column of its own, where
+/// rows <= columns: shortest augmenting paths with potentials (Jonker and Volgenant 1987) on costs -gain.
+std::int64_t best_matching(const std::vector<std::vector<std::int64_t>>& gain) {
+  constexpr std::size_t free = std::numeric_limits<std::size_t>::max();
+  const std::size_t rows = gain.size();
+  const std::size_t columns = gain.front().size();
+  std::vector<std::int64_t> row_potential(rows, 0);
+  std::vector<std::int64_t> column_potential(columns, 0);
+  std::vector<std::size_t> row_of(columns, free);
+  for (std::size_t start = 0; start < rows; ++start) {
+    std::vector<std::int64_t> distance(columns, std::numeric_limits<std::int64_t>::max());
+    std::vector<std::size_t> before(columns, free);  // the column before on the path; free: the path's first
+    std::vector<bool> done(columns, false);
+    std::size_t row = start;
+    std::size_t reached = free;
+    std::int64_t length = 0;  // of the path to `row`
+    while (true) {
+      std::size_t nearest = free;
+      for (std::size_t column = 0; column < columns; ++column) {
+        if (done[column]) continue;
+        const std::int64_t step = length - gain[row][column] - row_potential[row] - column_potential[column];
+        if (step < distance[column]) {
+          distance[column] = step;
+          before[column] = reached;
+        }
+        if (nearest == free || distance[column] < distance[nearest]) nearest = column;
+      }
+      done[nearest] = true;
+      reached = nearest;
+      length = distance[nearest];
+      if (row_of[nearest] == free) break;
+      row = row_of[nearest];
+    }
+    row_potential[start] += length;
+    for (std::size_t column = 0; column < columns; ++column) {
+      if (!done[column] || column == reached) continue;
+      row_potential[row_of[column]] += length - distance[column];
+      column_potential[column] -= length - distance[column];
+    }
+    while (reached != free) {
+      const std::size_t previous = before[reached];
+      row_of[reached] = previous == free ? start : row_of[previous];
+      reached = previous;
+    }
+  }
+  std::int64_t sum = 0;
+  for (std::size_t column = 0; column < columns; ++column)
+    if (row_of[column] != free) sum += gain[row_of[column]][column];
+  return sum;
+}
+
 }  // namespace
 
 double adjusted_rand_index(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {
@@ -104,6 +155,17 @@ double normalized_mutual_information(std::span<const std::int32_t> a, std::span<
   const double information = mutual_information(table);
   if (information <= std::numeric_limits<double>::epsilon()) return 0;
   return 2 * information / (entropy(table.cells_of_a, table.cells) + entropy(table.cells_of_b, table.cells));
+}
+
+double clustering_accuracy(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {
+  const Contingency table = count(a, b);
+  if (table.cells == 0) return 0;
+  const bool turn = table.cells_of_a.size() > table.cells_of_b.size();  // rows are the fewer
+  const std::size_t rows = turn ? table.cells_of_b.size() : table.cells_of_a.size();
+  std::vector<std::vector<std::int64_t>> together(
+      rows, std::vector<std::int64_t>(turn ? table.cells_of_a.size() : table.cells_of_b.size(), 0));
+  for (const auto& entry : table.entries) together[turn ? entry.b : entry.a][turn ? entry.a : entry.b] = entry.cells;
+  return static_cast<double>(best_matching(together)) / static_cast<double>(table.cells);
 }
 
 }  // namespace masksc

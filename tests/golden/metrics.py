@@ -1,12 +1,14 @@
-"""Writes metrics.json: ARI, NMI and silhouettes of scikit-learn for small labellings and points.
+"""Writes metrics.json: ARI, NMI and silhouettes of scikit-learn, accuracies by scipy's matching, for small examples.
 
-    python tests/golden/metrics.py   # needs numpy and scikit-learn
+    python tests/golden/metrics.py   # needs numpy, scikit-learn and scipy
 """
 import json
 import pathlib
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, silhouette_samples
+from sklearn.metrics.cluster import contingency_matrix
 
 random = np.random.default_rng(7)
 
@@ -29,6 +31,13 @@ def labellings():
     yield "no cells", np.zeros(0, int), np.zeros(0, int)
 
 
+def accuracy(a, b):
+    if len(a) == 0:
+        return 0.0
+    table = contingency_matrix(a, b)
+    return float(table[linear_sum_assignment(table, maximize=True)].sum() / len(a))
+
+
 def points():
     centres = random.normal(0, 4, (4, 3))
     labels = random.integers(0, 4, 60)
@@ -49,7 +58,8 @@ def points():
 out = {"agreement": [], "silhouette": []}
 for name, a, b in labellings():
     out["agreement"].append(
-        dict(name=name, a=a.tolist(), b=b.tolist(), ari=float(adjusted_rand_score(a, b)), nmi=float(normalized_mutual_info_score(a, b)))
+        dict(name=name, a=a.tolist(), b=b.tolist(), ari=float(adjusted_rand_score(a, b)), nmi=float(normalized_mutual_info_score(a, b)),
+             accuracy=accuracy(a, b))
     )
 for name, x, labels in points():
     samples = silhouette_samples(x.astype(np.float64), labels)

@@ -16,4 +16,9 @@ double adjusted_rand_index(std::span<const std::int32_t> a, std::span<const std:
 /// Throws InvariantError when the sizes differ.
 double normalized_mutual_information(std::span<const std::int32_t> a, std::span<const std::int32_t> b);
 
+/// Clustering accuracy: the largest share of cells that a one-to-one matching of the labels of `a` with those of `b`
+/// makes equal (the Hungarian method, Kuhn 1955; in time cubic in the number of labels). In (0, 1]; 0 without cells.
+/// Throws InvariantError when the sizes differ.
+double clustering_accuracy(std::span<const std::int32_t> a, std::span<const std::int32_t> b);
+
 }  // namespace masksc

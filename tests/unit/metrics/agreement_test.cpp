@@ -1,4 +1,4 @@
-// ARI and NMI against scikit-learn's (tests/golden/metrics.py).
+// ARI, NMI and accuracy against scikit-learn's and scipy's (tests/golden/metrics.py).
 #include "masksc/metrics/agreement.hpp"
 
 #include <gtest/gtest.h>
@@ -27,6 +27,8 @@ TEST(Agreement, EqualsScikitLearn) {
     const auto b = entry["b"].get<Codes>();
     EXPECT_NEAR(adjusted_rand_index(a, b), entry["ari"].get<double>(), 1e-12);
     EXPECT_NEAR(normalized_mutual_information(a, b), entry["nmi"].get<double>(), 1e-12);
+    EXPECT_NEAR(clustering_accuracy(a, b), entry["accuracy"].get<double>(), 1e-12);
+    EXPECT_NEAR(clustering_accuracy(b, a), entry["accuracy"].get<double>(), 1e-12);
     EXPECT_NEAR(adjusted_rand_index(b, a), entry["ari"].get<double>(), 1e-12);
     EXPECT_NEAR(normalized_mutual_information(b, a), entry["nmi"].get<double>(), 1e-12);
   }
@@ -46,6 +48,7 @@ TEST(Agreement, HoldsForMillionsOfCells) {
 
 TEST(Agreement, RefusesLabellingsOfDifferentCells) {
   EXPECT_THROW((void)adjusted_rand_index(Codes{0, 1}, Codes{0}), InvariantError);
+  EXPECT_THROW((void)clustering_accuracy(Codes{0, 1}, Codes{0}), InvariantError);
   EXPECT_THROW((void)normalized_mutual_information(Codes{0, 1}, Codes{0}), InvariantError);
 }
 

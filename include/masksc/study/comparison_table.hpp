@@ -1,0 +1,31 @@
+// The table of a comparison: one row a method, mean and standard deviation over seeds.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "masksc/core/json.hpp"
+
+namespace masksc {
+
+/// The result of one method with one seed; null where there is none (no labels, failed).
+struct ComparedPoint {
+  std::string method;
+  std::int64_t seed = 0;
+  Json result;          // of measure_method: scores by name; null when it failed
+  std::string failure;  // why
+};
+
+/// The numbers of a row, in the order of columns: {"ari", "nmi", ...}. Scores with the number of clusters given, and
+/// the same with it estimated (suffix _auto).
+const std::vector<std::string>& comparison_columns();
+
+/// One object a method: {"method", "title", "source", "seeds", "status", "message", COLUMN: mean, COLUMN_sd: sample
+/// standard deviation}; null for what could not be computed, 0 as the deviation of one seed.
+Json comparison_rows(const std::vector<std::string>& methods, const std::vector<ComparedPoint>& points);
+
+/// As text: comma-separated values (means first, then deviations), and Markdown with "mean ± sd".
+std::string comparison_csv(const Json& rows);
+std::string comparison_markdown(const Json& comparison);
+
+}  // namespace masksc

@@ -1,0 +1,51 @@
+// masksc_compare: every method on one data set, in one table.
+#include <fmt/format.h>
+
+#include "command_line.hpp"
+#include "masksc/core/log.hpp"
+#include "masksc/dist/runtime.hpp"
+#include "masksc/study/comparison.hpp"
+#include "masksc/study/comparison_table.hpp"
+#include "paper_configuration.hpp"
+
+namespace {
+
+const masksc::ProgramInfo program = {
+    "masksc_compare", "Runs mask-sc and the methods it is compared with on the same cells and scores them alike.",
+    "mpirun -np N masksc_compare --input FILE --output DIR [--labels COLUMN] [--methods all|LIST] [--seeds S] "
+    "[options]\n       masksc_compare --list"};
+
+std::string command_of(int argc, char** argv) {
+  std::string text = program.name;
+  for (int i = 1; i < argc; ++i) text += fmt::format(" {}", argv[i]);
+  return text;
+}
+
+masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
+  masksc::RunOptions options;
+  masksc::ComparisonSettings settings;
+  masksc::OptionTable table = masksc::describe_run(options);
+  masksc::describe(table, settings);
+  masksc::Collectives& world = runtime.world();
+  if (masksc::parse_command_line(argc, argv, table, program, world.is_root()) == masksc::CommandLineAction::exit_done)
+    return masksc::ExitCode::done;
+  if (settings.list) {
+    if (world.is_root())
+      for (const auto& method : masksc::compared_methods())
+        fmt::print("{:<16}{} ({})\n", method.name, method.title, method.source);
+    return masksc::ExitCode::done;
+  }
+  masksc::RunOptions paper = options;
+  masksc::OptionTable paper_table = masksc::describe_run(paper);
+  masksc::apply_configuration(masksc::paper_configuration, "configs/paper.ini", paper_table);
+  const masksc::ComparisonOutcome outcome = masksc::compare(options, paper, settings, command_of(argc, argv),
+                                                            {world, runtime.local_rank(), runtime.cores_per_rank()});
+  if (world.is_root()) fmt::print("{}", masksc::comparison_markdown(outcome.table));
+  return outcome.code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return masksc::run_program(argc, argv, [&](masksc::Runtime& runtime) { return run(runtime, argc, argv); });
+}
