@@ -13,5 +13,6 @@ Baseline gmm_baseline();
 Baseline gmm_diag_baseline();
 Baseline gmm_tied_baseline();
 Baseline cidr_baseline();
+Baseline soup_baseline();
 
 }  // namespace masksc
