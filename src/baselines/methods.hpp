@@ -13,6 +13,7 @@ Baseline gmm_baseline();
 Baseline gmm_diag_baseline();
 Baseline gmm_tied_baseline();
 Baseline cidr_baseline();
+Baseline soup_baseline();
 
 // Those that train a network.
 Baseline dca_baseline();

@@ -15,6 +15,7 @@ const std::vector<Baseline>& baselines() {
       gmm_diag_baseline(),
       gmm_tied_baseline(),
       cidr_baseline(),
+      soup_baseline(),
       // Those that train a network.
       dca_baseline(),
       scdeepcluster_baseline(),
