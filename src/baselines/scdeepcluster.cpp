@@ -1,14 +1,10 @@
-// scDeepCluster: a denoising autoencoder 256-64-32 for counts, pretrained once; then, for each number of clusters,
-// trained further together with cluster centres. Estimated: the number that the pretrained bottleneck gives.
-#include <fmt/format.h>
+// scDeepCluster: a denoising autoencoder for counts, trained further together with cluster centres.
+#include <utility>
 
+#include "clustering_phase.hpp"
 #include "masksc/baselines/deep.hpp"
-#include "masksc/baselines/features.hpp"
-#include "masksc/cluster/order.hpp"
-#include "masksc/dist/collectives.hpp"
 #include "methods.hpp"
 #include "published_optimizers.hpp"
-#include "zinb_autoencoder.hpp"
 
 namespace masksc {
 namespace {
@@ -31,33 +27,18 @@ at::Tensor divergence(const at::Tensor& p, const at::Tensor& q) {
   return (p * (p.clamp_min(least).log() - q.clamp_min(least).log())).sum(1).mean();
 }
 
-std::vector<std::int32_t> hard_labels(const at::Tensor& q) {
-  const at::Tensor best = q.argmax(1).to(at::kInt).contiguous();
-  return {best.data_ptr<std::int32_t>(), best.data_ptr<std::int32_t>() + best.numel()};
-}
-
-at::Tensor view_of(DenseMatrix& matrix) {
-  return at::from_blob(matrix.values.data(), {matrix.rows, matrix.columns}, at::kFloat);
-}
-
-struct Clustered {
-  DenseMatrix features;
-  std::vector<std::int32_t> labels;
-};
-
 /// The clustering phase; `labels` of the pretrained bottleneck `features` start it.
 Clustered cluster(const ZinbAutoencoder& pretrained, const CountData& data, Clustered state,
                   const ScDeepClusterSettings& method, const BaselineSettings& settings) {
-  ZinbAutoencoder autoencoder(pretrained, centres_of(state.features, state.labels));
+  ZinbAutoencoder autoencoder(pretrained, centres_of(state));
   Adadelta optimizer(autoencoder.parameters());
   const std::vector<std::int64_t> cells = all_cells(data.rows.cells());
   const TrainingLength length{method.epochs, method.most_steps};
   const std::int64_t epochs = length.epochs_of(BatchPlan(std::ssize(cells), method.batch_size).steps);
   for (std::int64_t epoch = 0; epoch <= epochs; ++epoch) {
-    state.features =
-        features_of_all(data.rows, settings.poll, [&](const at::Tensor& x) { return autoencoder.encode(x); });
+    state.features = bottleneck_of_all(autoencoder, data.rows, settings.poll);
     const at::Tensor q = soft_labels(view_of(state.features), autoencoder.centres().detach());
-    const std::vector<std::int32_t> before = std::exchange(state.labels, hard_labels(q));
+    const std::vector<std::int32_t> before = std::exchange(state.labels, largest_columns(q));
     if (epoch == epochs || (epoch > 0 && share_changed(before, state.labels) < method.tolerance)) break;
 
     const at::Tensor targets = sharpened(q);
@@ -81,27 +62,14 @@ Clustered cluster(const ZinbAutoencoder& pretrained, const CountData& data, Clus
 
 BaselineResult run_scdeepcluster(const BaselineInput& input, const BaselineSettings& settings,
                                  const ScDeepClusterSettings& method) {
-  const CellRows rows(input.expression);
-  const CountData data{rows, input.counts, size_factors(input.totals)};
-  ZinbAutoencoder autoencoder(
-      {.inputs = rows.width(), .genes = input.counts.columns, .widths = {256, 64, 32}, .noise = method.noise},
-      settings.seed);
-  pretrain(autoencoder, data,
-           {.method = "scdeepcluster",
-            .length = {method.pretrain_epochs, method.pretrain_steps},
-            .batch_size = method.batch_size,
-            .learning_rate = method.learning_rate},
-           settings);
-  const DenseMatrix pretrained =
-      features_of_all(rows, settings.poll, [&](const at::Tensor& x) { return autoencoder.encode(x); });
-  BaselineResult result;
-  for (std::vector<std::int32_t>& start : cluster_features(pretrained, settings)) {
-    Clustered clustered = cluster(autoencoder, data, {pretrained, std::move(start)}, method, settings);
-    number_by_size(clustered.labels, *single_rank());
-    if (result.labels.empty()) result.features = std::move(clustered.features);
-    result.labels.push_back(std::move(clustered.labels));
-  }
-  return result;
+  const PretrainSettings pretraining{.method = "scdeepcluster",
+                                     .length = {method.pretrain_epochs, method.pretrain_steps},
+                                     .batch_size = method.batch_size,
+                                     .learning_rate = method.learning_rate};
+  return pretrain_and_cluster(input, settings, method.noise, pretraining,
+                              [&](const ZinbAutoencoder& pretrained, const CountData& data, Clustered start) {
+                                return cluster(pretrained, data, std::move(start), method, settings);
+                              });
 }
 
 Baseline scdeepcluster_baseline() {

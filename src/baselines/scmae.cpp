@@ -1,6 +1,8 @@
 // scMAE: linear 256 -> 128 -> 128 with layer norm and Mish between; from the features, linear: which genes were
 // replaced, and, with that, the cell as it was. As its code: the replaced genes of a cell come from one other cell of
 // the batch, and a gene with the same value in both does not count as replaced.
+#include <cmath>
+
 #include "masksc/baselines/deep.hpp"
 #include "masksc/baselines/features.hpp"
 #include "masksc/core/random.hpp"
@@ -23,7 +25,11 @@ std::vector<ParameterSpec> specs_of(std::int64_t genes) {
   add_norm(specs, "norm2", features);
   add_linear(specs, "linear3", features, features);
   add_linear(specs, "mask", features, genes);
-  add_linear(specs, "decoder", features + genes, genes);
+  // One linear layer on features and mask, its weights in two parts.
+  const Initial initial = Initial::uniform(1 / std::sqrt(static_cast<double>(features + genes)));
+  specs.push_back({"decoder.features", {genes, features}, initial, true});
+  specs.push_back({"decoder.mask", {genes, genes}, initial, true});
+  specs.push_back({"decoder.bias", {genes}, initial, false});
   return specs;
 }
 
@@ -36,15 +42,24 @@ at::Tensor encode(const FlatParameters& parameters, const at::Tensor& x) {
   return linear(parameters, "linear3", activated(linear(parameters, "linear2", h), "norm2"));
 }
 
-/// x [n, genes] with genes replaced by those of another row, and where values changed (1 or 0).
+/// The decoder's answer to features and predicted mask. As both layers are linear, their product is taken first: half
+/// the work, for a batch has more rows than there are features.
+at::Tensor reconstruct(const FlatParameters& parameters, const at::Tensor& latent) {
+  const at::Tensor& of_mask = parameters.at("decoder.mask");
+  const at::Tensor weights = at::addmm(parameters.at("decoder.features"), of_mask, parameters.at("mask.weight"));
+  const at::Tensor bias = at::addmv(parameters.at("decoder.bias"), of_mask, parameters.at("mask.bias"));
+  return at::linear(latent, weights, bias);
+}
+
+/// x [n, genes] with genes replaced by those of another row, and where values changed (1 or 0). `step` numbers the
+/// batches of all epochs.
 struct Corrupted {
   at::Tensor x;
   at::Tensor mask;
 };
 
 Corrupted corrupt(const at::Tensor& x, double share, const NoiseKey& key, std::uint32_t step) {
-  // The donors' order is keyed by the batch, of which `step` and the first cell tell.
-  const std::vector<std::int64_t> donors = random_permutation(x.size(0), key.seed, Purpose::noise, step);
+  const std::vector<std::int64_t> donors = random_permutation(x.size(0), key.seed, Purpose::mask, step);
   const at::Tensor given = x.index_select(0, at::tensor(donors));
   const at::Tensor chosen = coin_flips(x.size(1), share, key, 0);
   const at::Tensor replaced = at::lerp(x, given, chosen);
@@ -55,7 +70,7 @@ at::Tensor loss_of(const FlatParameters& parameters, const at::Tensor& x, const 
                    const ScMaeSettings& scmae) {
   const at::Tensor latent = encode(parameters, corrupted.x);
   const at::Tensor mask = linear(parameters, "mask", latent);
-  const at::Tensor reconstruction = linear(parameters, "decoder", at::cat({latent, mask}, 1));
+  const at::Tensor reconstruction = reconstruct(parameters, latent);
   const at::Tensor weights = corrupted.mask * (2 * scmae.masked_weight - 1) + (1 - scmae.masked_weight);
   const at::Tensor squares = (weights * (reconstruction - x).square()).mean();
   return (1 - scmae.mask_loss) * squares + scmae.mask_loss * at::binary_cross_entropy_with_logits(mask, corrupted.mask);

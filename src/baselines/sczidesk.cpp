@@ -1,13 +1,11 @@
-// scziDesk: a denoising autoencoder 256-64-32 for counts, pretrained once; then, for each number of clusters, trained
-// further with a soft K-means and with similarities within the batch. Estimated: the number that the pretrained
-// bottleneck gives.
+// scziDesk: a denoising autoencoder for counts, trained further with a soft K-means and with the similarities of the
+// cells of a batch.
+#include <utility>
+
+#include "clustering_phase.hpp"
 #include "masksc/baselines/deep.hpp"
-#include "masksc/baselines/features.hpp"
-#include "masksc/cluster/order.hpp"
-#include "masksc/dist/collectives.hpp"
 #include "masksc/train/optimizer.hpp"
 #include "methods.hpp"
-#include "zinb_autoencoder.hpp"
 
 namespace masksc {
 namespace {
@@ -28,22 +26,10 @@ at::Tensor self_training(const at::Tensor& z) {
   return (log_q.exp() * (log_q - log_p)).sum();
 }
 
-std::vector<std::int32_t> nearest(const DenseMatrix& features, const at::Tensor& centres) {
-  const at::Tensor rows =
-      at::from_blob(const_cast<float*>(features.values.data()), {features.rows, features.columns}, at::kFloat);
-  const at::Tensor best = squared_distances(rows, centres).argmin(1).to(at::kInt).contiguous();
-  return {best.data_ptr<std::int32_t>(), best.data_ptr<std::int32_t>() + best.numel()};
-}
-
-struct Clustered {
-  DenseMatrix features;
-  std::vector<std::int32_t> labels;
-};
-
 /// The clustering phase; `labels` of the pretrained bottleneck `features` start it.
 Clustered cluster(const ZinbAutoencoder& pretrained, const CountData& data, Clustered state,
                   const ScziDeskSettings& method, const BaselineSettings& settings) {
-  ZinbAutoencoder autoencoder(pretrained, centres_of(state.features, state.labels));
+  ZinbAutoencoder autoencoder(pretrained, centres_of(state));
   AdamW adam(autoencoder.parameters(), {.beta1 = 0.9, .beta2 = 0.999, .weight_decay = 0});
   const std::vector<std::int64_t> cells = all_cells(data.rows.cells());
   const TrainingLength length{method.epochs, method.most_steps};
@@ -61,10 +47,9 @@ Clustered cluster(const ZinbAutoencoder& pretrained, const CountData& data, Clus
           adam.step(autoencoder.parameters(), method.learning_rate);
         });
     if (epoch % method.check_epochs != 0 && epoch != epochs) continue;
-    state.features =
-        features_of_all(data.rows, settings.poll, [&](const at::Tensor& x) { return autoencoder.encode(x); });
-    const std::vector<std::int32_t> before =
-        std::exchange(state.labels, nearest(state.features, autoencoder.centres().detach()));
+    state.features = bottleneck_of_all(autoencoder, data.rows, settings.poll);
+    const at::Tensor distances = squared_distances(view_of(state.features), autoencoder.centres().detach());
+    const std::vector<std::int32_t> before = std::exchange(state.labels, largest_columns(-distances));
     if (share_changed(before, state.labels) < method.tolerance) break;
   }
   return state;
@@ -74,28 +59,15 @@ Clustered cluster(const ZinbAutoencoder& pretrained, const CountData& data, Clus
 
 BaselineResult run_sczidesk(const BaselineInput& input, const BaselineSettings& settings,
                             const ScziDeskSettings& method) {
-  const CellRows rows(input.expression);
-  const CountData data{rows, input.counts, size_factors(input.totals)};
-  ZinbAutoencoder autoencoder(
-      {.inputs = rows.width(), .genes = input.counts.columns, .widths = {256, 64, 32}, .noise = method.noise},
-      settings.seed);
-  pretrain(autoencoder, data,
-           {.method = "scziDesk",
-            .length = {method.pretrain_epochs, method.pretrain_steps},
-            .batch_size = method.batch_size,
-            .learning_rate = method.learning_rate,
-            .ridge = method.ridge},
-           settings);
-  const DenseMatrix pretrained =
-      features_of_all(rows, settings.poll, [&](const at::Tensor& x) { return autoencoder.encode(x); });
-  BaselineResult result;
-  for (std::vector<std::int32_t>& start : cluster_features(pretrained, settings)) {
-    Clustered clustered = cluster(autoencoder, data, {pretrained, std::move(start)}, method, settings);
-    number_by_size(clustered.labels, *single_rank());
-    if (result.labels.empty()) result.features = std::move(clustered.features);
-    result.labels.push_back(std::move(clustered.labels));
-  }
-  return result;
+  const PretrainSettings pretraining{.method = "scziDesk",
+                                     .length = {method.pretrain_epochs, method.pretrain_steps},
+                                     .batch_size = method.batch_size,
+                                     .learning_rate = method.learning_rate,
+                                     .ridge = method.ridge};
+  return pretrain_and_cluster(input, settings, method.noise, pretraining,
+                              [&](const ZinbAutoencoder& pretrained, const CountData& data, Clustered start) {
+                                return cluster(pretrained, data, std::move(start), method, settings);
+                              });
 }
 
 Baseline sczidesk_baseline() {

@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <functional>
-#include <numeric>
+#include <iterator>
 #include <utility>
 
 #include "masksc/train/optimizer.hpp"
@@ -124,26 +122,6 @@ void pretrain(ZinbAutoencoder& autoencoder, const CountData& data, const Pretrai
       adam.step(autoencoder.parameters(), settings.learning_rate);
     });
   }
-}
-
-at::Tensor squared_distances(const at::Tensor& z, const at::Tensor& centres) {
-  const at::Tensor products = at::mm(z, centres.t());
-  return (z.square().sum(1, true) + centres.square().sum(1) - 2 * products).clamp_min(0);
-}
-
-at::Tensor centres_of(const DenseMatrix& features, const std::vector<std::int32_t>& labels) {
-  const std::int64_t clusters = *std::max_element(labels.begin(), labels.end()) + 1;
-  const at::Tensor rows =
-      at::from_blob(const_cast<float*>(features.values.data()), {features.rows, features.columns}, at::kFloat);
-  const at::Tensor codes = at::tensor(std::vector<std::int64_t>(labels.begin(), labels.end()));
-  const at::Tensor sums = at::zeros({clusters, features.columns}, at::kFloat).index_add_(0, codes, rows);
-  return sums / at::bincount(codes, {}, clusters).to(at::kFloat).unsqueeze(1);
-}
-
-double share_changed(const std::vector<std::int32_t>& before, const std::vector<std::int32_t>& now) {
-  const auto same = std::inner_product(before.begin(), before.end(), now.begin(), std::int64_t{0}, std::plus<>(),
-                                       [](std::int32_t a, std::int32_t b) { return a == b ? 1 : 0; });
-  return 1 - static_cast<double>(same) / static_cast<double>(std::max<std::size_t>(before.size(), 1));
 }
 
 }  // namespace masksc

@@ -70,11 +70,4 @@ struct PretrainSettings {
 void pretrain(ZinbAutoencoder& autoencoder, const CountData& data, const PretrainSettings& settings,
               const BaselineSettings& run);
 
-/// Squared Euclidean distances [n, clusters] of z [n, d] to centres [clusters, d], with gradients.
-at::Tensor squared_distances(const at::Tensor& z, const at::Tensor& centres);
-/// The mean of the rows of each cluster: [clusters, columns]. Labels are 0 to clusters - 1, none of them empty.
-at::Tensor centres_of(const DenseMatrix& features, const std::vector<std::int32_t>& labels);
-/// The number of labels that differ, over that of labels.
-double share_changed(const std::vector<std::int32_t>& before, const std::vector<std::int32_t>& now);
-
 }  // namespace masksc

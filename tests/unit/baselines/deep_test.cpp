@@ -119,7 +119,7 @@ TEST(Dca, EndsWhenTheHeldBackCellsGainNoMore) {
   std::int64_t calls = 0;
   BaselineSettings settings{.clusters = {3}};
   settings.poll = [&] { ++calls; };
-  DcaSettings never_better{.epochs = 20, .learning_rate = 0};  // only batch norm's statistics change
+  DcaSettings never_better{.epochs = 8, .batch_size = 64, .learning_rate = 0};  // only batch norm's statistics change
   never_better.stop_patience = 1;
   run_dca(groups().input(), settings, never_better);
   const std::int64_t stopped = std::exchange(calls, 0);
@@ -147,6 +147,17 @@ TEST(ScDeepCluster, PretrainsOnceForAllNumbersOfClusters) {
   method.pretrain_epochs = 6;
   EXPECT_EQ(calls_for({3}) - one, 3 * 2);  // two batches an epoch
   EXPECT_EQ(calls_for({3, 3}) - one, 3 * 2 + second);
+}
+
+TEST(ContrastiveSc, PollsEveryStep) {
+  std::int64_t calls = 0;
+  BaselineSettings settings{.clusters = {3}};
+  settings.poll = [&] { ++calls; };
+  SequenceSettings sequence;
+  sequence.batch_size = 4;
+  sequence.epochs = 4;
+  run_contrastive_sc(groups().input(), settings, sequence);
+  EXPECT_GE(calls, 4 * 75) << "K-means alone makes fewer";
 }
 
 TEST(DeepBaselines, SayThatTrainingDiverges) {
