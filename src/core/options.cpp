@@ -84,6 +84,16 @@ void OptionTable::add(std::string name, std::string& field, std::string help, st
   add_option({std::move(name), {}, std::move(value), std::move(help), {}, set, [&field] { return field; }});
 }
 
+void OptionTable::add_list(std::string name, std::vector<std::string>& field, std::string help, std::string value) {
+  auto set = [name, &field, saved = !command_line_only(role_)](std::string_view text) {
+    check_text(name, text, saved);
+    field.emplace_back(text);
+  };
+  add_option({std::move(name), {}, std::move(value), std::move(help), {}, set, [&field] {
+                return fmt::format("{}", fmt::join(field, " "));
+              }});
+}
+
 void OptionTable::add(std::string name, bool& field, std::string help) {
   auto set = [name, &field](std::string_view text) { field = parse_bool(name, text); };
   add_option({std::move(name), {}, "yes|no", std::move(help), {}, set, [&field] { return field ? "yes" : "no"; }});

@@ -1,6 +1,7 @@
 #include "masksc/model/host_memory.hpp"
 
 #include <c10/core/CPUAllocator.h>
+#include <malloc.h>
 #include <sys/mman.h>
 
 #include <array>
@@ -59,6 +60,13 @@ class BlockCache {
     const std::scoped_lock lock(mutex_);
     free_[class_of(bytes)].push_back(block);
   }
+  void release() {
+    const std::scoped_lock lock(mutex_);
+    for (std::vector<void*>& blocks : free_) {
+      for (void* const block : blocks) std::free(block);
+      blocks.clear();
+    }
+  }
 
  private:
   std::mutex mutex_;
@@ -106,6 +114,13 @@ class TrainingAllocator final : public at::Allocator {
 void use_training_allocator() {
   static TrainingAllocator allocator;
   c10::SetCPUAllocator(&allocator, /*priority=*/100);
+}
+
+void release_kept_memory() {
+  cache().release();
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 }  // namespace masksc

@@ -4,11 +4,13 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "masksc/cluster/order.hpp"
 #include "masksc/core/hash.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/io/h5ad_writer.hpp"
+#include "masksc/model/host_memory.hpp"
 
 namespace masksc {
 namespace {
@@ -70,6 +72,11 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
     on_root(ranks, [&] { writer->append_X(counts); });
   }
   on_root(ranks, [&] { writer->finish(); });
+}
+
+void start_peak_memory() {
+  release_kept_memory();
+  std::ofstream("/proc/self/clear_refs") << 5;
 }
 
 std::int64_t peak_memory() {

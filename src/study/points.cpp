@@ -204,10 +204,22 @@ bool work_through(const Indices& pending, const std::vector<Point>& points, cons
   return stopped != 0;
 }
 
+/// Each group writes the records of its points. A collective.
+std::vector<Point> with_identities_of_root(std::vector<Point> points, Collectives& world) {
+  Json identities = Json::array();
+  for (const Point& point : points) identities.push_back(point.identity);
+  const std::string text = broadcast_text(world, world.is_root() ? identities.dump() : std::string());
+  identities = Json::parse(text);
+  ensure(identities.size() == points.size(), "all ranks have the same points");
+  for (std::size_t i = 0; i < points.size(); ++i) points[i].identity = identities[i];
+  return points;
+}
+
 }  // namespace
 
-std::vector<PointOutcome> run_points(const std::vector<Point>& points, const PointsSettings& settings,
-                                     Collectives& world, const fs::path& folder) {
+std::vector<PointOutcome> run_points(const std::vector<Point>& mine, const PointsSettings& settings, Collectives& world,
+                                     const fs::path& folder) {
+  const std::vector<Point> points = with_identities_of_root(mine, world);
   Indices pending;
   on_root(world, [&] {
     check_points(points, world);

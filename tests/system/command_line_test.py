@@ -5,7 +5,7 @@ import unittest
 
 import support
 
-PROGRAMS = ["masksc_train", "masksc_prepare", "masksc_simulate"]
+PROGRAMS = ["masksc_train", "masksc_prepare", "masksc_simulate", "masksc_sweep"]
 OPTIONS = """config input output overwrite labels clusters matrix patch mask-ratio dim encoder-depth encoder-heads
   decoder-depth decoder-heads gene-order standardize target guidance guidance-token contrastive-loss sequence-epochs
   sequence-model epochs max-steps batch-size learning-rate weight-decay seed precision gradient-checkpointing device
@@ -134,7 +134,8 @@ class ConfigurationFile(unittest.TestCase):
 
     def test_all_of_ours_are_taken(self):
         for path in sorted((support.ROOT / "configs").glob("*.ini")):
-            done = direct("masksc_train", "--config", str(path), "--input", "/nowhere/cells.h5ad", "--output",
+            sweeps = path.name.startswith(("sweep_", "ablation_"))
+            done = direct("masksc_sweep" if sweeps else "masksc_train", "--config", str(path), "--input", "/nowhere/cells.h5ad", "--output",
                           str(support.fresh("refused")))
             self.assertEqual(done.returncode, 2, (path, done.stderr))
             self.assertIn("/nowhere/cells.h5ad", done.stderr, path)

@@ -41,6 +41,8 @@ class OptionTable {
   void add(std::string name, std::int64_t& field, std::string help, std::string value = "N");
   void add(std::string name, double& field, std::string help, std::string value = "X");
   void add(std::string name, std::string& field, std::string help, std::string value = "TEXT");
+  /// May be given several times: each value is added to the list. `get` joins them by a blank.
+  void add_list(std::string name, std::vector<std::string>& field, std::string help, std::string value);
   /// yes or no.
   void add(std::string name, bool& field, std::string help);
   /// Present or absent on the command line; yes or no in files.

@@ -8,4 +8,7 @@ namespace masksc {
 /// once, and the next tensor pays for the same pages again. Call once, before the first tensor.
 void use_training_allocator();
 
+/// Gives the kept blocks, and what the C library holds for no one, back to the system: between runs of one process.
+void release_kept_memory();
+
 }  // namespace masksc

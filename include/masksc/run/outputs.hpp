@@ -21,6 +21,10 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
 /// The table that ends a run, from metrics.json.
 std::string result_table(const Json& metrics, const std::string& folder);
 
+/// From now on peak_memory() counts anew: several runs of one process each tell of their own. Where the kernel does not
+/// allow it (Linux's /proc/self/clear_refs), it goes on counting.
+void start_peak_memory();
+
 /// Peak resident memory of this process, bytes.
 std::int64_t peak_memory();
 

@@ -19,7 +19,7 @@ namespace masksc {
 
 struct Point {
   std::string name;  // also of its folder: see file_name
-  Json identity;     // an object: all that the result depends on
+  Json identity;     // an object: all that the result depends on; that of rank 0 counts
   int ranks = 1;     // that work on it together
   double cost = 1;   // expected work, in any unit: the dearest points are begun first
   /// The work: a collective of `ranks`, called on each of them with the point's folder, which may be not there, or hold

@@ -44,7 +44,10 @@ class Points : public ::testing::Test {
   std::vector<PointOutcome> run(const std::vector<Point>& points, int ranks, const PointsSettings& settings = {}) {
     std::vector<PointOutcome> outcomes;
     run_as_threads(ranks, [&](Collectives& world) {
-      std::vector<PointOutcome> mine = run_points(points, settings, world, folder_.path());
+      std::vector<Point> known = points;
+      if (!world.is_root())
+        for (Point& point : known) point.identity = nullptr;
+      std::vector<PointOutcome> mine = run_points(known, settings, world, folder_.path());
       if (world.is_root())
         outcomes = std::move(mine);
       else

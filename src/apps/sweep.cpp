@@ -1,0 +1,96 @@
+// masksc_sweep: full runs over values of any options, spread over the ranks there are.
+#include "masksc/study/sweep.hpp"
+
+#include <fmt/format.h>
+
+#include "command_line.hpp"
+#include "masksc/core/log.hpp"
+#include "masksc/dist/runtime.hpp"
+#include "masksc/study/sweep_report.hpp"
+#include "masksc/train/stop.hpp"
+#include "masksc/train/time_limit.hpp"
+
+namespace {
+
+const masksc::ProgramInfo program = {
+    "masksc_sweep", "Runs masksc_train over values of any options, as many runs at a time as the ranks allow.",
+    "mpirun -np N masksc_sweep --input FILE --output DIR --sweep OPTION=VALUE,VALUE... [options of masksc_train]\n"
+    "       masksc_sweep --list|--plan [--json] --sweep OPTION=VALUE,VALUE... [options of masksc_train]"};
+
+/// Writes the tables of what is there.
+masksc::Json report(const masksc::Sweep& sweep, const std::vector<masksc::PointOutcome>& outcomes,
+                    const std::string& folder) {
+  masksc::Json json = masksc::sweep_json(sweep, outcomes);
+  masksc::write_sweep(json, folder);
+  return json;
+}
+
+/// Works on the points, and writes the tables on rank 0, also of a sweep that is stopped.
+masksc::ExitCode work(const masksc::Sweep& sweep, const masksc::RunOptions& options, masksc::Runtime& runtime) {
+  masksc::Collectives& world = runtime.world();
+  std::vector<masksc::Point> points;
+  masksc::together(
+      world, [&] { points = masksc::work_of(sweep, runtime.local_rank(), runtime.cores_per_rank(), world.is_root()); });
+  masksc::PointsSettings settings;
+  settings.stop_signals = options.run.stop_signals;
+  settings.overwrite = options.overwrite;
+  settings.groups = static_cast<int>(sweep.settings.points_at_once);
+  settings.only = masksc::chosen_point(sweep);
+  settings.describe = masksc::describe_metrics;
+  masksc::watch_time_limit(options.run, world);
+  std::vector<masksc::PointOutcome> outcomes;
+  try {
+    if (sweep.settings.collect)
+      masksc::on_root(world, [&] { outcomes = masksc::read_points(points, options.output); });
+    else
+      outcomes = masksc::run_points(points, settings, world, options.output);
+  } catch (const masksc::StopRequested&) {
+    if (world.is_root() && settings.only < 0)
+      report(sweep, masksc::read_points(points, options.output), options.output);
+    throw;
+  }
+  std::int32_t code = 0;
+  masksc::on_root(world, [&] {
+    if (settings.only >= 0) outcomes = {outcomes[static_cast<std::size_t>(settings.only)]};
+    code = static_cast<std::int32_t>(masksc::exit_code(outcomes));
+    if (settings.only < 0)  // tasks of an array would write the same tables at the same time
+      fmt::print("\n{}\nresults in {}/sweep.json, .csv, .md, drawings .svg\n",
+                 masksc::sweep_markdown(report(sweep, outcomes, options.output)), options.output);
+  });
+  world.broadcast(std::span(&code, 1));
+  return static_cast<masksc::ExitCode>(code);
+}
+
+masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
+  masksc::RunOptions options;
+  masksc::SweepSettings settings;
+  masksc::OptionTable table = masksc::describe_run(options);
+  masksc::describe(table, settings);
+  masksc::Collectives& world = runtime.world();
+  if (masksc::parse_command_line(argc, argv, table, program, world.is_root()) == masksc::CommandLineAction::exit_done)
+    return masksc::ExitCode::done;
+  if (options.run.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
+  masksc::Sweep sweep = masksc::make_sweep(options, settings);
+  if (settings.list || options.plan.plan) {
+    if (!world.is_root()) return masksc::ExitCode::done;
+    if (settings.list)
+      fmt::print("{}", masksc::list_points(sweep));
+    else if (options.plan.json)
+      fmt::print("{}\n", masksc::plan_sweep(sweep).dump(2));
+    else
+      fmt::print("{}", masksc::plan_sweep_table(sweep));
+    return masksc::ExitCode::done;
+  }
+  const int only = masksc::chosen_point(sweep);
+  if (only >= 0) {  // an array task has its ranks for this point alone
+    masksc::SweepPoint& point = sweep.points[static_cast<std::size_t>(only)];
+    if (!masksc::ranks_are_swept(sweep)) point.ranks = world.size();
+  }
+  return work(sweep, options, runtime);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return masksc::run_program(argc, argv, [&](masksc::Runtime& runtime) { return run(runtime, argc, argv); });
+}

@@ -1,0 +1,234 @@
+#include "masksc/study/sweep_report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "masksc/core/files.hpp"
+#include "masksc/core/text.hpp"
+#include "masksc/core/version.hpp"
+
+namespace masksc {
+namespace {
+
+constexpr const char* ranks_option = "ranks-per-point";
+
+/// Numbers of a point, in the order of tables.
+constexpr std::array<const char*, 9> numbers = {
+    "ari", "nmi", "silhouette", "clusters", "seconds", "cells_per_second", "peak_memory_bytes", "loss", "efficiency"};
+
+Json number_of(const Json& metrics, const char* key) {
+  if (!metrics.contains(key)) return nullptr;
+  const Json& value = metrics.at(key);
+  if (value.is_number()) return value;
+  if (value.is_object() && value.contains("total")) return value.at("total");                    // seconds by stage
+  if (value.is_array() && !value.empty()) return *std::max_element(value.begin(), value.end());  // bytes by rank
+  return nullptr;
+}
+
+Json values_of(const Sweep& sweep, const DesignPoint& point) {
+  Json values = Json::object();
+  for (std::size_t i = 0; i < sweep.factors.size(); ++i) values[sweep.factors[i].name] = point.values[i];
+  return values;
+}
+
+Json point_json(const Sweep& sweep, const SweepPoint& point, const PointOutcome& outcome) {
+  static const std::map<PointStatus, std::string> names = {
+      {PointStatus::missing, "missing"}, {PointStatus::done, "done"}, {PointStatus::failed, "failed"}};
+  Json row = {{"name", point.design.name},     {"values", values_of(sweep, point.design)},
+              {"varied", point.design.varied}, {"seed", point.design.seed},
+              {"ranks", point.ranks},          {"status", names.at(outcome.status)}};
+  if (outcome.status == PointStatus::failed) row["error"] = outcome.failure.message;
+  for (const char* key : numbers) row[key] = number_of(outcome.result, key);
+  return row;
+}
+
+/// Adds the efficiency of the points that are done, where ranks are swept.
+void add_efficiency(Json& points) {
+  const auto rest = [](const Json& point) {  // all that must agree
+    Json values = point.at("values");
+    values.erase(ranks_option);
+    return values.dump() + point.at("seed").dump();
+  };
+  std::map<std::string, const Json*> fewest;
+  const auto counts = [](const Json& point) {
+    return point.at("status") == "done" && point.at("values").contains(ranks_option) &&
+           point.at("cells_per_second").is_number();
+  };
+  for (const Json& point : points) {
+    if (!counts(point)) continue;
+    const Json*& least = fewest[rest(point)];
+    if (least == nullptr || point.at("ranks").get<int>() < least->at("ranks").get<int>()) least = &point;
+  }
+  const auto of_a_rank = [](const Json& point) {
+    return point.at("cells_per_second").get<double>() / point.at("ranks").get<double>();
+  };
+  for (Json& point : points) {
+    if (!counts(point)) continue;
+    const double alone = of_a_rank(*fewest.at(rest(point)));
+    if (alone > 0) point["efficiency"] = of_a_rank(point) / alone;
+  }
+}
+
+Json mean_and_sd(const std::vector<double>& values) {
+  if (values.empty()) return {{"mean", nullptr}, {"sd", nullptr}};
+  const auto n = static_cast<double>(values.size());
+  double mean = 0;
+  for (const double value : values) mean += value / n;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return {{"mean", mean}, {"sd", values.size() > 1 ? Json(std::sqrt(squares / (n - 1))) : Json(nullptr)}};
+}
+
+Json summary_of(const Json& points) {
+  std::vector<std::pair<Json, std::vector<const Json*>>> combinations;  // points of one combination follow each other
+  for (const Json& point : points) {
+    if (combinations.empty() || combinations.back().first != point.at("values"))
+      combinations.emplace_back(point.at("values"), std::vector<const Json*>());
+    combinations.back().second.push_back(&point);
+  }
+  Json rows = Json::array();
+  for (const auto& [values, members] : combinations) {
+    Json row = {{"values", values}, {"varied", members.front()->at("varied")}};
+    for (const char* status : {"done", "failed", "missing"})
+      row[status] = std::count_if(members.begin(), members.end(),
+                                  [&](const Json* point) { return point->at("status") == status; });
+    for (const char* key : numbers) {
+      std::vector<double> found;
+      for (const Json* point : members)
+        if (point->at("status") == "done" && point->at(key).is_number()) found.push_back(point->at(key).get<double>());
+      row[key] = mean_and_sd(found);
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+/// Text as CSV holds it.
+std::string csv_text(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+std::string csv_value(const Json& value) {
+  if (value.is_null()) return "";
+  return csv_text(value.is_string() ? value.get<std::string>() : value.dump());
+}
+
+/// "0.785 ± 0.004" by `format` of one number; "–" without any.
+template <typename Format>
+std::string plus_minus(const Json& number, const Format& format) {
+  if (number.at("mean").is_null()) return "–";
+  const std::string mean = format(number.at("mean").get<double>());
+  return number.at("sd").is_null() ? mean : fmt::format("{} ± {}", mean, format(number.at("sd").get<double>()));
+}
+
+std::string score(double value) { return fmt::format("{:.3f}", value); }
+std::string whole(double value) { return fmt::format("{:.0f}", value); }
+std::string tenth(double value) { return fmt::format("{:.1f}", value); }
+
+std::string cell(const std::string& text) {
+  std::string safe;
+  for (const char c : text) safe += c == '|' ? std::string("\\|") : std::string(1, c == '\n' ? ' ' : c);
+  return safe;
+}
+
+}  // namespace
+
+Json sweep_json(const Sweep& sweep, const std::vector<PointOutcome>& outcomes) {
+  Json factors = Json::array();
+  for (std::size_t i = 0; i < sweep.factors.size(); ++i)
+    factors.push_back({{"name", sweep.factors[i].name}, {"values", sweep.factors[i].values}, {"base", sweep.base[i]}});
+  Json points = Json::array();
+  for (std::size_t i = 0; i < sweep.points.size(); ++i)
+    points.push_back(point_json(sweep, sweep.points[i], outcomes.at(i)));
+  add_efficiency(points);
+  return {{"version", version_and_commit()},
+          {"design", sweep.settings.design == DesignKind::grid ? "grid" : "star"},
+          {"factors", factors},
+          {"seeds", sweep.settings.seeds},
+          {"summary", summary_of(points)},
+          {"points", points}};
+}
+
+std::string sweep_csv(const Json& sweep) {
+  std::string text = "point";
+  for (const Json& factor : sweep.at("factors"))
+    text += fmt::format(",{}", csv_text(factor.at("name").get<std::string>()));
+  text += ",seed,ranks";
+  for (const char* key : numbers) text += fmt::format(",{}", key);
+  text += ",status,error\n";
+  for (const Json& point : sweep.at("points")) {
+    text += csv_value(point.at("name"));
+    for (const Json& factor : sweep.at("factors"))
+      text += fmt::format(",{}", csv_value(point.at("values").at(factor.at("name").get<std::string>())));
+    text += fmt::format(",{},{}", csv_value(point.at("seed")), csv_value(point.at("ranks")));
+    for (const char* key : numbers) text += fmt::format(",{}", csv_value(point.at(key)));
+    text += fmt::format(",{},{}\n", csv_value(point.at("status")),
+                        point.contains("error") ? csv_value(point.at("error")) : "");
+  }
+  return text;
+}
+
+std::string sweep_markdown(const Json& sweep) {
+  bool scaled = false;
+  for (const Json& row : sweep.at("summary")) scaled = scaled || !row.at("efficiency").at("mean").is_null();
+  std::string text = "|";
+  std::string rule = "\n|";
+  for (const Json& factor : sweep.at("factors")) {
+    text += fmt::format(" {} |", cell(factor.at("name").get<std::string>()));
+    rule += "---|";
+  }
+  text += " seeds | ARI | NMI | silhouette | clusters | seconds | cells/s | peak memory, MiB |";
+  rule += "---|---|---|---|---|---|---|---|";
+  if (scaled) {
+    text += " efficiency |";
+    rule += "---|";
+  }
+  text += rule + "\n";
+  for (const Json& row : sweep.at("summary")) {
+    text += "|";
+    for (const Json& factor : sweep.at("factors")) {
+      const std::string name = factor.at("name").get<std::string>();
+      const std::string value = cell(row.at("values").at(name).get<std::string>());
+      text += row.at("varied") == name ? fmt::format(" **{}** |", value) : fmt::format(" {} |", value);
+    }
+    text += fmt::format(" {} | {} | {} | {} | {} | {} | {} | {} |", row.at("done").get<int>(),
+                        plus_minus(row.at("ari"), score), plus_minus(row.at("nmi"), score),
+                        plus_minus(row.at("silhouette"), score), plus_minus(row.at("clusters"), tenth),
+                        plus_minus(row.at("seconds"), whole), plus_minus(row.at("cells_per_second"), whole),
+                        plus_minus(row.at("peak_memory_bytes"), [](double b) { return whole(b / (1 << 20)); }));
+    if (scaled) text += fmt::format(" {} |", plus_minus(row.at("efficiency"), score));
+    text += "\n";
+  }
+  std::string problems;
+  for (const Json& point : sweep.at("points"))
+    if (point.at("status") != "done")
+      problems +=
+          fmt::format("- {}: {}{}\n", point.at("name").get<std::string>(), point.at("status").get<std::string>(),
+                      point.contains("error") ? fmt::format(": {}", cell(point.at("error").get<std::string>())) : "");
+  if (!problems.empty()) text += fmt::format("\nNot done:\n\n{}", problems);
+  return text;
+}
+
+void write_sweep(const Json& sweep, const std::filesystem::path& folder) {
+  write_file(folder / "sweep.json", sweep.dump(2) + "\n");
+  write_file(folder / "sweep.csv", sweep_csv(sweep));
+  write_file(folder / "sweep.md", sweep_markdown(sweep));
+  for (const auto& [name, drawing] :
+       {std::pair("sweep_heatmap.svg", sweep_heatmap(sweep)), std::pair("sweep_curves.svg", sweep_curves(sweep))}) {
+    std::error_code ignored;
+    if (drawing.empty())
+      std::filesystem::remove(folder / name, ignored);
+    else
+      write_file(folder / name, drawing);
+  }
+}
+
+}  // namespace masksc
