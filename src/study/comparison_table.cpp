@@ -1,6 +1,7 @@
 #include "masksc/study/comparison_table.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -107,15 +108,15 @@ Json comparison_rows(const std::vector<std::string>& methods, const std::vector<
 }
 
 std::string comparison_csv(const Json& rows) {
-  std::string text = "method";
-  for (const std::string& column : comparison_columns()) text += "," + column;
-  for (const std::string& column : comparison_columns()) text += "," + column + "_sd";
-  text += ",seeds,status,message\n";
+  std::vector<std::string> fields = {"method"};
+  fields.insert(fields.end(), comparison_columns().begin(), comparison_columns().end());
+  for (const std::string& column : comparison_columns()) fields.push_back(fmt::format("{}_sd", column));
+  fields.insert(fields.end(), {"seeds", "status", "message"});
+  std::string text = fmt::format("{}\n", fmt::join(fields, ","));
   for (const Json& row : rows) {
-    text += field(row.at("method"));
-    for (const std::string& column : comparison_columns()) text += "," + field(row.at(column));
-    for (const std::string& column : comparison_columns()) text += "," + field(row.at(column + "_sd"));
-    text += fmt::format(",{},{},{}\n", field(row.at("seeds")), field(row.at("status")), field(row.at("message")));
+    std::vector<std::string> values;
+    for (const std::string& name : fields) values.push_back(field(row.at(name)));
+    text += fmt::format("{}\n", fmt::join(values, ","));
   }
   return text;
 }
