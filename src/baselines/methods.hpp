@@ -14,5 +14,6 @@ Baseline gmm_diag_baseline();
 Baseline gmm_tied_baseline();
 Baseline cidr_baseline();
 Baseline soup_baseline();
+Baseline scrna_nmf_baseline();
 
 }  // namespace masksc

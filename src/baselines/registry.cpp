@@ -8,8 +8,8 @@ namespace masksc {
 const std::vector<Baseline>& baselines() {
   static const std::vector<Baseline> all = {
       // Classical methods.
-      pca_kmeans_baseline(), pca_leiden_baseline(), kmeans_baseline(), gmm_baseline(),
-      gmm_diag_baseline(),   gmm_tied_baseline(),   cidr_baseline(),   soup_baseline(),
+      pca_kmeans_baseline(), pca_leiden_baseline(), kmeans_baseline(), gmm_baseline(),       gmm_diag_baseline(),
+      gmm_tied_baseline(),   cidr_baseline(),       soup_baseline(),   scrna_nmf_baseline(),
   };
   return all;
 }
