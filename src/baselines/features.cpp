@@ -31,17 +31,20 @@ DenseMatrix standardised(const Expression& expression) {
   return dense;
 }
 
+std::int64_t estimated_clusters(const DenseMatrix& features, const BaselineSettings& settings) {
+  const std::unique_ptr<Collectives> alone = single_rank();
+  ClusterSettings choice;
+  if (!has_leiden()) choice.choice = ClusterChoice::silhouette;
+  return choose_clusters(features, {0, features.rows}, features.rows, choice, settings.seed, *alone, settings.poll);
+}
+
 std::vector<std::vector<std::int32_t>> cluster_features(const DenseMatrix& features, const BaselineSettings& settings) {
   const std::unique_ptr<Collectives> alone = single_rank();
   const RowRange rows{0, features.rows};
-  ClusterSettings choice;
-  if (!has_leiden()) choice.choice = ClusterChoice::silhouette;
   std::vector<std::vector<std::int32_t>> labels;
   for (const std::int64_t wanted : settings.clusters) {
-    KMeansSettings kmeans_settings{.clusters = wanted, .seed = settings.seed};
-    if (wanted == 0)
-      kmeans_settings.clusters =
-          choose_clusters(features, rows, features.rows, choice, settings.seed, *alone, settings.poll);
+    const KMeansSettings kmeans_settings{.clusters = wanted == 0 ? estimated_clusters(features, settings) : wanted,
+                                         .seed = settings.seed};
     KMeansResult result = kmeans(features, rows, features.rows, kmeans_settings, *alone, settings.poll);
     number_by_size(result, *alone);
     labels.push_back(std::move(result.labels));

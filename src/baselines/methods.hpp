@@ -14,6 +14,7 @@ Baseline gmm_diag_baseline();
 Baseline gmm_tied_baseline();
 Baseline cidr_baseline();
 Baseline soup_baseline();
+Baseline scrna_nmf_baseline();
 
 // Those that train a network.
 Baseline dca_baseline();

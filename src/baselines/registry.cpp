@@ -16,6 +16,7 @@ const std::vector<Baseline>& baselines() {
       gmm_tied_baseline(),
       cidr_baseline(),
       soup_baseline(),
+      scrna_nmf_baseline(),
       // Those that train a network.
       dca_baseline(),
       scdeepcluster_baseline(),

@@ -7,9 +7,11 @@ import pathlib
 
 import numpy as np
 from scipy.cluster import hierarchy
-from scipy.optimize import curve_fit
+from scipy.optimize import curve_fit, nnls
 from scipy.spatial.distance import pdist, squareform
-from sklearn.decomposition import PCA
+from sklearn.cluster import KMeans
+from sklearn.decomposition import NMF, PCA
+from sklearn.decomposition._nmf import _initialize_nmf
 from sklearn.metrics import calinski_harabasz_score
 from sklearn.mixture import GaussianMixture
 
@@ -130,5 +132,42 @@ def cidr():
     yield dict(columns=genes, x=numbers(counts), thresholds=numbers(thresholds), levels=numbers(levels), rates=numbers(rates), slope=slope, middle=middle, squared=numbers(pdist_of(squared)))
 
 
-out = dict(ward=list(ward()), principal_coordinates=list(principal_coordinates()), cidr=list(cidr()), principal_components=list(principal_components()), mixtures=list(mixtures()))
+def nmf():
+    cells, genes, components = 40, 25, 3
+    x = expression(cells, genes, 3).astype(np.float64)
+    w, h = _initialize_nmf(x, components, init="nndsvd", random_state=0)
+    start = w, h
+    w, h = np.abs(random.normal(0.5, 0.3, (cells, components))), np.abs(random.normal(0.5, 0.3, (components, genes)))
+    for alpha, tolerance in [(0.0, 1e-3), (0.8, 1e-3)]:
+        # scikit-learn multiplies the penalties of one factor by the length of the other side.
+        model = NMF(components, init="custom", solver="cd", tol=tolerance, max_iter=4000, alpha_W=alpha / genes, alpha_H=alpha / cells, l1_ratio=0.75)
+        found = model.fit_transform(x, W=w.copy(), H=h.copy())
+        weights = [nnls(model.components_.T, row)[0] for row in x]
+        print("nmf", alpha, model.n_iter_, np.linalg.norm(x - found @ model.components_))
+        yield dict(columns=genes, components=components, x=numbers(x), w=numbers(w), h=numbers(h.T), alpha=alpha, tolerance=tolerance, iterations=model.n_iter_, found_w=numbers(found),
+                   found_h=numbers(model.components_.T), transferred=numbers(weights), start_w=numbers(start[0]), start_h=numbers(start[1].T))
+
+
+def soup():
+    """SOUP's formulas in numpy; the clusters of the pure cells are K-means', in which well separated groups leave no choice."""
+    cells, genes, clusters = 60, 12, 3
+    mixing = np.eye(3)[np.arange(cells) % 3]
+    mixing[40:] = random.dirichlet([1, 1, 1], cells - 40)
+    x = (mixing @ np.abs(random.normal(3, 2, (3, genes))) + random.normal(0, 0.1, (cells, genes))).astype(np.float32).astype(np.float64)
+    centred = x - x.mean(axis=0)
+    similarity = np.abs(centred @ centred.T)
+    np.fill_diagonal(similarity, 0)
+    largest = similarity.max(axis=1)
+    neighbours = similarity.argsort(axis=1)[:, ::-1][:, : round(0.1 * cells)]
+    purity = np.array([np.mean(similarity[i, near] / largest[near]) for i, near in enumerate(neighbours)])
+    pure = np.sort(purity.argsort()[::-1][: cells // 2])
+    label = KMeans(clusters, n_init=10, random_state=0).fit_predict(x[pure])
+    left = np.linalg.svd(x, full_matrices=False)[0][:, :clusters]
+    theta = left @ np.linalg.lstsq(left[pure], np.eye(clusters)[label], rcond=None)[0]
+    membership = np.maximum(theta, 0)
+    membership /= membership.sum(axis=1, keepdims=True)
+    yield dict(columns=genes, clusters=clusters, x=numbers(x), purity=numbers(purity), pure=pure.tolist(), membership=numbers(membership))
+
+
+out = dict(ward=list(ward()), principal_coordinates=list(principal_coordinates()), cidr=list(cidr()), nmf=list(nmf()), soup=list(soup()), principal_components=list(principal_components()), mixtures=list(mixtures()))
 pathlib.Path(__file__).with_suffix(".json").write_text(json.dumps(out, separators=(",", ":")) + "\n")

@@ -23,4 +23,20 @@ inline DenseMatrix golden_rows(const Json& given) {
   return rows;
 }
 
+inline CsrMatrix sparse_of(const DenseMatrix& dense) {
+  CsrMatrix counts;
+  counts.rows = dense.rows;
+  counts.columns = dense.columns;
+  for (std::int64_t cell = 0; cell < dense.rows; ++cell) {
+    for (std::int64_t gene = 0; gene < dense.columns; ++gene) {
+      const float value = dense.row(cell)[static_cast<std::size_t>(gene)];
+      if (value == 0) continue;
+      counts.indices.push_back(static_cast<std::int32_t>(gene));
+      counts.values.push_back(value);
+    }
+    counts.row_start.push_back(std::ssize(counts.values));
+  }
+  return counts;
+}
+
 }  // namespace masksc

@@ -25,6 +25,8 @@ struct BaselineSettings {
   /// Numbers of clusters to return labels for; 0: estimated, by the method's own way where it has one, otherwise as
   /// masksc_train --clusters auto does on the method's features.
   std::vector<std::int64_t> clusters = {0};
+  /// Another data set, for methods that learn from one (scrna-nmf; genes are matched by name); null: none.
+  const Expression* source = nullptr;
   /// Called often (every iteration, epoch or block); may throw to stop.
   std::function<void()> poll = [] {};
 };

@@ -18,8 +18,11 @@ DenseMatrix standardised(const Expression& expression);
 /// component is such that its largest loading is positive. Fewer columns when cells or genes are fewer.
 DenseMatrix principal_components(const Expression& expression, std::int64_t dimensions = 50);
 
-/// Labels of the rows of `features`, one for each of settings.clusters: K-means with 10 restarts; 0: as many clusters
-/// as masksc_train --clusters auto would choose. Numbered by size.
+/// As many clusters of the rows as masksc_train --clusters auto would choose.
+std::int64_t estimated_clusters(const DenseMatrix& features, const BaselineSettings& settings);
+
+/// Labels of the rows of `features`, one for each of settings.clusters: K-means with 10 restarts; 0:
+/// estimated_clusters. Numbered by size.
 std::vector<std::vector<std::int32_t>> cluster_features(const DenseMatrix& features, const BaselineSettings& settings);
 
 }  // namespace masksc

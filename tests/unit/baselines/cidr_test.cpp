@@ -21,22 +21,6 @@ using testing::DoubleNear;
 using testing::FloatNear;
 using testing::Pointwise;
 
-CsrMatrix sparse(const DenseMatrix& dense) {
-  CsrMatrix counts;
-  counts.rows = dense.rows;
-  counts.columns = dense.columns;
-  for (std::int64_t cell = 0; cell < dense.rows; ++cell) {
-    for (std::int64_t gene = 0; gene < dense.columns; ++gene) {
-      const float value = dense.row(cell)[static_cast<std::size_t>(gene)];
-      if (value == 0) continue;
-      counts.indices.push_back(static_cast<std::int32_t>(gene));
-      counts.values.push_back(value);
-    }
-    counts.row_start.push_back(std::ssize(counts.values));
-  }
-  return counts;
-}
-
 std::vector<float> row_sums(const DenseMatrix& dense) {
   std::vector<float> sums;
   for (std::int64_t cell = 0; cell < dense.rows; ++cell) {
@@ -58,7 +42,7 @@ TEST(Cidr, DropoutsAndDissimilaritiesAreTheDenseFormulas) {
   const Json given = classical_golden("cidr").at(0);
   const DenseMatrix counts = golden_rows(given);
   const std::vector<float> totals = row_sums(counts);
-  const CsrMatrix tags = log_tags(sparse(counts), totals);
+  const CsrMatrix tags = log_tags(sparse_of(counts), totals);
   const auto thresholds = dropout_thresholds(tags, totals, [] {});
   EXPECT_THAT(thresholds, Pointwise(DoubleNear(1e-4), given.at("thresholds").get<std::vector<double>>()));
   const DropoutCurve curve = dropout_curve(tags, thresholds);
@@ -74,7 +58,7 @@ TEST(Cidr, CellsWithoutCountsAreNoTrouble) {
   DenseMatrix counts = golden_rows(classical_golden("cidr").at(0));
   std::fill_n(counts.row(3).begin(), counts.columns, 0.0F);
   const std::vector<float> totals = row_sums(counts);
-  const CsrMatrix tags = log_tags(sparse(counts), totals);
+  const CsrMatrix tags = log_tags(sparse_of(counts), totals);
   const auto thresholds = dropout_thresholds(tags, totals, [] {});
   for (const double threshold : thresholds) EXPECT_TRUE(std::isfinite(threshold) && threshold > 0);
   EXPECT_TRUE(imputed_dissimilarities(tags, thresholds, 14, [] {}).allFinite());

@@ -74,7 +74,8 @@ INSTANTIATE_TEST_SUITE_P(Methods, Classical,
                          testing::Values(Case{"pca-kmeans", 0.95, -1}, Case{"pca-leiden", 0.95, 0.95},
                                          Case{"kmeans", 0.95, -1}, Case{"gmm", 0.95, 0.95},
                                          Case{"gmm-diag", 0.95, 0.95}, Case{"gmm-tied", 0.95, 0.95},
-                                         Case{"cidr", 0.95, 0.95}, Case{"soup", 0.95, 0.95}),
+                                         Case{"cidr", 0.95, 0.95}, Case{"soup", 0.95, 0.95},
+                                         Case{"scrna-nmf", 0.95, -1}),
                          [](const auto& given) {
                            std::string name = given.param.method;
                            std::replace(name.begin(), name.end(), '-', '_');
