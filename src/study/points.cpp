@@ -238,9 +238,9 @@ std::vector<PointOutcome> run_points(const std::vector<Point>& mine, const Point
   if (stopped) {
     const auto done = std::count_if(outcomes.begin(), outcomes.end(),
                                     [](const PointOutcome& o) { return o.status == PointStatus::done; });
-    throw StopRequested(
-        fmt::format("stopped on request ({}) with {} of {} {}s done; start the same command again to go on",
-                    stop_reason(), done, points.size(), settings.what));
+    throw StopRequested(broadcast_text(
+        world, fmt::format("stopped on request ({}) with {} of {} {}s done; start the same command again to go on",
+                           stop_reason(), done, points.size(), settings.what)));
   }
   return outcomes;
 }

@@ -16,7 +16,7 @@ constexpr double panel_width = 300;
 constexpr double panel_height = 210;
 constexpr double left = 66;
 constexpr double across = 60;  // between panels
-constexpr double top = 56;
+constexpr double top = 66;
 constexpr double down = 70;  // between rows of panels
 
 struct Series {
@@ -95,7 +95,8 @@ std::optional<CurvePoint> at_value(const Json& sweep, const FactorAxis& axis, co
   return point;
 }
 
-Ticks y_axis(const Json& sweep, const std::vector<FactorAxis>& axes, const std::vector<Series>& series) {
+Ticks y_axis(const Json& sweep, const std::vector<FactorAxis>& axes, const std::vector<Series>& series,
+             bool from_zero = false) {
   double low = std::numeric_limits<double>::max();
   double high = std::numeric_limits<double>::lowest();
   for (const FactorAxis& axis : axes)
@@ -106,7 +107,7 @@ Ticks y_axis(const Json& sweep, const std::vector<FactorAxis>& axes, const std::
           high = std::max(high, point->mean + point->sd);
         }
   if (low > high) return {};
-  return ticks(low, high, 5);
+  return ticks(from_zero ? 0 : low, high, 5);
 }
 
 /// One panel, its plot's upper left corner at (x, y).
@@ -125,12 +126,15 @@ void draw_panel(Svg& svg, double x, double y, const Json& sweep, const FactorAxi
     svg.line(at_x(axis.places[i]), y + panel_height, at_x(axis.places[i]), y + panel_height + 5, "#888888");
     svg.text(at_x(axis.places[i]), y + panel_height + 19, axis.values[i], {.anchor = "middle", .size = 11});
   }
-  for (const Series& one : series) {
+  for (std::size_t s = 0; s < series.size(); ++s) {
+    const Series& one = series[s];
+    // Side by side, so that one series' bars do not hide another's.
+    const double aside = 5 * (static_cast<double>(s) - (static_cast<double>(series.size()) - 1) / 2);
     std::vector<std::pair<double, double>> line;
     for (std::size_t i = 0; i < axis.values.size(); ++i) {
       const auto point = at_value(sweep, axis, axis.values[i], one.key);
       if (!point) continue;
-      const double px = at_x(axis.places[i]);
+      const double px = at_x(axis.places[i]) + aside;
       line.emplace_back(px, at_y(point->mean));
       if (point->sd > 0) svg.line(px, at_y(point->mean - point->sd), px, at_y(point->mean + point->sd), one.color);
       svg.circle(px, at_y(point->mean), 3.5, one.color);
@@ -167,8 +171,14 @@ std::string sweep_curves(const Json& sweep) {
     svg.text(legend + 28, 24, one.title, {});
     legend += 110;
   }
+  const bool star = sweep.at("design") == "star";
+  if (sweep.at("seeds") > 1 || (!star && axes.size() > 1))
+    svg.text(left, 44,
+             star || axes.size() == 1 ? "bars: standard deviation over seeds"
+                                      : "means and standard deviations over seeds and the other options' values",
+             {.size = 11, .color = "#777777"});
   const Ticks of_scores = y_axis(sweep, axes, drawn);
-  const Ticks of_speed = y_axis(sweep, axes, speed);
+  const Ticks of_speed = y_axis(sweep, axes, speed, /*from_zero=*/true);
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const double x = left + (panel_width + across) * static_cast<double>(i);
     draw_panel(svg, x, top, sweep, axes[i], drawn, of_scores);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 
 #include "masksc/dist/heartbeat_record.hpp"
@@ -129,6 +130,18 @@ TEST(MpiWorld, SumsAreTheSameBitsOnEveryRank) {
 TEST(MpiWorld, BroadcastsText) {
   EXPECT_EQ(broadcast_text(test_world(), rank() == size() - 1 ? "naïve" : "other", size() - 1), "naïve");
   EXPECT_EQ(broadcast_text(test_world(), ""), "");
+}
+
+TEST(MpiWorld, SplitsIntoParts) {
+  const int color = rank() / 2;
+  const std::unique_ptr<Collectives> part = test_world().split(color == 1 ? -1 : color);
+  if (color == 1) {
+    EXPECT_EQ(part, nullptr);
+    return;
+  }
+  EXPECT_EQ(part->rank(), rank() % 2);
+  EXPECT_EQ(part->size(), std::min(2, size() - 2 * color));
+  EXPECT_EQ(part->all_reduce(std::int32_t{rank()}, ReduceOp::min), 2 * color);
 }
 
 TEST(MpiWorld, HasACommunicator) {

@@ -107,6 +107,30 @@ TEST_P(OnRanks, AnErrorOnOneRankIsEveryRanksError) {
 
 INSTANTIATE_TEST_SUITE_P(Sizes, OnRanks, ::testing::Values(1, 2, 3, 5));
 
+TEST(Threads, SplitIntoParts) {
+  run_as_threads(5, [](Collectives& ranks) {
+    const int color = ranks.rank() == 2 ? -1 : ranks.rank() % 2;  // 0 4, 1 3, and nobody for 2
+    const std::unique_ptr<Collectives> part = ranks.split(color);
+    EXPECT_EQ(part == nullptr, color < 0);
+    if (part) {
+      EXPECT_EQ(part->size(), 2);
+      EXPECT_EQ(part->rank(), ranks.rank() > 2 ? 1 : 0);
+      EXPECT_EQ(part->all_reduce(std::int32_t{ranks.rank()}), 4);
+    }
+    EXPECT_EQ(ranks.all_reduce(std::int32_t{1}), 5);
+  });
+}
+
+TEST(Threads, ARankThatThrowsWakesThoseInAPart) {
+  EXPECT_THROW(run_as_threads(3,
+                              [](Collectives& ranks) {
+                                const std::unique_ptr<Collectives> part = ranks.split(0);
+                                if (ranks.rank() == 1) throw UserError("gone");
+                                part->barrier();
+                              }),
+               Error);
+}
+
 TEST(Threads, ARankThatThrowsWakesTheOthers) {
   EXPECT_THROW(run_as_threads(3,
                               [](Collectives& ranks) {
