@@ -6,6 +6,7 @@
 #include "masksc/dist/runtime.hpp"
 #include "masksc/study/comparison.hpp"
 #include "masksc/study/comparison_table.hpp"
+#include "masksc/train/time_limit.hpp"
 #include "paper_configuration.hpp"
 
 namespace {
@@ -35,6 +36,8 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
         fmt::print("{:<16}{} ({})\n", method.name, method.title, method.source);
     return masksc::ExitCode::done;
   }
+  if (options.run.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
+  masksc::watch_time_limit(options.run, world);
   masksc::RunOptions paper = options;
   masksc::OptionTable paper_table = masksc::describe_run(paper);
   masksc::apply_configuration(masksc::paper_configuration, "configs/paper.ini", paper_table);
