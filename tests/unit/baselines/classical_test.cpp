@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <ostream>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -25,6 +26,7 @@ struct Case {
   double floor;       // of the ARI with the true number of clusters
   double auto_floor;  // of the ARI with the method's own number; -1 where that is the common rule
 };
+void PrintTo(const Case& given, std::ostream* out) { *out << given.method; }  // in the names of tests
 
 class Classical : public testing::TestWithParam<Case> {
  protected:

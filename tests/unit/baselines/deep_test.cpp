@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <ostream>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -29,6 +30,7 @@ struct Case {
   Run run_once;  // trains for an epoch or two
   double floor;  // of the ARI with the true number of clusters
 };
+void PrintTo(const Case& given, std::ostream* out) { *out << given.method; }  // in the names of tests
 
 /// `run` with settings changed by `change`.
 template <typename Settings, typename Change>
