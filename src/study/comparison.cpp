@@ -155,7 +155,8 @@ void describe(OptionTable& table, ComparisonSettings& settings) {
 std::vector<ComparedMethod> compared_methods() {
   std::vector<ComparedMethod> methods;
   for (const Baseline& baseline : baselines()) methods.push_back({baseline.name, baseline.title, baseline.source});
-  methods.push_back({our_name, "masked modelling with one recipe for all data (the defaults of masksc_train)", "this program"});
+  methods.push_back(
+      {our_name, "masked modelling with one recipe for all data (the defaults of masksc_train)", "this program"});
   methods.push_back({paper_name, "masked modelling as published (configs/paper.ini); needs a GPU",
                      "Masked Modeling for Single-cell Clustering, NeurIPS 2024"});
   return methods;
