@@ -114,7 +114,7 @@ void apply_configuration(const std::string& text, const std::string& path, Optio
           fmt::format("configuration '{}' holds '{}', which belongs on the command line: configurations "
                       "work on any input",
                       path, entry.string_key));
-    if (entry.value.empty())
+    if (entry.value.empty() || entry.value.front().empty())
       throw UserError(fmt::format("configuration '{}': '{}' has no value", path, shown(entry.string_key)));
     table.set(entry.string_key, entry.value.front(), fmt::format("in '{}'", path));
   }

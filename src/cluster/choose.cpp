@@ -12,6 +12,7 @@
 #include "masksc/cluster/kmeans.hpp"
 #include "masksc/cluster/leiden.hpp"
 #include "masksc/core/error.hpp"
+#include "masksc/core/text.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 #include "masksc/metrics/silhouette.hpp"
 
@@ -84,7 +85,7 @@ void describe(OptionTable& table, ClusterSettings& settings) {
 void validate(const ClusterSettings& settings) {
   const auto count = parse_count(settings.clusters);
   if (!settings.clusters.empty() && settings.clusters != "auto" && !(count && *count >= 1)) {
-    throw UserError(fmt::format("--clusters is '{}'; give a number of at least 1, or auto", settings.clusters));
+    throw UserError(fmt::format("--clusters is '{}'; give a number of at least 1, or auto", shown(settings.clusters)));
   }
   if (settings.choice == ClusterChoice::leiden && !has_leiden()) {
     throw UserError(

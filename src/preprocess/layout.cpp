@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/text.hpp"
 
 namespace masksc {
 namespace {
@@ -32,7 +33,7 @@ std::optional<std::pair<std::int64_t, std::int64_t>> parse_matrix(const std::str
   const auto columns = cross == std::string::npos ? std::nullopt : parse_side(std::string_view(text).substr(cross + 1));
   if (!rows || !columns)
     throw UserError(
-        fmt::format("--matrix needs auto or two sides of 1 to {} such as 64x64, not '{}'", kLargestSide, text));
+        fmt::format("--matrix needs auto or two sides of 1 to {} such as 64x64, not '{}'", kLargestSide, shown(text)));
   return std::pair(*rows, *columns);
 }
 
@@ -40,7 +41,7 @@ std::optional<std::int64_t> parse_patch(const std::string& text) {
   if (text == "auto") return {};
   const auto patch = parse_side(text);
   if (!patch)
-    throw UserError(fmt::format("--patch needs auto or a whole number of 1 to {}, not '{}'", kLargestSide, text));
+    throw UserError(fmt::format("--patch needs auto or a whole number of 1 to {}, not '{}'", kLargestSide, shown(text)));
   return patch;
 }
 

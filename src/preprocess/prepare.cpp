@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/text.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/preprocess/coexpression.hpp"
 #include "masksc/preprocess/gene_list.hpp"
@@ -118,7 +119,7 @@ void validate(const PreparationSettings& settings) {
   if (!settings.genes.empty() && settings.genes != kFlagged &&
       !std::filesystem::is_regular_file(settings.genes, ignored))
     throw UserError(fmt::format("--genes {}: no such file (it takes a file with one gene name a line, or {})",
-                                settings.genes, kFlagged));
+                                shown(settings.genes), kFlagged));
 }
 
 Expression prepare_expression(CsrMatrix counts, std::int64_t cells, RowRange rows,
