@@ -1,5 +1,6 @@
 #include "nmf.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <numbers>
