@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lanczos.hpp"
+#include "masksc/core/random.hpp"
 
 namespace masksc::detail {
 namespace {
