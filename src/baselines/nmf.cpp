@@ -1,5 +1,6 @@
 #include "nmf.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <numbers>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "lanczos.hpp"
+#include "masksc/core/random.hpp"
 
 namespace masksc::detail {
 namespace {

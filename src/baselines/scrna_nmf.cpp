@@ -9,6 +9,7 @@
 #include "lanczos.hpp"
 #include "masksc/baselines/features.hpp"
 #include "masksc/core/error.hpp"
+#include "masksc/core/random.hpp"
 #include "masksc/dist/collectives.hpp"
 #include "masksc/preprocess/normalize.hpp"
 #include "methods.hpp"

@@ -9,6 +9,7 @@
 
 #include "lanczos.hpp"
 #include "masksc/cluster/kmeans.hpp"
+#include "masksc/core/random.hpp"
 #include "masksc/dist/collectives.hpp"
 #include "masksc/model/torch.hpp"
 
