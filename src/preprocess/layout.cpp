@@ -41,7 +41,8 @@ std::optional<std::int64_t> parse_patch(const std::string& text) {
   if (text == "auto") return {};
   const auto patch = parse_side(text);
   if (!patch)
-    throw UserError(fmt::format("--patch needs auto or a whole number of 1 to {}, not '{}'", kLargestSide, shown(text)));
+    throw UserError(
+        fmt::format("--patch needs auto or a whole number of 1 to {}, not '{}'", kLargestSide, shown(text)));
   return patch;
 }
 

@@ -7,8 +7,8 @@
 #include <numeric>
 
 #include "masksc/core/error.hpp"
-#include "masksc/core/text.hpp"
 #include "masksc/core/log.hpp"
+#include "masksc/core/text.hpp"
 #include "masksc/preprocess/coexpression.hpp"
 #include "masksc/preprocess/gene_list.hpp"
 #include "masksc/preprocess/moments.hpp"
