@@ -13,19 +13,16 @@ namespace masksc {
 DenseMatrix standardised(const Expression& expression) {
   const CsrMatrix& values = expression.values;
   const GeneScaling& scaling = expression.scaling;
-  const auto scale = [&](std::size_t gene, float value) {
-    return std::clamp((value - scaling.mean[gene]) * scaling.inverse_sd[gene], -scaling.clip, scaling.clip);
-  };
   DenseMatrix dense(values.rows, values.columns);
   std::vector<float> absent(static_cast<std::size_t>(values.columns));
-  for (std::size_t gene = 0; gene < absent.size(); ++gene) absent[gene] = scale(gene, 0);
+  for (std::size_t gene = 0; gene < absent.size(); ++gene) absent[gene] = scaling.scaled(gene, 0);
   for (std::int64_t cell = 0; cell < values.rows; ++cell) {
     const auto row = dense.row(cell);
     std::copy(absent.begin(), absent.end(), row.begin());
     const auto genes = values.row_indices(cell);
     for (std::size_t i = 0; i < genes.size(); ++i) {
       const auto gene = static_cast<std::size_t>(genes[i]);
-      row[gene] = scale(gene, values.row_values(cell)[i]);
+      row[gene] = scaling.scaled(gene, values.row_values(cell)[i]);
     }
   }
   return dense;

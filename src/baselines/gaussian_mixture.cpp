@@ -5,6 +5,7 @@
 #include <limits>
 #include <numbers>
 
+#include "lanczos.hpp"
 #include "masksc/core/error.hpp"
 
 namespace masksc::detail {
@@ -103,8 +104,7 @@ double parameters_of(Index columns, Index components, Covariance kind) {
 
 MixtureFit fit_mixture(const DenseMatrix& rows, std::span<const std::int32_t> start, std::int64_t components,
                        Covariance covariance, const std::function<void()>& poll) {
-  using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  const MatrixXd x = Eigen::Map<const RowMajor>(rows.values.data(), rows.rows, rows.columns).transpose().cast<double>();
+  const MatrixXd x = eigen_of(rows).transpose();
   MatrixXd responsibilities = MatrixXd::Zero(rows.rows, components);
   for (std::size_t i = 0; i < start.size(); ++i) responsibilities(static_cast<Index>(i), start[i]) = 1;
 

@@ -39,4 +39,14 @@ SingularVectors singular_vectors(const AnyMatrix& matrix, Eigen::Index count) {
   return exact_singular_vectors(matrix, count);
 }
 
+SingularVectors singular_vectors(const Eigen::MatrixXd& matrix, Eigen::Index count) {
+  return singular_vectors(irlba::SimpleMatrix<Eigen::VectorXd, Eigen::MatrixXd, const Eigen::MatrixXd*>(&matrix),
+                          count);
+}
+
+Eigen::MatrixXd eigen_of(const DenseMatrix& rows) {
+  using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  return Eigen::Map<const RowMajor>(rows.values.data(), rows.rows, rows.columns).cast<double>();
+}
+
 }  // namespace masksc::detail

@@ -5,6 +5,8 @@
 #include <Eigen/Dense>
 #include <irlba/irlba.hpp>
 
+#include "masksc/core/types.hpp"
+
 namespace masksc::detail {
 
 struct SingularVectors {
@@ -17,5 +19,11 @@ struct SingularVectors {
 /// is found is a function of the matrix alone. A small matrix is decomposed exactly, and so is one that Lanczos can't
 /// do (of a rank below `count`).
 SingularVectors singular_vectors(const irlba::Matrix<Eigen::VectorXd, Eigen::MatrixXd>& matrix, Eigen::Index count);
+
+/// The same of a plain matrix.
+SingularVectors singular_vectors(const Eigen::MatrixXd& matrix, Eigen::Index count);
+
+/// The rows as they are, in double.
+Eigen::MatrixXd eigen_of(const DenseMatrix& rows);
 
 }  // namespace masksc::detail

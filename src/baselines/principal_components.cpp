@@ -14,15 +14,11 @@ using Sparse = irlba::ParallelSparseMatrix<Eigen::VectorXd, Eigen::MatrixXd, std
 Sparse standardised_from_absent(const Expression& expression, Eigen::VectorXd& mean) {
   const CsrMatrix& values = expression.values;
   const GeneScaling& scaling = expression.scaling;
-  const auto scale = [&](std::size_t gene, float value) {
-    return static_cast<double>(
-        std::clamp((value - scaling.mean[gene]) * scaling.inverse_sd[gene], -scaling.clip, scaling.clip));
-  };
   std::vector<double> shifted(values.values.size());
   mean = Eigen::VectorXd::Zero(values.columns);
   for (std::size_t i = 0; i < shifted.size(); ++i) {
     const auto gene = static_cast<std::size_t>(values.indices[i]);
-    shifted[i] = scale(gene, values.values[i]) - scale(gene, 0);
+    shifted[i] = static_cast<double>(scaling.scaled(gene, values.values[i])) - scaling.scaled(gene, 0);
     mean[values.indices[i]] += shifted[i];
   }
   mean /= static_cast<double>(std::max<std::int64_t>(values.rows, 1));

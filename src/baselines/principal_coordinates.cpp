@@ -23,8 +23,7 @@ void centre(Eigen::MatrixXd& squared) {
 PrincipalCoordinates principal_coordinates(Eigen::MatrixXd& squared, std::int64_t count) {
   centre(squared);
   const Eigen::Index items = squared.rows();
-  const irlba::SimpleMatrix<Eigen::VectorXd, Eigen::MatrixXd, const Eigen::MatrixXd*> matrix(&squared);
-  const SingularVectors found = singular_vectors(matrix, std::min<Eigen::Index>(count, items));
+  const SingularVectors found = singular_vectors(squared, std::min<Eigen::Index>(count, items));
   // Singular vectors of a symmetric matrix are eigenvectors; the two sides differ in sign where the eigenvalue is
   // negative. What is zero but for rounding is no coordinate.
   std::vector<Eigen::Index> kept;

@@ -28,9 +28,8 @@ DenseMatrix dense(const CsrMatrix& values) {
 /// The rows' coordinates on the first right singular vectors (uncentred).
 DenseMatrix reduced(const DenseMatrix& rows) {
   using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  const Eigen::MatrixXd x = Eigen::Map<const RowMajor>(rows.values.data(), rows.rows, rows.columns).cast<double>();
-  const irlba::SimpleMatrix<Eigen::VectorXd, Eigen::MatrixXd, const Eigen::MatrixXd*> matrix(&x);
-  const auto found = detail::singular_vectors(matrix, std::min({search_dimensions, x.rows(), x.cols()}));
+  const Eigen::MatrixXd x = detail::eigen_of(rows);
+  const auto found = detail::singular_vectors(x, std::min({search_dimensions, x.rows(), x.cols()}));
   DenseMatrix coordinates(rows.rows, found.values.size());
   Eigen::Map<RowMajor>(coordinates.values.data(), rows.rows, found.values.size()) =
       (found.left * found.values.asDiagonal()).cast<float>();

@@ -29,11 +29,6 @@ std::int64_t extreme_neighbours(std::int64_t cells) {
   return std::min(std::max<std::int64_t>(count, 5), cells - 1);
 }
 
-MatrixXd eigen_of(const DenseMatrix& rows) {
-  using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  return Eigen::Map<const RowMajor>(rows.values.data(), rows.rows, rows.columns).cast<double>();
-}
-
 DenseMatrix take(const DenseMatrix& rows, const std::vector<std::int64_t>& chosen) {
   DenseMatrix taken(std::ssize(chosen), rows.columns);
   for (std::size_t i = 0; i < chosen.size(); ++i) {
@@ -122,8 +117,7 @@ SoupCells soup_cells(const DenseMatrix& rows, std::int64_t most_clusters, const 
   std::sort(cells.pure.begin(), cells.pure.end());
 
   const MatrixXd x = eigen_of(rows);
-  const irlba::SimpleMatrix<Eigen::VectorXd, MatrixXd, const MatrixXd*> matrix(&x);
-  cells.left = singular_vectors(matrix, std::min<Index>({most_clusters, x.rows(), x.cols()})).left;
+  cells.left = singular_vectors(x, std::min<Index>({most_clusters, x.rows(), x.cols()})).left;
   return cells;
 }
 

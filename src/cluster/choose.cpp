@@ -103,12 +103,17 @@ void check_clusters(const ClusterSettings& settings, std::int64_t cells) {
     throw UserError(fmt::format("--clusters is {}, but there are only {} cells; ask for fewer", *count, cells));
 }
 
+std::optional<ClusterCount> given_clusters(const ClusterSettings& settings, std::int64_t label_categories) {
+  if (const auto count = parse_count(settings.clusters)) return ClusterCount{*count, "option"};
+  if (settings.clusters.empty() && label_categories > 0) return ClusterCount{label_categories, "labels"};
+  return std::nullopt;
+}
+
 ClusterCount decide_clusters(const ClusterSettings& settings, std::int64_t label_categories,
                              const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::uint64_t seed,
                              Collectives& ranks, const std::function<void()>& poll) {
   check_clusters(settings, cells);
-  if (const auto count = parse_count(settings.clusters)) return {*count, "option"};
-  if (settings.clusters.empty() && label_categories > 0) return {label_categories, "labels"};
+  if (const auto given = given_clusters(settings, label_categories)) return *given;
   return {choose_clusters(local_rows, rows, cells, settings, seed, ranks, poll), "auto"};
 }
 

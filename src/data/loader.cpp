@@ -62,10 +62,7 @@ std::int64_t BatchPlan::padded_rows(int parts) const {
 }
 
 Densifier::Densifier(const Expression& expression)
-    : slot_of_column_(static_cast<std::size_t>(expression.values.columns), -1),
-      mean_(expression.scaling.mean),
-      inverse_sd_(expression.scaling.inverse_sd),
-      clip_(expression.scaling.clip) {
+    : slot_of_column_(static_cast<std::size_t>(expression.values.columns), -1), scaling_(expression.scaling) {
   const MatrixLayout& layout = expression.layout;
   const std::int64_t patch_genes = layout.patch_genes();
   for (std::int64_t token = 0; token < layout.tokens(); ++token) {
@@ -76,7 +73,7 @@ Densifier::Densifier(const Expression& expression)
       if (column >= 0) {
         const auto c = static_cast<std::size_t>(column);
         slot_of_column_[c] = static_cast<std::int32_t>(zero_row_.size());
-        zero = std::clamp(-mean_[c] * inverse_sd_[c], -clip_, clip_);
+        zero = scaling_.scaled(c, 0);
       }
       zero_row_.push_back(zero);
     }
@@ -87,8 +84,7 @@ void Densifier::fill(std::span<const std::int32_t> indices, std::span<const floa
   std::copy(zero_row_.begin(), zero_row_.end(), out.begin());
   for (std::size_t i = 0; i < indices.size(); ++i) {
     const auto column = static_cast<std::size_t>(indices[i]);
-    out[static_cast<std::size_t>(slot_of_column_[column])] =
-        std::clamp((values[i] - mean_[column]) * inverse_sd_[column], -clip_, clip_);
+    out[static_cast<std::size_t>(slot_of_column_[column])] = scaling_.scaled(column, values[i]);
   }
 }
 

@@ -39,7 +39,6 @@ void WaitWatch::begin_step(std::int64_t step) noexcept {
   if (step == 0) {
     longest_step_ = 0;
     steps_done_ = 0;
-    known_ = false;
   }
   in_step_ = step > 0;
 }
@@ -50,12 +49,12 @@ void WaitWatch::end_step() noexcept {
   since_ = now.time_since_epoch().count();
   longest_step_ = std::max(longest_step_.load(), (now - step_began_).count());
   ++steps_done_;
-  known_ = steps_done_ >= 3;
 }
 
 RankActivity WaitWatch::activity() const noexcept {
   RankActivity activity{.operation = operation_, .step = step_};
-  if (in_step_ && known_) activity.longest_step = Clock::duration(longest_step_.load());
+  constexpr int enough = 3;  // steps, to tell what is usual
+  if (in_step_ && steps_done_ >= enough) activity.longest_step = Clock::duration(longest_step_.load());
   activity.lasting = Clock::now().time_since_epoch() - Clock::duration(since_.load());  // last: at worst too short
   return activity;
 }

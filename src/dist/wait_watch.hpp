@@ -39,9 +39,8 @@ class WaitWatch {
   std::atomic<std::int64_t> step_{0};
   std::atomic<bool> in_step_{false};
   std::atomic<std::chrono::steady_clock::rep> longest_step_{0};
-  std::chrono::steady_clock::time_point step_began_;  // this and the next: the main thread's
-  int steps_done_ = 0;
-  std::atomic<bool> known_{false};  // enough steps to tell what is usual
+  std::atomic<int> steps_done_{0};
+  std::chrono::steady_clock::time_point step_began_;  // the main thread's
   std::atomic<const char*> operation_{nullptr};
   std::atomic<std::chrono::steady_clock::rep> since_{0};
   std::mutex mutex_;

@@ -133,6 +133,17 @@ std::int64_t best_matching(const std::vector<std::vector<std::int64_t>>& gain) {
 
 }  // namespace
 
+LabelledCells labelled_cells(const Labels& labels, std::span<const std::int32_t> clusters) {
+  ensure(labels.codes.size() == clusters.size(), "labels and clusters are of the same cells");
+  LabelledCells both;
+  for (std::size_t i = 0; i < clusters.size(); ++i) {
+    if (labels.codes[i] < 0) continue;
+    both.labels.push_back(labels.codes[i]);
+    both.clusters.push_back(clusters[i]);
+  }
+  return both;
+}
+
 double adjusted_rand_index(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {
   const Contingency table = count(a, b);
   double together = 0;

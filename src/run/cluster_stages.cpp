@@ -83,16 +83,10 @@ ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, c
   outcome.all = ranks.gather_varied(std::span<const std::int32_t>(outcome.local));
   outcome.silhouette = silhouette(embedding, expression.rows, expression.cells, outcome.local, ranks, poll);
   if (ranks.is_root() && !input.labels.empty()) {
-    std::vector<std::int32_t> truth;
-    std::vector<std::int32_t> found;
-    for (std::size_t i = 0; i < outcome.all.size(); ++i) {
-      if (input.labels.codes[i] < 0) continue;
-      truth.push_back(input.labels.codes[i]);
-      found.push_back(outcome.all[i]);
-    }
-    if (!truth.empty()) {
-      outcome.ari = adjusted_rand_index(truth, found);
-      outcome.nmi = normalized_mutual_information(truth, found);
+    const LabelledCells both = labelled_cells(input.labels, outcome.all);
+    if (!both.labels.empty()) {
+      outcome.ari = adjusted_rand_index(both.labels, both.clusters);
+      outcome.nmi = normalized_mutual_information(both.labels, both.clusters);
     }
   }
   return outcome;

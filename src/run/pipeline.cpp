@@ -74,10 +74,6 @@ AutoencoderShape autoencoder_shape(const RunOptions& options, const Expression& 
 
 Json optional_number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
 
-void use_cores(const RunOptions& options, int cores_per_rank) {
-  at::set_num_threads(options.run.threads > 0 ? static_cast<int>(options.run.threads) : cores_per_rank);
-}
-
 /// Where the training's time went on rank 0, in seconds.
 Json training_report(const TrainOutcome& trained) {
   Json report = describe(trained.parts);
@@ -201,11 +197,15 @@ Json finished_metrics(const RunFolder& folder, Collectives& ranks) {
 
 }  // namespace
 
+void use_cores(const RunOptions& options, const RunPlace& place) {
+  at::set_num_threads(options.run.threads > 0 ? static_cast<int>(options.run.threads) : place.cores_per_rank);
+}
+
 Json run_pipeline(const RunOptions& options, const OptionTable& table, const RunPlace& place) {
   Collectives& ranks = place.ranks;
   validate(options);
   validate_deterministic(options.train, options.engine, ranks.size());
-  use_cores(options, place.cores_per_rank);
+  use_cores(options, place);
   use_training_allocator();
   const std::vector<int> stop_signals = parse_stop_signals(options.run.stop_signals);
   install_stop_signals(stop_signals);

@@ -89,13 +89,22 @@ std::vector<NeededEncoder> needed_encoders(const TargetSettings& target, const E
   return needed;
 }
 
+}  // namespace
+
+Labels wanted_labels(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings) {
+  if (settings.labels.empty()) return {};
+  Labels labels = file.labels();
+  if (labels.empty())
+    throw UserError(fmt::format("the prepared file '{}' holds no labels; prepare it with --labels {}", path.string(),
+                                settings.labels));
+  return labels;
+}
+
 std::int64_t count_categories(const Labels& labels) {
   std::set<std::int32_t> found(labels.codes.begin(), labels.codes.end());
   found.erase(-1);
   return static_cast<std::int64_t>(found.size());
 }
-
-}  // namespace
 
 RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives& ranks) {
   RunInput input;
@@ -114,13 +123,8 @@ RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives
   const RowRange rows = rows_of_rank(cells, ranks.rank(), ranks.size());
   input.expression = prepare_expression(input.file->read_rows(rows), cells, rows, input.file->gene_names(),
                                         input.file->highly_variable(), options.preparation, ranks);
-  if (!options.counts.labels.empty()) {
-    input.labels = input.file->labels();
-    if (input.labels.empty())
-      throw UserError(fmt::format("the prepared file '{}' holds no labels; prepare it with --labels {}", path,
-                                  options.counts.labels));
-    input.label_count = count_categories(input.labels);
-  }
+  input.labels = wanted_labels(*input.file, path, options.counts);
+  input.label_count = count_categories(input.labels);
   return input;
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/text.hpp"
 #include "masksc/simulate/draws.hpp"
 #include "streams.hpp"
 
@@ -20,16 +21,6 @@ constexpr std::int64_t kMostGroups = 10000;
 [[noreturn]] void refuse(const std::string& text) {
   throw UserError(fmt::format(
       "--groups needs a number of groups (5), sizes (500,300,200) or probabilities (0.5,0.3,0.2), not '{}'", text));
-}
-
-std::vector<std::string_view> split(std::string_view text) {
-  std::vector<std::string_view> parts;
-  for (std::size_t from = 0; from <= text.size();) {
-    const std::size_t comma = std::min(text.find(',', from), text.size());
-    parts.push_back(text.substr(from, comma - from));
-    from = comma + 1;
-  }
-  return parts;
 }
 
 template <typename T>
@@ -55,7 +46,7 @@ GroupPlan equal_sizes(std::int64_t groups, std::int64_t cells) {
 }  // namespace
 
 GroupPlan plan_groups(const std::string& text, std::int64_t cells) {
-  const auto parts = split(text);
+  const auto parts = split(text, ",");
   GroupPlan plan;
   if (text.find('.') == std::string::npos) {
     if (!parse_all(parts, plan.sizes)) refuse(text);

@@ -1,6 +1,5 @@
 #include "masksc/study/comparison.hpp"
 
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/io/prepared.hpp"
+#include "masksc/run/stages.hpp"
 #include "masksc/study/comparison_table.hpp"
 #include "masksc/train/stop.hpp"
 #include "method_run.hpp"
@@ -24,9 +24,6 @@ namespace masksc {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* our_name = "mask-sc";
-constexpr const char* paper_name = "mask-sc-paper";
 
 bool is_ours(const std::string& method) { return method == our_name || method == paper_name; }
 
@@ -62,7 +59,7 @@ class DataCache {
   std::string owner_;
 };
 
-/// The prepared file of the comparison, made by rank 0 unless it is there. A collective.
+/// The prepared file of the comparison: the input itself, or made from it by rank 0. A collective.
 fs::path prepare(const RunOptions& options, Collectives& ranks) {
   std::string path;
   on_root(ranks, [&] {
@@ -80,32 +77,15 @@ fs::path prepare(const RunOptions& options, Collectives& ranks) {
   return broadcast_text(ranks, path);
 }
 
-std::int64_t count_labels(const Labels& labels) {
-  std::set<std::int32_t> found(labels.codes.begin(), labels.codes.end());
-  found.erase(-1);
-  return static_cast<std::int64_t>(found.size());
-}
-
-/// --clusters N, else the number of label categories, else none.
-std::int64_t given_clusters(const RunOptions& options, const Labels& labels) {
-  const std::string& text = options.cluster.clusters;
-  if (text == "auto") return 0;
-  return text.empty() ? count_labels(labels) : std::stoll(text);
-}
-
 ComparedCells compared_cells(const RunOptions& options, DataCache& data, std::string& fingerprint) {
   const std::unique_ptr<Collectives> alone = single_rank();
   const PreparedFile file(data.prepared(), *alone);
   fingerprint = file.fingerprint();
   ComparedCells cells;
   cells.prepared = data.prepared();
-  if (!options.counts.labels.empty()) {
-    cells.labels = file.labels();
-    if (cells.labels.empty())
-      throw UserError(fmt::format("the prepared file '{}' holds no labels; prepare it with --labels {}",
-                                  cells.prepared.string(), options.counts.labels));
-  }
-  cells.clusters = given_clusters(options, cells.labels);
+  cells.labels = wanted_labels(file, cells.prepared, options.counts);
+  if (const auto given = given_clusters(options.cluster, count_categories(cells.labels)))
+    cells.clusters = given->clusters;
   check_clusters(options.cluster, file.cells());
   cells.names = file.cell_names({0, file.cells()});
   cells.common_space = principal_components(data.shared().expression);
@@ -133,10 +113,108 @@ std::string recipe_hash(const RunOptions& options) {
   return hasher.hex();
 }
 
-struct PointOf {
-  std::string method;
-  std::int64_t seed;
+/// All that the runs of a comparison share.
+struct Comparison {
+  const RunOptions& options;
+  const RunOptions& paper;
+  const ComparisonSettings& settings;
+  const RunPlace& place;
+  DataCache& data;
+  const ComparedCells& cells;
+  std::string fingerprint;  // of the data
+
+  [[nodiscard]] bool published() const { return settings.preparation == ComparedPreparation::published; }
+  [[nodiscard]] const char* preparation() const { return published() ? "published" : "shared"; }
+  [[nodiscard]] const RunOptions& recipe(const std::string& method) const {
+    return method == paper_name ? paper : options;
+  }
 };
+
+/// One method with one seed, in its folder: its scores.
+Json run_method(const Comparison& comparison, const std::string& method, std::int64_t seed, Collectives& group,
+                const fs::path& folder) {
+  const ComparedCells& cells = comparison.cells;
+  const RunPlace& place = comparison.place;
+  const auto poll = [&] { leave_if_asked(method); };
+  BaselineSettings wanted{.seed = static_cast<std::uint64_t>(seed), .clusters = {}, .poll = poll};
+  if (cells.clusters > 0) wanted.clusters.push_back(cells.clusters);
+  wanted.clusters.push_back(0);
+  if (is_ours(method)) {
+    const RunOptions run = run_of(comparison.recipe(method), cells, seed, folder);
+    const MethodOutcome outcome = measured([&] {
+      return run_mask_sc(run, {group, place.local_rank, place.cores_per_rank}, wanted);
+    });
+    return score(outcome, cells, poll);
+  }
+  const Baseline& baseline = find_baseline(method);
+  const ComparedData& input = comparison.published() ? comparison.data.published(baseline) : comparison.data.shared();
+  const MethodOutcome outcome = measured([&] { return baseline.run(input.input(), wanted); });
+  fs::create_directories(folder);
+  write_method_result(folder / "result.h5ad", outcome, cells);
+  return score(outcome, cells, poll);
+}
+
+/// `comparison` must outlive the point.
+Point point_of(const Comparison& comparison, const std::string& method, std::int64_t seed) {
+  Point point;
+  point.name = file_name(fmt::format("{}_seed-{}", method, seed));
+  point.identity = {{"method", method},
+                    {"seed", seed},
+                    {"data", comparison.fingerprint},
+                    {"labels", comparison.options.counts.labels},
+                    {"clusters", comparison.cells.clusters},
+                    {"preparation", comparison.preparation()},
+                    {"recipe", recipe_hash(comparison.recipe(method))}};
+  point.cost = is_ours(method) ? 10 : 1;
+  point.run = [&comparison, method, seed](Collectives& group, const fs::path& folder) {
+    return run_method(comparison, method, seed, group, folder);
+  };
+  return point;
+}
+
+std::string describe_scores(const Json& result) {
+  const std::string time = format_duration(result.at("seconds"));
+  if (!result.contains("ari")) return time;
+  return fmt::format("ARI {:.3f}, NMI {:.3f}, {}", result.at("ari").get<double>(), result.at("nmi").get<double>(),
+                     time);
+}
+
+/// comparison.json.
+Json table_of(const Comparison& comparison, const std::vector<ComparedMethod>& methods,
+              const std::vector<ComparedPoint>& results, const std::string& command) {
+  Json points = Json::array();
+  for (const ComparedPoint& point : results)
+    points.push_back(
+        {{"method", point.method}, {"seed", point.seed}, {"result", point.result}, {"failure", point.failure}});
+  std::vector<std::string> names;
+  for (const ComparedMethod& method : methods) names.push_back(method.name);
+  Json rows = comparison_rows(names, results);
+  for (std::size_t i = 0; i < methods.size(); ++i) {
+    rows[i]["title"] = methods[i].title;
+    rows[i]["source"] = methods[i].source;
+  }
+  const ComparedCells& cells = comparison.cells;
+  const int ranks = comparison.place.ranks.size();
+  return {{"input", comparison.options.input},
+          {"cells", cells.common_space.rows},
+          {"labels", cells.labels.empty() ? Json(nullptr) : Json(comparison.options.counts.labels)},
+          {"categories", count_categories(cells.labels)},
+          {"clusters", cells.clusters},
+          {"preparation", comparison.preparation()},
+          {"first_seed", comparison.options.train.seed},
+          {"seeds", comparison.settings.seeds},
+          {"ranks", ranks},
+          {"version", version_and_commit()},
+          {"command", ranks > 1 ? fmt::format("mpirun -np {} {}", ranks, command) : command},
+          {"methods", rows},
+          {"points", points}};
+}
+
+void write_tables(const Json& table, const fs::path& folder) {
+  write_file(folder / "comparison.json", table.dump(2) + "\n");
+  write_file(folder / "comparison.csv", comparison_csv(table.at("methods")));
+  write_file(folder / "comparison.md", comparison_markdown(table));
+}
 
 }  // namespace
 
@@ -152,146 +230,47 @@ void describe(OptionTable& table, ComparisonSettings& settings) {
   table.add_switch("list", settings.list, "print the methods and stop");
 }
 
-std::vector<ComparedMethod> compared_methods() {
-  std::vector<ComparedMethod> methods;
-  for (const Baseline& baseline : baselines()) methods.push_back({baseline.name, baseline.title, baseline.source});
-  methods.push_back(
-      {our_name, "masked modelling with one recipe for all data (the defaults of masksc_train)", "this program"});
-  methods.push_back({paper_name, "masked modelling as published (configs/paper.ini); needs a GPU",
-                     "Masked Modeling for Single-cell Clustering, NeurIPS 2024"});
-  return methods;
-}
-
-std::vector<ComparedMethod> choose_methods(const std::string& methods) {
-  const std::vector<ComparedMethod> all = compared_methods();
-  std::vector<std::string> names;
-  for (const ComparedMethod& method : all) names.push_back(method.name);
-  std::vector<ComparedMethod> chosen;
-  if (methods == "all") {
-    std::copy_if(all.begin(), all.end(), std::back_inserter(chosen),
-                 [](const ComparedMethod& method) { return method.name != paper_name; });
-    return chosen;
-  }
-  std::set<std::string> seen;
-  for (std::size_t begin = 0; begin <= methods.size();) {
-    const std::size_t end = std::min(methods.find(',', begin), methods.size());
-    const std::string name = methods.substr(begin, end - begin);
-    const auto found = std::find(names.begin(), names.end(), name);
-    if (found == names.end())
-      throw UserError(
-          fmt::format("--methods: there is no method '{}'{}; see --list", printable(name), suggestion(name, names)));
-    if (!seen.insert(name).second) throw UserError(fmt::format("--methods names '{}' twice", name));
-    chosen.push_back(all[static_cast<std::size_t>(found - names.begin())]);
-    begin = end + 1;
-  }
-  return chosen;
-}
-
 ComparisonOutcome compare(const RunOptions& options, const RunOptions& paper, const ComparisonSettings& settings,
                           const std::string& command, const RunPlace& place) {
   Collectives& ranks = place.ranks;
   validate(options);
   require_at_least("seeds", settings.seeds, 1);
   const std::vector<ComparedMethod> methods = choose_methods(settings.methods);
-  at::set_num_threads(options.run.threads > 0 ? static_cast<int>(options.run.threads) : place.cores_per_rank);
+  use_cores(options, place);
   DataCache data(prepare(options, ranks), options.preparation);
   std::string fingerprint;
   const ComparedCells cells = compared_cells(options, data, fingerprint);
+  const Comparison comparison{options, paper, settings, place, data, cells, fingerprint};
 
   std::vector<Point> points;
-  std::vector<PointOf> keys;
-  const bool published = settings.preparation == ComparedPreparation::published;
+  std::vector<ComparedPoint> results;
   for (const ComparedMethod& method : methods)
     for (std::int64_t seed = options.train.seed; seed < options.train.seed + settings.seeds; ++seed) {
-      Point point;
-      point.name = file_name(fmt::format("{}_seed-{}", method.name, seed));
-      point.identity = {{"method", method.name},
-                        {"seed", seed},
-                        {"data", fingerprint},
-                        {"labels", options.counts.labels},
-                        {"clusters", cells.clusters},
-                        {"preparation", published ? "published" : "shared"},
-                        {"recipe", recipe_hash(method.name == paper_name ? paper : options)}};
-      point.cost = is_ours(method.name) ? 10 : 1;
-      point.run = [&, name = method.name, seed](Collectives& group, const fs::path& folder) {
-        const auto poll = [&] { leave_if_asked(name); };
-        BaselineSettings wanted{.seed = static_cast<std::uint64_t>(seed), .clusters = {}, .poll = poll};
-        if (cells.clusters > 0) wanted.clusters.push_back(cells.clusters);
-        wanted.clusters.push_back(0);
-        MethodOutcome outcome;
-        if (is_ours(name)) {
-          const RunOptions run = run_of(name == paper_name ? paper : options, cells, seed, folder);
-          outcome = measured([&] { return run_mask_sc(run, {group, place.local_rank, place.cores_per_rank}, wanted); });
-        } else {
-          const Baseline& baseline = find_baseline(name);
-          const ComparedData& input = published ? data.published(baseline) : data.shared();
-          outcome = measured([&] { return baseline.run(input.input(), wanted); });
-          fs::create_directories(folder);
-          write_method_result(folder / "result.h5ad", outcome, cells);
-        }
-        return score(outcome, cells, poll);
-      };
-      points.push_back(std::move(point));
-      keys.push_back({method.name, seed});
+      points.push_back(point_of(comparison, method.name, seed));
+      results.push_back({method.name, seed, nullptr, ""});
     }
-
   const PointsSettings how{.stop_signals = options.run.stop_signals,
                            .overwrite = options.overwrite,
                            .what = "method",
-                           .describe = [](const Json& result) {
-                             return result.contains("ari")
-                                        ? fmt::format("ARI {:.3f}, NMI {:.3f}, {}", result.at("ari").get<double>(),
-                                                      result.at("nmi").get<double>(),
-                                                      format_duration(result.at("seconds")))
-                                        : format_duration(result.at("seconds"));
-                           }};
+                           .describe = describe_scores};
   const std::vector<PointOutcome> outcomes = run_points(points, how, ranks, options.output);
 
-  ComparisonOutcome comparison;
+  ComparisonOutcome outcome;
   std::int32_t code = 0;
   on_root(ranks, [&] {
-    std::vector<ComparedPoint> results;
-    Json all = Json::array();
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
-      const PointOutcome& outcome = outcomes[i];
-      const bool done = outcome.status == PointStatus::done;
-      results.push_back(
-          {keys[i].method, keys[i].seed, done ? outcome.result : Json(nullptr), done ? "" : outcome.failure.message});
-      all.push_back({{"method", keys[i].method},
-                     {"seed", keys[i].seed},
-                     {"result", results.back().result},
-                     {"failure", results.back().failure}});
+      if (outcomes[i].status == PointStatus::done)
+        results[i].result = outcomes[i].result;
+      else
+        results[i].failure = outcomes[i].failure.message;
     }
-    std::vector<std::string> names;
-    for (const ComparedMethod& method : methods) names.push_back(method.name);
-    Json rows = comparison_rows(names, results);
-    for (std::size_t i = 0; i < methods.size(); ++i) {
-      rows[i]["title"] = methods[i].title;
-      rows[i]["source"] = methods[i].source;
-    }
-    comparison.table = {
-        {"input", options.input},
-        {"cells", cells.common_space.rows},
-        {"labels", cells.labels.empty() ? Json(nullptr) : Json(options.counts.labels)},
-        {"categories", count_labels(cells.labels)},
-        {"clusters", cells.clusters},
-        {"preparation", published ? "published" : "shared"},
-        {"first_seed", options.train.seed},
-        {"seeds", settings.seeds},
-        {"ranks", ranks.size()},
-        {"version", version_and_commit()},
-        {"command", ranks.size() > 1 ? fmt::format("mpirun -np {} {}", ranks.size(), command) : command},
-        {"methods", rows},
-        {"points", all}};
-    const fs::path folder = options.output;
-    write_file(folder / "comparison.json", comparison.table.dump(2) + "\n");
-    write_file(folder / "comparison.csv", comparison_csv(rows));
-    write_file(folder / "comparison.md", comparison_markdown(comparison.table));
+    outcome.table = table_of(comparison, methods, results, command);
+    write_tables(outcome.table, options.output);
     code = static_cast<std::int32_t>(exit_code(outcomes));
   });
   ranks.broadcast(std::span(&code, 1));
-  comparison.code = static_cast<ExitCode>(code);
-  return comparison;
+  outcome.code = static_cast<ExitCode>(code);
+  return outcome;
 }
 
 }  // namespace masksc

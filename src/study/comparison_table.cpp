@@ -3,44 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
-#include <cmath>
-
 #include "masksc/core/text.hpp"
+#include "table_text.hpp"
 
 namespace masksc {
 namespace {
-
-Json mean_of(const std::vector<double>& values) {
-  if (values.empty()) return nullptr;
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
-
-Json deviation_of(const std::vector<double>& values) {
-  if (values.empty()) return nullptr;
-  if (values.size() == 1) return 0.0;
-  const double mean = mean_of(values).get<double>();
-  double sum = 0;
-  for (const double value : values) sum += (value - mean) * (value - mean);
-  return std::sqrt(sum / static_cast<double>(values.size() - 1));
-}
-
-/// A field of a CSV file: quoted where it must be (RFC 4180).
-std::string field(const Json& value) {
-  if (value.is_null()) return "";
-  if (!value.is_string()) return value.dump();
-  const auto text = value.get<std::string>();
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted.push_back('"');
-    quoted.push_back(c);
-  }
-  quoted.push_back('"');
-  return quoted;
-}
 
 /// A cell of a Markdown table.
 std::string cell(const Json& row, const std::string& column, int digits, bool deviation) {
@@ -50,14 +17,7 @@ std::string cell(const Json& row, const std::string& column, int digits, bool de
   return fmt::format("{} ± {:.{}f}", mean, row.at(column + "_sd").get<double>(), digits);
 }
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : printable(text)) {
-    if (c == '|') out.push_back('\\');
-    out.push_back(c);
-  }
-  return out;
-}
+std::string escaped(const Json& text) { return markdown_cell(printable(text.get<std::string>())); }
 
 }  // namespace
 
@@ -99,8 +59,9 @@ Json comparison_rows(const std::vector<std::string>& methods, const std::vector<
         if (point.method == method && point.result.is_object() && point.result.contains(column) &&
             point.result.at(column).is_number())
           values.push_back(point.result.at(column).get<double>());
-      row[column] = mean_of(values);
-      row[column + "_sd"] = deviation_of(values);
+      const auto found = mean_and_deviation(values);
+      row[column] = found ? Json(found->mean) : Json(nullptr);
+      row[column + "_sd"] = found ? Json(found->deviation.value_or(0)) : Json(nullptr);
     }
     rows.push_back(row);
   }
@@ -115,7 +76,7 @@ std::string comparison_csv(const Json& rows) {
   std::string text = fmt::format("{}\n", fmt::join(fields, ","));
   for (const Json& row : rows) {
     std::vector<std::string> values;
-    for (const std::string& name : fields) values.push_back(field(row.at(name)));
+    for (const std::string& name : fields) values.push_back(csv_field(row.at(name)));
     text += fmt::format("{}\n", fmt::join(values, ","));
   }
   return text;
@@ -123,20 +84,17 @@ std::string comparison_csv(const Json& rows) {
 
 std::string comparison_markdown(const Json& comparison) {
   const bool labels = !comparison.at("labels").is_null();
-  std::string text =
-      fmt::format("# {} cells of `{}`, {} preparation\n\n", comparison.at("cells").get<std::int64_t>(),
-                  escaped(comparison.at("input").get<std::string>()), comparison.at("preparation").get<std::string>());
+  std::string text = fmt::format("# {} cells of `{}`, {} preparation\n\n", comparison.at("cells").get<std::int64_t>(),
+                                 escaped(comparison.at("input")), comparison.at("preparation").get<std::string>());
   if (labels)
-    text += fmt::format("Compared with the labels `{}` ({} categories). ",
-                        escaped(comparison.at("labels").get<std::string>()),
+    text += fmt::format("Compared with the labels `{}` ({} categories). ", escaped(comparison.at("labels")),
                         comparison.at("categories").get<std::int64_t>());
   text +=
       "Mean ± sd over seeds. Silhouettes in the space that the method clusters in, and in that of 50 principal "
       "components, which is the same for all; \"auto\": with the number of clusters estimated.\n\n";
   text +=
-      "| method | ARI | NMI | accuracy | silhouette | silhouette (PCA) | clusters | ARI auto | NMI auto | clusters "
-      "auto "
-      "| seconds | peak memory |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n";
+      "| method | ARI | NMI | accuracy | silhouette | silhouette (PCA) | clusters | ARI auto | NMI auto "
+      "| clusters auto | seconds | peak memory |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n";
   std::string failures;
   for (const Json& row : comparison.at("methods")) {
     const Json& memory = row.at("peak_memory_bytes");
@@ -148,7 +106,7 @@ std::string comparison_markdown(const Json& comparison) {
         cell(row, "seconds", 1, false), memory.is_null() ? "–" : format_bytes(memory.get<double>()));
     if (!row.at("message").get<std::string>().empty())
       failures += fmt::format("- `{}` {}: {}\n", row.at("method").get<std::string>(),
-                              row.at("status").get<std::string>(), escaped(row.at("message").get<std::string>()));
+                              row.at("status").get<std::string>(), escaped(row.at("message")));
   }
   if (!failures.empty()) text += "\n" + failures;
   text +=

@@ -13,16 +13,6 @@
 namespace masksc {
 namespace {
 
-std::vector<std::string> split(std::string_view text, std::string_view separators) {
-  std::vector<std::string> parts;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find_first_of(separators, begin), text.size());
-    parts.emplace_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
-
 Factor parse_factor(const std::string& text) {
   const auto refuse = [&](const char* why) -> Factor {
     throw UserError(
@@ -32,10 +22,10 @@ Factor parse_factor(const std::string& text) {
   if (equals == std::string::npos || equals == 0) return refuse("no option and its values");
   Factor factor{text.substr(0, equals), {}};
   factor.name.erase(0, std::min(factor.name.find_first_not_of('-'), factor.name.size()));
-  for (const std::string& value : split(std::string_view(text).substr(equals + 1), ",")) {
+  for (const std::string_view value : split(std::string_view(text).substr(equals + 1), ",")) {
     if (value.empty()) return refuse("an empty value");
-    factor.values.push_back(value);
-    assignments(factor.name, value);
+    factor.values.emplace_back(value);
+    assignments(factor.name, factor.values.back());
   }
   return factor;
 }
@@ -43,8 +33,8 @@ Factor parse_factor(const std::string& text) {
 void refuse_options_in_two_factors(const std::vector<Factor>& factors) {
   std::set<std::string> seen;
   for (const Factor& factor : factors)
-    for (const std::string& option : split(factor.name, "+"))
-      if (!seen.insert(option).second)
+    for (const std::string_view option : split(factor.name, "+"))
+      if (!seen.emplace(option).second)
         throw UserError(fmt::format("--sweep: '{}' stands in two factors", shown(option)));
 }
 
@@ -82,9 +72,9 @@ std::string name_of(const std::vector<Factor>& factors, const DesignPoint& point
 }  // namespace
 
 std::vector<Assignment> assignments(const std::string& factor, const std::string& value) {
-  const std::vector<std::string> names = split(factor, "+");
+  const auto names = split(factor, "+");
   if (names.size() == 1) return {{factor, value}};
-  const std::vector<std::string> values = split(value, "+");
+  const auto values = split(value, "+");
   if (names.size() != values.size())
     throw UserError(fmt::format("--sweep {}: '{}' is not {} values with + between them", shown(factor), shown(value),
                                 names.size()));
@@ -96,9 +86,9 @@ std::vector<Assignment> assignments(const std::string& factor, const std::string
 std::vector<Factor> parse_factors(const std::vector<std::string>& texts) {
   std::vector<Factor> factors;
   for (const std::string& text : texts)
-    for (const std::string& part : split(text, " \t;")) {
+    for (const std::string_view part : split(text, " \t;")) {
       if (part.empty()) continue;
-      Factor factor = parse_factor(part);
+      Factor factor = parse_factor(std::string(part));
       const auto same =
           std::find_if(factors.begin(), factors.end(), [&](const Factor& f) { return f.name == factor.name; });
       if (same != factors.end())

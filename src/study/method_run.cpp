@@ -1,9 +1,9 @@
 #include "method_run.hpp"
 
+#include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <numeric>
 #include <set>
+#include <utility>
 
 #include "masksc/baselines/features.hpp"
 #include "masksc/cluster/order.hpp"
@@ -14,65 +14,11 @@
 #include "masksc/io/prepared.hpp"
 #include "masksc/metrics/agreement.hpp"
 #include "masksc/metrics/silhouette.hpp"
+#include "masksc/preprocess/normalize.hpp"
+#include "masksc/run/outputs.hpp"
 
 namespace masksc {
 namespace {
-
-/// The columns `genes` of `counts`, in that order.
-CsrMatrix choose_columns(const CsrMatrix& counts, const std::vector<std::int64_t>& genes) {
-  std::vector<std::int32_t> place(static_cast<std::size_t>(counts.columns), -1);
-  for (std::size_t i = 0; i < genes.size(); ++i)
-    place[static_cast<std::size_t>(genes[i])] = static_cast<std::int32_t>(i);
-  CsrMatrix chosen;
-  chosen.rows = counts.rows;
-  chosen.columns = static_cast<std::int64_t>(genes.size());
-  std::vector<std::pair<std::int32_t, float>> row;
-  for (std::int64_t cell = 0; cell < counts.rows; ++cell) {
-    const auto columns = counts.row_indices(cell);
-    const auto values = counts.row_values(cell);
-    row.clear();
-    for (std::size_t i = 0; i < columns.size(); ++i)
-      if (const std::int32_t to = place[static_cast<std::size_t>(columns[i])]; to >= 0) row.emplace_back(to, values[i]);
-    std::sort(row.begin(), row.end());
-    for (const auto& [column, value] : row) {
-      chosen.indices.push_back(column);
-      chosen.values.push_back(value);
-    }
-    chosen.row_start.push_back(static_cast<std::int64_t>(chosen.values.size()));
-  }
-  return chosen;
-}
-
-/// The most memory that this process has had since reset_peak (bytes); 0 where the system does not say.
-std::int64_t peak_memory_now() {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  while (status >> word)
-    if (word == "VmHWM:") {
-      std::int64_t kibibytes = 0;
-      status >> kibibytes;
-      return kibibytes * 1024;
-    }
-  return 0;
-}
-
-void reset_peak() { std::ofstream("/proc/self/clear_refs") << "5"; }
-
-/// The labels of cells that have one, and the clusters of the same cells.
-struct Agreement {
-  std::vector<std::int32_t> truth;
-  std::vector<std::int32_t> found;
-};
-
-Agreement labelled(const Labels& labels, const std::vector<std::int32_t>& clusters) {
-  Agreement both;
-  for (std::size_t i = 0; i < clusters.size(); ++i) {
-    if (labels.codes[i] < 0) continue;
-    both.truth.push_back(labels.codes[i]);
-    both.found.push_back(clusters[i]);
-  }
-  return both;
-}
 
 Json silhouette_in(const DenseMatrix& space, const std::vector<std::int32_t>& clusters,
                    const std::function<void()>& poll) {
@@ -87,25 +33,22 @@ ComparedData read_compared(const std::filesystem::path& prepared, const Preparat
   const std::unique_ptr<Collectives> alone = single_rank();
   const PreparedFile file(prepared, *alone);
   const RowRange rows{0, file.cells()};
-  const CsrMatrix counts = file.read_rows(rows);
+  CsrMatrix counts = file.read_rows(rows);
   ComparedData data;
-  for (std::int64_t cell = 0; cell < counts.rows; ++cell) {
-    const auto values = counts.row_values(cell);
-    data.totals.push_back(static_cast<float>(std::accumulate(values.begin(), values.end(), 0.0)));
-  }
+  for (const double total : cell_totals(counts)) data.totals.push_back(static_cast<float>(total));
   data.expression =
       prepare_expression(counts, file.cells(), rows, file.gene_names(), file.highly_variable(), preparation, *alone);
-  data.counts = choose_columns(counts, data.expression.genes);
+  data.counts = select_columns(std::move(counts), data.expression.genes);
   return data;
 }
 
 MethodOutcome measured(const std::function<BaselineResult()>& work) {
-  reset_peak();
+  start_peak_memory();
   const auto start = std::chrono::steady_clock::now();
   MethodOutcome outcome;
   outcome.found = work();
   outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  outcome.peak_memory = peak_memory_now();
+  outcome.peak_memory = peak_memory();
   return outcome;
 }
 
@@ -123,8 +66,7 @@ BaselineResult run_mask_sc(const RunOptions& options, const RunPlace& place, con
 }
 
 Json score(const MethodOutcome& outcome, const ComparedCells& cells, const std::function<void()>& poll) {
-  Json scores = {{"seconds", outcome.seconds}, {"peak_memory_bytes", nullptr}};
-  if (outcome.peak_memory > 0) scores["peak_memory_bytes"] = outcome.peak_memory;
+  Json scores = {{"seconds", outcome.seconds}, {"peak_memory_bytes", outcome.peak_memory}};
   const auto add = [&](const std::string& suffix, const std::vector<std::int32_t>& clusters) {
     ensure(static_cast<std::int64_t>(clusters.size()) == cells.common_space.rows,
            "a method gives every cell a cluster");
@@ -132,11 +74,11 @@ Json score(const MethodOutcome& outcome, const ComparedCells& cells, const std::
     scores["silhouette" + suffix] = silhouette_in(outcome.found.features, clusters, poll);
     scores["silhouette_pca" + suffix] = silhouette_in(cells.common_space, clusters, poll);
     if (cells.labels.empty()) return;
-    const Agreement both = labelled(cells.labels, clusters);
-    if (both.truth.empty()) return;
-    scores["ari" + suffix] = adjusted_rand_index(both.truth, both.found);
-    scores["nmi" + suffix] = normalized_mutual_information(both.truth, both.found);
-    scores["accuracy" + suffix] = clustering_accuracy(both.truth, both.found);
+    const LabelledCells both = labelled_cells(cells.labels, clusters);
+    if (both.labels.empty()) return;
+    scores["ari" + suffix] = adjusted_rand_index(both.labels, both.clusters);
+    scores["nmi" + suffix] = normalized_mutual_information(both.labels, both.clusters);
+    scores["accuracy" + suffix] = clustering_accuracy(both.labels, both.clusters);
   };
   if (cells.clusters > 0) add("", outcome.found.labels.front());
   add("_auto", outcome.found.labels.back());

@@ -15,6 +15,10 @@
 
 namespace masksc {
 
+/// mask-sc itself, and with the paper's recipe, among the methods.
+constexpr const char* our_name = "mask-sc";
+constexpr const char* paper_name = "mask-sc-paper";
+
 /// All cells of a prepared file under one preparation, as methods and scores need them.
 struct ComparedData {
   Expression expression;

@@ -150,6 +150,12 @@ Sweep make_sweep(const RunOptions& options, const SweepSettings& settings) {
   return sweep;
 }
 
+Json values_of(const Sweep& sweep, const DesignPoint& point) {
+  Json values = Json::object();
+  for (std::size_t i = 0; i < sweep.factors.size(); ++i) values[sweep.factors[i].name] = point.values[i];
+  return values;
+}
+
 bool ranks_are_swept(const Sweep& sweep) {
   return std::any_of(sweep.factors.begin(), sweep.factors.end(),
                      [](const Factor& factor) { return factor.name == "ranks-per-point"; });

@@ -8,6 +8,7 @@
 
 #include "masksc/study/sweep_report.hpp"
 #include "svg.hpp"
+#include "table_text.hpp"
 
 namespace masksc {
 namespace {
@@ -87,12 +88,9 @@ std::optional<CurvePoint> at_value(const Json& sweep, const FactorAxis& axis, co
         point.at(key).is_number())
       found.push_back(point.at(key).get<double>());
   }
-  if (found.empty()) return {};
-  CurvePoint point;
-  for (const double v : found) point.mean += v / static_cast<double>(found.size());
-  for (const double v : found) point.sd += (v - point.mean) * (v - point.mean);
-  point.sd = found.size() > 1 ? std::sqrt(point.sd / static_cast<double>(found.size() - 1)) : 0;
-  return point;
+  const auto spread = mean_and_deviation(found);
+  if (!spread) return {};
+  return CurvePoint{spread->mean, spread->deviation.value_or(0)};
 }
 
 Ticks y_axis(const Json& sweep, const std::vector<FactorAxis>& axes, const std::vector<Series>& series,

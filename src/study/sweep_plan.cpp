@@ -13,8 +13,7 @@ Json plan_point(const Sweep& sweep, const SweepPoint& point) {
   RunOptions options = point.options;
   options.plan.plan = true;
   if (ranks_are_swept(sweep)) options.plan.ranks = point.ranks;
-  Json row = {{"name", point.design.name}, {"values", Json::object()}, {"ranks", options.plan.ranks}};
-  for (std::size_t i = 0; i < sweep.factors.size(); ++i) row["values"][sweep.factors[i].name] = point.design.values[i];
+  Json row = {{"name", point.design.name}, {"values", values_of(sweep, point.design)}, {"ranks", options.plan.ranks}};
   try {
     const PlanInput input = plan_input(options);
     const auto cells = static_cast<double>(cells_per_step(input));

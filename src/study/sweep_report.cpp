@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <map>
 #include <optional>
 
 #include "masksc/core/files.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
+#include "table_text.hpp"
 
 namespace masksc {
 namespace {
@@ -28,12 +28,6 @@ Json number_of(const Json& metrics, const char* key) {
   if (value.is_object() && value.contains("total")) return value.at("total");                    // seconds by stage
   if (value.is_array() && !value.empty()) return *std::max_element(value.begin(), value.end());  // bytes by rank
   return nullptr;
-}
-
-Json values_of(const Sweep& sweep, const DesignPoint& point) {
-  Json values = Json::object();
-  for (std::size_t i = 0; i < sweep.factors.size(); ++i) values[sweep.factors[i].name] = point.values[i];
-  return values;
 }
 
 Json point_json(const Sweep& sweep, const SweepPoint& point, const PointOutcome& outcome) {
@@ -75,13 +69,9 @@ void add_efficiency(Json& points) {
 }
 
 Json mean_and_sd(const std::vector<double>& values) {
-  if (values.empty()) return {{"mean", nullptr}, {"sd", nullptr}};
-  const auto n = static_cast<double>(values.size());
-  double mean = 0;
-  for (const double value : values) mean += value / n;
-  double squares = 0;
-  for (const double value : values) squares += (value - mean) * (value - mean);
-  return {{"mean", mean}, {"sd", values.size() > 1 ? Json(std::sqrt(squares / (n - 1))) : Json(nullptr)}};
+  const auto found = mean_and_deviation(values);
+  if (!found) return {{"mean", nullptr}, {"sd", nullptr}};
+  return {{"mean", found->mean}, {"sd", found->deviation ? Json(*found->deviation) : Json(nullptr)}};
 }
 
 Json summary_of(const Json& points) {
@@ -108,19 +98,6 @@ Json summary_of(const Json& points) {
   return rows;
 }
 
-/// Text as CSV holds it.
-std::string csv_text(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
-
-std::string csv_value(const Json& value) {
-  if (value.is_null()) return "";
-  return csv_text(value.is_string() ? value.get<std::string>() : value.dump());
-}
-
 /// "0.785 ± 0.004" by `format` of one number; "–" without any.
 template <typename Format>
 std::string plus_minus(const Json& number, const Format& format) {
@@ -132,12 +109,6 @@ std::string plus_minus(const Json& number, const Format& format) {
 std::string score(double value) { return fmt::format("{:.3f}", value); }
 std::string whole(double value) { return fmt::format("{:.0f}", value); }
 std::string tenth(double value) { return fmt::format("{:.1f}", value); }
-
-std::string cell(const std::string& text) {
-  std::string safe;
-  for (const char c : text) safe += c == '|' ? std::string("\\|") : std::string(1, c == '\n' ? ' ' : c);
-  return safe;
-}
 
 }  // namespace
 
@@ -159,19 +130,18 @@ Json sweep_json(const Sweep& sweep, const std::vector<PointOutcome>& outcomes) {
 
 std::string sweep_csv(const Json& sweep) {
   std::string text = "point";
-  for (const Json& factor : sweep.at("factors"))
-    text += fmt::format(",{}", csv_text(factor.at("name").get<std::string>()));
+  for (const Json& factor : sweep.at("factors")) text += fmt::format(",{}", csv_field(factor.at("name")));
   text += ",seed,ranks";
   for (const char* key : numbers) text += fmt::format(",{}", key);
   text += ",status,error\n";
   for (const Json& point : sweep.at("points")) {
-    text += csv_value(point.at("name"));
+    text += csv_field(point.at("name"));
     for (const Json& factor : sweep.at("factors"))
-      text += fmt::format(",{}", csv_value(point.at("values").at(factor.at("name").get<std::string>())));
-    text += fmt::format(",{},{}", csv_value(point.at("seed")), csv_value(point.at("ranks")));
-    for (const char* key : numbers) text += fmt::format(",{}", csv_value(point.at(key)));
-    text += fmt::format(",{},{}\n", csv_value(point.at("status")),
-                        point.contains("error") ? csv_value(point.at("error")) : "");
+      text += fmt::format(",{}", csv_field(point.at("values").at(factor.at("name").get<std::string>())));
+    text += fmt::format(",{},{}", csv_field(point.at("seed")), csv_field(point.at("ranks")));
+    for (const char* key : numbers) text += fmt::format(",{}", csv_field(point.at(key)));
+    text += fmt::format(",{},{}\n", csv_field(point.at("status")),
+                        point.contains("error") ? csv_field(point.at("error")) : "");
   }
   return text;
 }
@@ -182,7 +152,7 @@ std::string sweep_markdown(const Json& sweep) {
   std::string text = "|";
   std::string rule = "\n|";
   for (const Json& factor : sweep.at("factors")) {
-    text += fmt::format(" {} |", cell(factor.at("name").get<std::string>()));
+    text += fmt::format(" {} |", markdown_cell(factor.at("name").get<std::string>()));
     rule += "---|";
   }
   text += " seeds | ARI | NMI | silhouette | clusters | seconds | cells/s | peak memory, MiB |";
@@ -196,7 +166,7 @@ std::string sweep_markdown(const Json& sweep) {
     text += "|";
     for (const Json& factor : sweep.at("factors")) {
       const std::string name = factor.at("name").get<std::string>();
-      const std::string value = cell(row.at("values").at(name).get<std::string>());
+      const std::string value = markdown_cell(row.at("values").at(name).get<std::string>());
       text += row.at("varied") == name ? fmt::format(" **{}** |", value) : fmt::format(" {} |", value);
     }
     text += fmt::format(" {} | {} | {} | {} | {} | {} | {} | {} |", row.at("done").get<int>(),
@@ -210,9 +180,9 @@ std::string sweep_markdown(const Json& sweep) {
   std::string problems;
   for (const Json& point : sweep.at("points"))
     if (point.at("status") != "done")
-      problems +=
-          fmt::format("- {}: {}{}\n", point.at("name").get<std::string>(), point.at("status").get<std::string>(),
-                      point.contains("error") ? fmt::format(": {}", cell(point.at("error").get<std::string>())) : "");
+      problems += fmt::format(
+          "- {}: {}{}\n", point.at("name").get<std::string>(), point.at("status").get<std::string>(),
+          point.contains("error") ? fmt::format(": {}", markdown_cell(point.at("error").get<std::string>())) : "");
   if (!problems.empty()) text += fmt::format("\nNot done:\n\n{}", problems);
   return text;
 }

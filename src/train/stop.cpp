@@ -14,6 +14,8 @@
 #include <string_view>
 #include <utility>
 
+#include "masksc/core/text.hpp"
+
 namespace masksc {
 namespace {
 
@@ -100,11 +102,9 @@ int parse_signal(const std::string& list, std::string_view name) {
 std::vector<int> parse_stop_signals(const std::string& list) {
   std::vector<int> signals;
   if (list == "none") return signals;
-  for (std::size_t begin = 0; begin <= list.size();) {
-    const std::size_t end = std::min(list.find(',', begin), list.size());
-    const int number = parse_signal(list, std::string_view(list).substr(begin, end - begin));
+  for (const std::string_view name : split(list, ",")) {
+    const int number = parse_signal(list, name);
     if (std::find(signals.begin(), signals.end(), number) == signals.end()) signals.push_back(number);
-    begin = end + 1;
   }
   return signals;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "masksc/core/options.hpp"
@@ -36,6 +37,10 @@ struct ClusterCount {
   std::int64_t clusters = 1;
   std::string source;
 };
+
+/// The number that `settings` or, where they say nothing, the labels give (label_categories is 0 without labels);
+/// nothing where it is to be chosen.
+std::optional<ClusterCount> given_clusters(const ClusterSettings& settings, std::int64_t label_categories);
 
 /// Decides by `settings`; label_categories is 0 without labels. A collective; throws UserError for more clusters than
 /// cells, and as choose_clusters.

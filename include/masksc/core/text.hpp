@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace masksc {
 
@@ -12,6 +13,9 @@ std::string nearest_name(std::string_view name, std::span<const std::string> kno
 
 /// "; did you mean 'x'?" or "" when nothing is near.
 std::string suggestion(std::string_view name, std::span<const std::string> known);
+
+/// The parts of `text` between any of the characters `separators`, empty ones too: views of it.
+std::vector<std::string_view> split(std::string_view text, std::string_view separators);
 
 /// Whether `text` is UTF-8 throughout: no stray bytes, no overlong forms, no surrogates.
 bool is_utf8(std::string_view text);

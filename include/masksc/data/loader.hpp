@@ -61,9 +61,7 @@ class Densifier {
  private:
   std::vector<float> zero_row_;  // [width] a cell without counts
   std::vector<std::int32_t> slot_of_column_;
-  std::vector<float> mean_;
-  std::vector<float> inverse_sd_;
-  float clip_;
+  GeneScaling scaling_;
 };
 
 class Loader {

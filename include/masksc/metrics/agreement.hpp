@@ -3,8 +3,19 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
+
+#include "masksc/core/types.hpp"
 
 namespace masksc {
+
+/// Labels and clusters of the cells that have a label, in the order of the cells.
+struct LabelledCells {
+  std::vector<std::int32_t> labels;
+  std::vector<std::int32_t> clusters;
+};
+/// `clusters`: one of each cell that `labels` has. Throws InvariantError when the sizes differ.
+LabelledCells labelled_cells(const Labels& labels, std::span<const std::int32_t> clusters);
 
 /// Adjusted Rand index (Hubert and Arabie 1985) of two labellings of the same cells, as scikit-learn's
 /// adjusted_rand_score: 1 for equal partitions, about 0 for unrelated ones, at least -0.5.

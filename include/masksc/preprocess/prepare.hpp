@@ -2,6 +2,7 @@
 // Works on each rank's own rows; every statistic has the same bits on any number of ranks.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -36,6 +37,9 @@ struct GeneScaling {
   std::vector<float> mean;        // per column
   std::vector<float> inverse_sd;  // per column; 1 for genes without variance
   float clip = 10.0F;
+  [[nodiscard]] float scaled(std::size_t column, float value) const {
+    return std::clamp((value - mean[column]) * inverse_sd[column], -clip, clip);
+  }
 };
 
 struct Expression {

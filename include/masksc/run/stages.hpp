@@ -33,6 +33,12 @@ struct RunInput {
   std::vector<std::string> warnings;  // of reading, on rank 0
 };
 
+/// The labels that `settings` ask for, of the prepared file at `path`; empty when they ask for none. A collective.
+/// Throws UserError when the file has none.
+Labels wanted_labels(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings);
+/// Categories that occur.
+std::int64_t count_categories(const Labels& labels);
+
 /// Opens the prepared file, or makes it from --input (rank 0, streamed), and prepares the expression. A collective.
 RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives& ranks);
 

@@ -1,6 +1,7 @@
 // The table of a comparison: one row a method, mean and standard deviation over seeds.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,7 @@ namespace masksc {
 struct ComparedPoint {
   std::string method;
   std::int64_t seed = 0;
-  Json result;          // of measure_method: scores by name; null when it failed
+  Json result;          // scores by name; null when it failed
   std::string failure;  // why
 };
 

@@ -46,6 +46,9 @@ struct Sweep {
 /// can't be swept, a value that it refuses, options that make no run.
 Sweep make_sweep(const RunOptions& options, const SweepSettings& settings);
 
+/// {"mask-ratio": "0.5", ...}: the value of each factor at a point.
+Json values_of(const Sweep& sweep, const DesignPoint& point);
+
 /// Whether --ranks-per-point is one of the factors.
 bool ranks_are_swept(const Sweep& sweep);
 

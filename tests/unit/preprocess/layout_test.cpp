@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "masksc/core/error.hpp"
+#include "message_of.hpp"
 
 namespace masksc {
 namespace {
@@ -19,16 +20,6 @@ void expect_shape(const PatchedShape& shape, std::int64_t rows, std::int64_t col
   EXPECT_EQ(shape.columns, columns);
   EXPECT_EQ(shape.patch_rows, patch);
   EXPECT_EQ(shape.patch_columns, patch);
-}
-
-template <typename Work>
-std::string message_of(Work work) {
-  try {
-    work();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(Shape, AutoIsTheLargestSquareThatGenesFillUpTo64) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "masksc/core/error.hpp"
+#include "message_of.hpp"
 
 namespace masksc {
 namespace {
@@ -17,16 +18,6 @@ std::vector<std::string> names(const std::vector<DesignPoint>& points) {
   std::vector<std::string> all;
   for (const DesignPoint& point : points) all.push_back(point.name);
   return all;
-}
-
-template <typename Work>
-std::string message_of(Work work) {
-  try {
-    work();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(Factors, StandAloneOrSeveralInOneText) {
