@@ -169,7 +169,7 @@ void require_fraction(const char* option, double value) {
 
 void require_one_of(const char* option, const std::string& value, const std::vector<std::string>& choices) {
   if (std::find(choices.begin(), choices.end(), value) == choices.end())
-    throw UserError(fmt::format("--{} needs one of {}, not '{}'", option, fmt::join(choices, ", "), value));
+    throw UserError(fmt::format("--{} needs one of {}, not '{}'", option, fmt::join(choices, ", "), shown(value)));
 }
 
 }  // namespace masksc

@@ -5,7 +5,7 @@ import unittest
 
 import support
 
-PROGRAMS = ["masksc_train", "masksc_prepare", "masksc_simulate", "masksc_sweep"]
+PROGRAMS = ["masksc_train", "masksc_embed", "masksc_report", "masksc_prepare", "masksc_simulate", "masksc_sweep"]
 OPTIONS = """config input output overwrite labels clusters matrix patch mask-ratio dim encoder-depth encoder-heads
   decoder-depth decoder-heads gene-order standardize target guidance guidance-token contrastive-loss sequence-epochs
   sequence-model epochs max-steps batch-size learning-rate weight-decay seed precision gradient-checkpointing device
@@ -54,6 +54,16 @@ class Refused(unittest.TestCase):
         saying = [line for line in done.err.splitlines() if all(word in line for word in words)]
         self.assertEqual(len(saying), 1, done)  # by rank 0 alone
         self.assertFalse((output / "result.h5ad").exists())
+
+    def test_lines_of_a_configuration_that_are_no_settings(self):
+        for line in ("no-equals%option%%invalid_line%", "= 3", "[section]", "epochs ="):  # Boost hung on the first
+            path = support.WORK / "bad.ini"
+            path.write_text(f"# a comment\n{line}\n")
+            self.check(["--config", str(path)], "bad.ini")
+
+    def test_values_are_printed_harmless(self):
+        for option in ("--plan-device", "--precision", "--matrix", "--clusters", "--genes"):
+            self.check([option, "\x1b[31mred"], option, "\\x1b[31mred")
 
     def test_unknown_option_with_the_nearest(self):
         self.check(["--epoch-s", "3"], "epoch-s", "epochs")
