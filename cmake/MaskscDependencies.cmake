@@ -31,6 +31,7 @@ find_package(ZLIB REQUIRED)
 
 include(FindLibTorch)
 include(FindAssorthead)
+include(FindPlotly)
 
 if(MASKSC_IGRAPH)
   find_path(IGRAPH_INCLUDE igraph.h PATH_SUFFIXES igraph REQUIRED)

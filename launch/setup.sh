@@ -46,6 +46,8 @@ missing_packages() {
     zlib1g-dev libgtest-dev libgmock-dev)
   if ! own_command mpicc; then wanted+=(libopenmpi-dev openmpi-bin); fi
   if ! own_command h5pcc; then wanted+=(libhdf5-openmpi-dev); fi
+  # A browser, for the test of report.html: nobody is asked for it, the test says that it is skipped.
+  if [ "$(id -u)" = 0 ] && ! command -v chromedriver >/dev/null; then wanted+=(chromium chromium-driver); fi
   if [ -n "$with_slurm" ]; then wanted+=(slurm-wlm munge); fi
   local tool
   for tool in cmake:cmake ninja:ninja-build g++:g++ git:git ccache:ccache clang-tidy:clang-tidy; do

@@ -4,6 +4,7 @@
 #include "command_line.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/dist/runtime.hpp"
+#include "masksc/run/report_stage.hpp"
 #include "masksc/study/comparison.hpp"
 #include "masksc/study/comparison_table.hpp"
 #include "masksc/train/time_limit.hpp"
@@ -24,6 +25,7 @@ std::string command_of(int argc, char** argv) {
 
 masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
   masksc::RunOptions options;
+  options.report.report = false;  // of each run: the page of all is what is looked at
   masksc::ComparisonSettings settings;
   masksc::OptionTable table = masksc::describe_run(options);
   masksc::describe(table, settings);
@@ -43,7 +45,10 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
   masksc::apply_configuration(masksc::paper_configuration, "configs/paper.ini", paper_table);
   const masksc::ComparisonOutcome outcome = masksc::compare(options, paper, settings, command_of(argc, argv),
                                                             {world, runtime.local_rank(), runtime.cores_per_rank()});
-  if (world.is_root()) fmt::print("{}", masksc::comparison_markdown(outcome.table));
+  if (world.is_root()) {
+    fmt::print("{}", masksc::comparison_markdown(outcome.table));
+    masksc::report_or_warn(options.output, {});
+  }
   return outcome.code;
 }
 

@@ -6,6 +6,7 @@
 #include "command_line.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/dist/runtime.hpp"
+#include "masksc/run/report_stage.hpp"
 #include "masksc/study/sweep_report.hpp"
 #include "masksc/train/stop.hpp"
 #include "masksc/train/time_limit.hpp"
@@ -17,11 +18,12 @@ const masksc::ProgramInfo program = {
     "mpirun -np N masksc_sweep --input FILE --output DIR --sweep OPTION=VALUE,VALUE... [options of masksc_train]\n"
     "       masksc_sweep --list|--plan [--json] --sweep OPTION=VALUE,VALUE... [options of masksc_train]"};
 
-/// Writes the tables of what is there.
+/// Writes the tables, and the page, of what is there.
 masksc::Json report(const masksc::Sweep& sweep, const std::vector<masksc::PointOutcome>& outcomes,
                     const std::string& folder) {
   masksc::Json json = masksc::sweep_json(sweep, outcomes);
   masksc::write_sweep(json, folder);
+  masksc::report_or_warn(folder, {});
   return json;
 }
 
@@ -63,6 +65,7 @@ masksc::ExitCode work(const masksc::Sweep& sweep, const masksc::RunOptions& opti
 
 masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
   masksc::RunOptions options;
+  options.report.report = false;  // of each run: the page of all is what is looked at
   masksc::SweepSettings settings;
   masksc::OptionTable table = masksc::describe_run(options);
   masksc::describe(table, settings);

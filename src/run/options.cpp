@@ -21,6 +21,7 @@ OptionTable describe_run(RunOptions& o) {
   describe(table, o.engine);
   describe(table, o.cluster);
   describe(table, o.run);
+  describe(table, o.report);
   describe(table, o.plan);
   return table;
 }

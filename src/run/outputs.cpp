@@ -40,6 +40,17 @@ CsrMatrix read_on_root(const PreparedFile& file, RowRange rows, const Collective
   return file.read_rows(ranks.is_root() ? rows : RowRange{rows.begin, rows.begin});
 }
 
+void add_extras(H5adWriter& writer, const ResultExtras& extras) {
+  for (const auto& [name, labels] : extras.categories) writer.add_obs(name, labels);
+  for (const auto& [name, values] : extras.numbers) writer.add_obs(name, values);
+  if (!extras.maps) return;
+  for (const auto& [name, points] :
+       {std::pair(tsne_name, &extras.maps->tsne), std::pair(umap_name, &extras.maps->umap)}) {
+    writer.add_obsm(name, 2);
+    writer.append_obsm(name, *points);
+  }
+}
+
 }  // namespace
 
 std::string embedding_hash(const DenseMatrix& embedding, RowRange rows, std::int64_t cells, Collectives& ranks) {
@@ -50,8 +61,8 @@ std::string embedding_hash(const DenseMatrix& embedding, RowRange rows, std::int
 }
 
 void write_result(const std::filesystem::path& path, const RunInput& input, const DenseMatrix& embedding,
-                  const ClusterOutcome& outcome, const Json& metrics, const std::string& configuration,
-                  Collectives& ranks) {
+                  const ClusterOutcome& outcome, const ResultExtras& extras, const Json& metrics,
+                  const std::string& configuration, Collectives& ranks) {
   const std::int64_t cells = input.expression.cells;
   const std::vector<std::string> names = input.file->cell_names(ranks.is_root() ? RowRange{0, cells} : RowRange{0, 0});
   std::unique_ptr<H5adWriter> writer;
@@ -64,6 +75,7 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
     writer->add_var("masksc", used);
     writer->set_uns("masksc", {{"configuration", configuration}, {"metrics", metrics}});
     writer->add_obsm("X_masksc", embedding.columns);
+    add_extras(*writer, extras);
   });
   for_each_block(embedding, input.expression.rows, cells, ranks,
                  [&](const DenseMatrix& block) { writer->append_obsm("X_masksc", block); });

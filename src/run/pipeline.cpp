@@ -16,6 +16,7 @@
 #include "masksc/run/folder.hpp"
 #include "masksc/run/model_files.hpp"
 #include "masksc/run/outputs.hpp"
+#include "masksc/run/report_stage.hpp"
 #include "masksc/run/stages.hpp"
 #include "masksc/train/stop.hpp"
 #include "masksc/train/time_limit.hpp"
@@ -134,6 +135,11 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
   const ClusterOutcome outcome =
       clock.time("cluster", [&] { return cluster_stage(options, input, embedding, hash, folder, context); });
 
+  const std::optional<CellMaps> maps = clock.time("maps", [&] {
+    return map_stage(options.report, embedding, expression.rows, expression.cells,
+                     static_cast<std::uint64_t>(options.train.seed), ranks);
+  });
+
   const std::int64_t memory = peak_memory();
   const std::vector<std::int64_t> memories = ranks.gather_varied(std::span<const std::int64_t>(&memory, 1));
   Json metrics = {{"ari", optional_number(outcome.ari)},
@@ -156,12 +162,19 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
                   {"weights_hash", model.parameters().hash()},
                   {"embedding_hash", hash},
                   {"version", version_and_commit()}};
-  write_result(folder.path("result.h5ad"), input, embedding, outcome, metrics, configuration, ranks);
+  write_result(folder.path("result.h5ad"), input, embedding, outcome, {.maps = maps, .categories = {}, .numbers = {}},
+               metrics, configuration, ranks);
   on_root(ranks, [&] {
     write_file(folder.path("metrics.json"), metrics.dump(2) + "\n");
     for (const char* name : {"prepared.h5", "checkpoints/embedding.h5", "checkpoints/clusters.h5"})
       std::filesystem::remove(folder.path(name));
   });
+  if (options.report.report) {
+    clock.time("report", [&] {
+      return !ranks.is_root() || report_or_warn(folder.root(), {options.report.genes, at::get_num_threads()});
+    });
+    ranks.barrier();  // nobody leaves while rank 0 draws
+  }
   return metrics;
 }
 

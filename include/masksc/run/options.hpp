@@ -10,6 +10,7 @@
 #include "masksc/model/settings.hpp"
 #include "masksc/plan/settings.hpp"
 #include "masksc/preprocess/prepare.hpp"
+#include "masksc/report/settings.hpp"
 #include "masksc/train/settings.hpp"
 
 namespace masksc {
@@ -27,6 +28,7 @@ struct RunOptions {
   EngineSettings engine;
   ClusterSettings cluster;
   RunSettings run;
+  ReportSettings report;
   PlanSettings plan;
 };
 

@@ -1,10 +1,14 @@
 // What a run leaves for its users: result.h5ad, metrics.json and the table on the terminal.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "masksc/core/json.hpp"
 #include "masksc/core/types.hpp"
+#include "masksc/report/maps.hpp"
 #include "masksc/run/stages.hpp"
 
 namespace masksc {
@@ -12,11 +16,19 @@ namespace masksc {
 /// Hash of the embedding of all cells, in global order; on rank 0. A collective.
 std::string embedding_hash(const DenseMatrix& embedding, RowRange rows, std::int64_t cells, Collectives& ranks);
 
+/// What else a result holds, for all cells, on rank 0.
+struct ResultExtras {
+  std::optional<CellMaps> maps;                                      // obsm['X_masksc_tsne'], obsm['X_masksc_umap']
+  std::vector<std::pair<std::string, Labels>> categories;            // columns of obs
+  std::vector<std::pair<std::string, std::vector<double>>> numbers;  // columns of obs
+};
+
 /// obs['masksc'], obsm['X_masksc'], uns['masksc'], var['masksc'] (genes used), the label column, names and counts (X),
-/// streamed in blocks to rank 0. A collective. Throws EnvironmentError on all ranks; an older file stays as it was.
+/// and the extras, streamed in blocks to rank 0. A collective. Throws EnvironmentError on all ranks; an older file
+/// stays as it was.
 void write_result(const std::filesystem::path& path, const RunInput& input, const DenseMatrix& embedding,
-                  const ClusterOutcome& outcome, const Json& metrics, const std::string& configuration,
-                  Collectives& ranks);
+                  const ClusterOutcome& outcome, const ResultExtras& extras, const Json& metrics,
+                  const std::string& configuration, Collectives& ranks);
 
 /// The table that ends a run, from metrics.json.
 std::string result_table(const Json& metrics, const std::string& folder);

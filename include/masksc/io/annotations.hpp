@@ -1,0 +1,35 @@
+// What an h5ad file says of its cells besides counts: columns of obs, matrices of obsm.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "masksc/core/types.hpp"
+
+namespace masksc {
+
+/// One column of obs: categories, or numbers (NaN is missing) where it has more than 30 different ones.
+struct ObsColumn {
+  std::string name;
+  Labels categories;            // empty for numbers
+  std::vector<double> numbers;  // empty for categories
+};
+
+/// The columns of obs that mean something to an eye: no column where every cell is alike or all cells differ in text,
+/// none of a kind that is not read. Throws UserError when the file is no h5ad, or damaged.
+std::vector<ObsColumn> read_obs(const std::filesystem::path& path);
+
+/// obsm/`name` as float32 [cells, columns]. Throws UserError (with the names there are) when it isn't there, isn't a
+/// dense matrix with a row for each of `cells` cells, or holds values that aren't finite.
+DenseMatrix read_obsm(const std::filesystem::path& path, const std::string& name, std::int64_t cells);
+
+/// Names in obsm, sorted; none where the file has no obsm.
+std::vector<std::string> obsm_names(const std::filesystem::path& path);
+
+/// var/`name`, one flag a gene; empty when there is none.
+std::vector<std::uint8_t> read_var_flags(const std::filesystem::path& path, const std::string& name,
+                                         std::int64_t genes);
+
+}  // namespace masksc

@@ -1,0 +1,34 @@
+// Maps of the cells in two dimensions, for looking at: t-SNE and UMAP of their features.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "masksc/core/types.hpp"
+
+namespace masksc {
+
+/// Cells beyond this number are not mapped themselves: a sample of so many is.
+constexpr std::int64_t most_mapped_cells = 100'000;
+
+/// Their names in obsm of a result.
+constexpr const char* tsne_name = "X_masksc_tsne";
+constexpr const char* umap_name = "X_masksc_umap";
+
+struct CellMaps {
+  DenseMatrix tsne;  // [cells, 2]
+  DenseMatrix umap;  // [cells, 2]
+  std::string how;   // methods, parameters and seed in words
+};
+
+/// t-SNE (van der Maaten 2014, by qdtsne: perplexity 30, 1000 iterations) and UMAP (McInnes 2018, by umappp: 15
+/// neighbours, least distance 0.1) of `features` [N, D]; neighbours are exact up to 20,000 cells, above by a
+/// hierarchical navigable small world graph. Keyed by `seed`; the same values for any number of `threads`.
+/// With fewer than 4 cells every point is at 0. Throws InvariantError for values that aren't finite.
+CellMaps map_cells(const DenseMatrix& features, std::uint64_t seed, int threads);
+
+/// Methods, parameters and seed of maps of `cells` cells, in words.
+std::string describe_maps(std::int64_t cells, std::uint64_t seed);
+
+}  // namespace masksc

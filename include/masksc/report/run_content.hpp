@@ -1,0 +1,51 @@
+// Everything that a report shows of a finished run, as plain values, and how it is read from the run's folder.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "masksc/core/json.hpp"
+#include "masksc/core/types.hpp"
+#include "masksc/io/annotations.hpp"
+#include "masksc/report/maps.hpp"
+
+namespace masksc {
+
+/// One cell's input and what the global token of the encoder's last block attends to (Fig. 6 of the paper).
+struct AttendedCell {
+  std::int64_t cell = 0;
+  std::int32_t cluster = 0;
+  std::vector<float> matrix;     // [rows, columns] as the model sees it; 0 in padding
+  std::vector<float> attention;  // [patches of the grid], mean over heads; 0 where a patch holds no gene
+};
+struct AttentionGrid {
+  std::int64_t rows = 0, columns = 0;
+  std::int64_t patch_rows = 0, patch_columns = 0;
+  std::vector<std::string> genes;  // [rows, columns]; "" is padding
+  std::vector<AttendedCell> cells;
+};
+
+struct RunContent {
+  std::filesystem::path folder;
+  Json metrics;                     // metrics.json
+  std::string configuration;        // config.ini
+  std::vector<Json> log;            // lines of log.jsonl
+  std::string input, labels;        // the file of counts and the label column, as they were named
+  std::int64_t all_cells = 0;       // of the run; what follows is of the `shown` ones
+  std::vector<std::int64_t> shown;  // ascending; all of them up to most_mapped_cells, else a sample
+  std::vector<std::string> cells, genes;
+  CsrMatrix counts;                // [cells, genes]
+  Labels clusters;                 // obs['masksc']
+  std::vector<ObsColumn> columns;  // obs, the clusters first
+  DenseMatrix features;            // obsm['X_masksc']
+  std::optional<CellMaps> maps;    // those of result.h5ad, where it has any
+  std::optional<AttentionGrid> attention;
+};
+
+/// Throws UserError when the folder holds no finished run, or one that is damaged.
+RunContent read_run(const std::filesystem::path& folder);
+
+}  // namespace masksc

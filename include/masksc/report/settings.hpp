@@ -1,0 +1,18 @@
+// What is asked of the report.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "masksc/core/options.hpp"
+
+namespace masksc {
+
+struct ReportSettings {
+  bool report = true;              // draw maps of the cells and write report.html
+  std::vector<std::string> genes;  // to colour cells by, besides the top markers
+};
+
+void describe(OptionTable& table, ReportSettings& settings);
+
+}  // namespace masksc

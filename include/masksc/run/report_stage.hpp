@@ -1,0 +1,26 @@
+// Stage 4: what a run shows of itself: maps of the cells, and the page report.html.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "masksc/dist/collectives.hpp"
+#include "masksc/report/page.hpp"
+#include "masksc/report/settings.hpp"
+
+namespace masksc {
+
+/// t-SNE and UMAP of all cells, drawn on rank 0 (nothing on the others) from this rank's `embedding`, gathered there.
+/// Nothing with --report no, or more than most_mapped_cells cells. A collective.
+std::optional<CellMaps> map_stage(const ReportSettings& settings, const DenseMatrix& embedding, RowRange rows,
+                                  std::int64_t cells, std::uint64_t seed, Collectives& ranks);
+
+/// Writes report.html of the finished run, comparison or sweep in `folder` to `page`, from one process. A model that
+/// can't be read costs the section on attention, with a warning. Throws UserError, EnvironmentError.
+void write_report(const std::filesystem::path& folder, const std::filesystem::path& page, const PageSettings& settings);
+
+/// The same, to report.html in `folder`; what prevents it is a warning, for the results are there. Returns whether the
+/// page is.
+bool report_or_warn(const std::filesystem::path& folder, const PageSettings& settings);
+
+}  // namespace masksc

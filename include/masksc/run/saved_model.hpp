@@ -1,0 +1,39 @@
+// The trained model that a run leaves in DIR/model, taken up again for new cells.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "masksc/dist/collectives.hpp"
+#include "masksc/model/masked_autoencoder.hpp"
+#include "masksc/preprocess/prepare.hpp"
+
+namespace masksc {
+
+struct SavedModel {
+  Expression expression;  // genes, target total, scaling and layout; no cells
+  std::unique_ptr<MaskedAutoencoder> network;
+  std::string version;  // of the mask-sc that trained it
+};
+
+/// Reads model.json and masked_autoencoder.h5 on rank 0; every rank gets the model. A collective. Throws UserError:
+/// not there, damaged, of a newer format.
+SavedModel load_model(const std::filesystem::path& folder, at::Device device, Collectives& ranks);
+
+/// Which genes of a file the model knows.
+struct GeneMatch {
+  std::vector<std::int32_t> column;  // of each gene of the file: the model's column, -1 for genes it does not know
+  std::int64_t known = 0;            // of the model's genes, found in the file
+};
+/// Throws UserError when not one is found (shows the first names of both).
+GeneMatch match_genes(const SavedModel& model, std::span<const std::string> gene_names);
+
+/// `counts` (this rank's `rows` of `cells`, with all genes of the file) as the model was trained to see them: scaled
+/// to its total, log-normalised, its genes in its order; genes that the file lacks are 0 everywhere.
+Expression express(const SavedModel& model, const GeneMatch& match, CsrMatrix counts, std::int64_t cells,
+                   RowRange rows);
+
+}  // namespace masksc

@@ -1,0 +1,125 @@
+#include "masksc/cluster/transfer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "masksc/core/error.hpp"
+#include "masksc/core/on_threads.hpp"
+#include "masksc/metrics/dealt_rows.hpp"
+#include "neighbours.hpp"
+
+namespace masksc {
+namespace {
+
+constexpr std::int64_t block_rows = 512;
+constexpr std::int64_t limit_cells = 10'000;
+constexpr double own_share = 0.99;
+
+double distance_between(std::span<const float> a, std::span<const float> b) {
+  double squared = 0;
+  for (std::size_t f = 0; f < a.size(); ++f) {
+    const double difference = static_cast<double>(a[f]) - static_cast<double>(b[f]);
+    squared += difference * difference;
+  }
+  return std::sqrt(squared);
+}
+
+/// Calls `work(row, its neighbours, nearest first)` for each of `queries`, blocks of them on threads.
+template <typename Work>
+void for_each_query(const DenseMatrix& queries, const DenseMatrix& rows, std::int64_t count, int threads,
+                    const Work& work) {
+  on_threads(threads, (queries.rows + block_rows - 1) / block_rows, [&](std::int64_t block, int /*thread*/) {
+    const std::int64_t begin = block * block_rows;
+    DenseMatrix some(std::min(block_rows, queries.rows - begin), queries.columns);
+    std::copy_n(queries.values.begin() + begin * queries.columns, some.values.size(), some.values.begin());
+    const detail::NeighbourTable table = detail::nearest_rows(some, rows, count);
+    for (std::int64_t i = 0; i < some.rows; ++i)
+      work(begin + i, std::span(table.rows)
+                          .subspan(static_cast<std::size_t>(i * table.count), static_cast<std::size_t>(table.count)));
+  });
+}
+
+double mean_distance(std::span<const float> cell, const DenseMatrix& rows, std::span<const std::int32_t> near) {
+  double sum = 0;
+  for (const std::int32_t row : near) sum += distance_between(cell, rows.row(row));
+  return near.empty() ? 0 : sum / static_cast<double>(near.size());
+}
+
+/// The distance beyond which 1 % of the reference's cells are from their neighbours.
+double limit_of(const DenseMatrix& rows, std::int64_t neighbours, int threads) {
+  const std::vector<std::int64_t> sample = sample_rows(rows.rows, limit_cells, 0);
+  const DenseMatrix queries = take_rows(rows, {0, rows.rows}, sample).local_rows;
+  std::vector<double> distances(sample.size());
+  // One more neighbour, for a cell is found as its own.
+  for_each_query(queries, rows, neighbours + 1, threads, [&](std::int64_t query, std::span<const std::int32_t> near) {
+    std::vector<std::int32_t> others;
+    for (const std::int32_t row : near)
+      if (row != sample[static_cast<std::size_t>(query)]) others.push_back(row);
+    if (static_cast<std::int64_t>(others.size()) > neighbours) others.pop_back();
+    distances[static_cast<std::size_t>(query)] = mean_distance(queries.row(query), rows, others);
+  });
+  const auto place = static_cast<std::ptrdiff_t>(own_share * static_cast<double>(distances.size() - 1));
+  std::nth_element(distances.begin(), distances.begin() + place, distances.end());
+  return distances[static_cast<std::size_t>(place)];
+}
+
+struct Vote {
+  std::int32_t label = -1;
+  double share = 0;
+};
+
+Vote vote_of(const Labels& labels, std::span<const std::int32_t> near) {
+  std::map<std::int32_t, std::int64_t> votes;
+  std::int64_t labelled = 0;
+  for (const std::int32_t row : near) {
+    const std::int32_t label = labels.codes[static_cast<std::size_t>(row)];
+    if (label < 0) continue;
+    ++votes[label];
+    ++labelled;
+  }
+  Vote best;
+  std::int64_t most = 0;
+  for (const std::int32_t row : near) {
+    const std::int32_t label = labels.codes[static_cast<std::size_t>(row)];
+    if (label < 0 || votes[label] <= most) continue;
+    most = votes[label];
+    best = {label, static_cast<double>(most) / static_cast<double>(labelled)};
+  }
+  return best;
+}
+
+}  // namespace
+
+LabelTransfer transfer_labels(const DenseMatrix& cells, const ReferenceCells& reference, std::int64_t neighbours,
+                              int threads) {
+  if (reference.features.columns != cells.columns)
+    throw UserError(fmt::format("the reference has {} features a cell, the new cells {}: both must come from one model",
+                                reference.features.columns, cells.columns));
+  if (reference.features.rows < 2)
+    throw UserError(fmt::format("the reference has {} cells: labels need at least 2", reference.features.rows));
+  ensure(static_cast<std::int64_t>(reference.labels.codes.size()) == reference.features.rows,
+         "transfer_labels: one label a reference cell");
+  LabelTransfer transfer;
+  const auto count = static_cast<std::size_t>(cells.rows);
+  transfer.labels.names = reference.labels.names;
+  transfer.labels.codes.resize(count);
+  transfer.confidence.resize(count);
+  transfer.distance.resize(count);
+  transfer.novel.resize(count);
+  transfer.novel_beyond = limit_of(reference.features, neighbours, threads);
+  for_each_query(cells, reference.features, neighbours, threads,
+                 [&](std::int64_t query, std::span<const std::int32_t> near) {
+                   const auto at = static_cast<std::size_t>(query);
+                   const Vote vote = vote_of(reference.labels, near);
+                   transfer.labels.codes[at] = vote.label;
+                   transfer.confidence[at] = vote.share;
+                   transfer.distance[at] = mean_distance(cells.row(query), reference.features, near);
+                   transfer.novel[at] = transfer.distance[at] > transfer.novel_beyond ? 1 : 0;
+                 });
+  return transfer;
+}
+
+}  // namespace masksc

@@ -1,0 +1,102 @@
+#include "masksc/io/annotations.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "columns.hpp"
+#include "masksc/core/log.hpp"
+#include "masksc/core/text.hpp"
+
+namespace masksc {
+namespace {
+
+constexpr std::size_t most_categories_of_numbers = 30;
+
+ArrayFile open_h5ad_file(const std::filesystem::path& path) {
+  ArrayFile file = ArrayFile::open(path);
+  if (!file.exists("obs") || !file.exists("var"))
+    throw UserError(fmt::format("'{}' is no h5ad file: it has no obs and var", path.string()));
+  return file;
+}
+
+bool is_numbers(const ArrayFile& file, const std::string& name) {
+  const ArrayInfo info = file.info(file.exists(name + "/values") ? name + "/values" : name);
+  return info.kind == ArrayInfo::Kind::integer || info.kind == ArrayInfo::Kind::floating;
+}
+
+/// The numbers that `labels` were made of: their names are those numbers in text.
+std::vector<double> numbers_of(const Labels& labels) {
+  std::vector<double> values;
+  for (const std::string& name : labels.names) values.push_back(std::stod(name));
+  std::vector<double> numbers;
+  for (const std::int32_t code : labels.codes)
+    numbers.push_back(code < 0 ? std::nan("") : values[static_cast<std::size_t>(code)]);
+  return numbers;
+}
+
+}  // namespace
+
+std::vector<ObsColumn> read_obs(const std::filesystem::path& path) {
+  const ArrayFile file = open_h5ad_file(path);
+  std::vector<ObsColumn> columns;
+  std::int64_t cells = -1;
+  for (const std::string& name : frame_columns(file, "obs")) {
+    const std::string place = "obs/" + name;
+    try {
+      const ArrayInfo info = file.info(place);
+      const std::string array = !info.is_group()                ? place
+                                : file.exists(place + "/codes") ? place + "/codes"
+                                                                : place + "/values";
+      if (cells < 0) cells = file.info(array).rows();
+      ObsColumn column{name, read_labels(file, place, cells), {}};
+      const std::size_t kinds = column.categories.names.size();
+      const bool numbers = is_numbers(file, place) && !file.exists(place + "/codes");
+      if (kinds < 2 || (!numbers && static_cast<std::int64_t>(kinds) == cells)) continue;
+      if (numbers && kinds > most_categories_of_numbers) {
+        column.numbers = numbers_of(column.categories);
+        column.categories = {};
+      }
+      columns.push_back(std::move(column));
+    } catch (const UserError& e) {
+      log::warning("obs['{}'] is left out: {}", shown(name), e.what());
+    }
+  }
+  return columns;
+}
+
+std::vector<std::string> obsm_names(const std::filesystem::path& path) {
+  const ArrayFile file = open_h5ad_file(path);
+  return file.exists("obsm") ? file.children("obsm") : std::vector<std::string>{};
+}
+
+DenseMatrix read_obsm(const std::filesystem::path& path, const std::string& name, std::int64_t cells) {
+  const ArrayFile file = open_h5ad_file(path);
+  const std::string place = "obsm/" + name;
+  if (!file.exists("obsm") || !file.exists(place)) {
+    const std::vector<std::string> names = file.exists("obsm") ? file.children("obsm") : std::vector<std::string>{};
+    throw UserError(fmt::format("obsm['{}'] is not in '{}'{}; there are: {}", shown(name), path.string(),
+                                suggestion(name, names), shown(names)));
+  }
+  const ArrayInfo info = file.info(place);
+  if (!info.is_numeric() || info.shape.size() != 2 || info.shape[0] != cells || info.shape[1] < 1)
+    throw UserError(fmt::format("obsm['{}'] of '{}' is no dense matrix with a row for each of {} cells ({})",
+                                shown(name), path.string(), cells, info.shape_text()));
+  DenseMatrix matrix;
+  matrix.rows = cells;
+  matrix.columns = info.shape[1];
+  matrix.values = file.read<float>(place);
+  const auto bad = std::find_if(matrix.values.begin(), matrix.values.end(), [](float v) { return !std::isfinite(v); });
+  if (bad != matrix.values.end())
+    throw UserError(fmt::format("obsm['{}'] of '{}' holds {} in row {}: values must be finite", shown(name),
+                                path.string(), *bad, (bad - matrix.values.begin()) / matrix.columns));
+  return matrix;
+}
+
+std::vector<std::uint8_t> read_var_flags(const std::filesystem::path& path, const std::string& name,
+                                         std::int64_t genes) {
+  return read_flags(open_h5ad_file(path), "var/" + name, genes);
+}
+
+}  // namespace masksc

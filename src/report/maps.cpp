@@ -1,0 +1,104 @@
+#include "masksc/report/maps.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <knncolle/knncolle.hpp>
+#include <knncolle_hnsw/knncolle_hnsw.hpp>
+#include <memory>
+#include <qdtsne/qdtsne.hpp>
+#include <umappp/umappp.hpp>
+
+#include "masksc/core/error.hpp"
+#include "masksc/dist/collectives.hpp"
+#include "masksc/metrics/dealt_rows.hpp"
+
+namespace masksc {
+namespace {
+
+using Neighbours = knncolle::NeighborList<int, float>;
+
+constexpr std::int64_t most_exact_cells = 20'000;
+constexpr int perplexity = 30;
+constexpr int umap_neighbours = 15;
+
+/// The `count` nearest of each row, with their distances, nearest first.
+Neighbours nearest(const DenseMatrix& rows, int count, int threads) {
+  const knncolle::SimpleMatrix<int, float> points(static_cast<std::size_t>(rows.columns), static_cast<int>(rows.rows),
+                                                  rows.values.data());
+  std::unique_ptr<knncolle::Prebuilt<int, float, float>> index;
+  if (rows.rows <= most_exact_cells) {
+    index = knncolle::VptreeBuilder<int, float, float>(std::make_shared<knncolle::EuclideanDistance<float, float>>())
+                .build_unique(points);
+  } else {
+    knncolle_hnsw::HnswOptions options;
+    options.ef_search = std::max(options.ef_search, count);
+    index = knncolle_hnsw::HnswBuilder<int, float, float>(knncolle_hnsw::makeEuclideanDistanceConfig<float>(), options)
+                .build_unique(points);
+  }
+  return knncolle::find_nearest_neighbors(*index, count, threads);
+}
+
+DenseMatrix to_matrix(const std::vector<double>& points) {
+  DenseMatrix matrix(static_cast<std::int64_t>(points.size()) / 2, 2);
+  std::transform(points.begin(), points.end(), matrix.values.begin(), [](double v) { return static_cast<float>(v); });
+  return matrix;
+}
+
+template <typename To>
+knncolle::NeighborList<int, To> first_of(const Neighbours& all, std::size_t count) {
+  knncolle::NeighborList<int, To> some(all.size());
+  for (std::size_t i = 0; i < all.size(); ++i)
+    for (std::size_t n = 0; n < std::min(count, all[i].size()); ++n)
+      some[i].emplace_back(all[i][n].first, static_cast<To>(all[i][n].second));
+  return some;
+}
+
+DenseMatrix tsne_of(const Neighbours& neighbours, std::uint64_t seed, int threads) {
+  qdtsne::Options options;
+  options.perplexity = perplexity;
+  options.infer_perplexity = true;  // a third of the neighbours there are
+  options.num_threads = threads;
+  auto status = qdtsne::initialize<2>(first_of<double>(neighbours, 3 * perplexity), options);
+  std::vector<double> points(2 * neighbours.size());
+  qdtsne::initialize_random<2>(points.data(), neighbours.size(), seed);
+  status.run(points.data());
+  return to_matrix(points);
+}
+
+DenseMatrix umap_of(const Neighbours& neighbours, std::uint64_t seed, int threads) {
+  umappp::Options options;
+  options.initialize_seed = seed;
+  options.optimize_seed = seed + 1;
+  options.num_threads = threads;
+  std::vector<double> points(2 * neighbours.size());
+  auto status = umappp::initialize(first_of<double>(neighbours, umap_neighbours), 2, points.data(), options);
+  status.run(points.data());
+  return to_matrix(points);
+}
+
+}  // namespace
+
+CellMaps map_cells(const DenseMatrix& features, std::uint64_t seed, int threads) {
+  const auto alone = single_rank();
+  check_finite(features, {0, features.rows}, "features", *alone);
+  CellMaps maps;
+  maps.tsne = maps.umap = DenseMatrix(features.rows, 2);
+  maps.how = describe_maps(features.rows, seed);
+  if (features.rows < 4) return maps;
+  const Neighbours neighbours =
+      nearest(features, static_cast<int>(std::min<std::int64_t>(3 * perplexity, features.rows - 1)), threads);
+  maps.tsne = tsne_of(neighbours, seed, threads);
+  maps.umap = umap_of(neighbours, seed, threads);
+  return maps;
+}
+
+std::string describe_maps(std::int64_t cells, std::uint64_t seed) {
+  return fmt::format(
+      "t-SNE: qdtsne, perplexity {}, 1000 iterations. UMAP: umappp, {} neighbours, least distance 0.1. "
+      "{} neighbours by Euclidean distance of the features, seed {}.",
+      std::clamp<std::int64_t>((cells - 1) / 3, 0, perplexity), umap_neighbours,
+      cells <= most_exact_cells ? "Exact" : "Approximate", seed);
+}
+
+}  // namespace masksc

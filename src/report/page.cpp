@@ -1,0 +1,111 @@
+#include "masksc/report/page.hpp"
+
+#include <fmt/format.h>
+
+#include "assets.hpp"
+#include "masksc/core/error.hpp"
+#include "masksc/core/files.hpp"
+#include "masksc/core/json_text.hpp"
+#include "masksc/core/version.hpp"
+#include "page_parts.hpp"
+
+namespace masksc {
+namespace {
+
+std::string html(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '<')
+      escaped += "&lt;";
+    else if (c == '>')
+      escaped += "&gt;";
+    else if (c == '&')
+      escaped += "&amp;";
+    else
+      escaped.push_back(c);
+  }
+  return escaped;
+}
+
+/// JSON that may stand in a script element: no name in it can end the element. Bytes that are no UTF-8 are replaced.
+std::string script_json(const Json& data) {
+  const std::string text = data.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string safe;
+  safe.reserve(text.size());
+  for (const char c : text) {
+    if (c == '<')
+      safe += "\\u003c";
+    else
+      safe.push_back(c);
+  }
+  return safe;
+}
+
+Json frame_of(const std::string& title, const std::string& subtitle) {
+  return {{"title", title},
+          {"subtitle", subtitle},
+          {"footer", fmt::format("mask-sc {}; plotly.js, MIT licence", version_and_commit())}};
+}
+
+std::string folder_name(const std::filesystem::path& folder) {
+  const std::filesystem::path whole = std::filesystem::weakly_canonical(folder);
+  return whole.filename().empty() ? whole.string() : whole.filename().string();
+}
+
+}  // namespace
+
+Json page_of_run(const RunContent& run, const PageSettings& settings) {
+  const std::string file = std::filesystem::path(run.input).filename().string();
+  Json page = frame_of(
+      fmt::format("{}: {} cells in {} clusters", folder_name(run.folder), run.all_cells, run.clusters.names.size()),
+      file.empty() ? std::string("a run of masksc_train") : fmt::format("{}, by masksc_train", file));
+  detail::add_course(page, run);
+  detail::add_cells(page, run, settings);
+  return page;
+}
+
+Json page_of_study(const std::filesystem::path& folder) {
+  Json page;
+  const auto read = [&](const char* name) {
+    const std::filesystem::path path = folder / name;
+    return parse_json(read_file(path), fmt::format("'{}'", path.string()));
+  };
+  if (std::filesystem::exists(folder / "comparison.json")) {
+    page = frame_of("Comparison: " + folder_name(folder), "by masksc_compare");
+    const Json whole = read("comparison.json");
+    page["comparison"] =
+        read_json(fmt::format("'{}/comparison.json'", folder.string()), [&] { return whole.at("methods"); });
+  } else if (std::filesystem::exists(folder / "sweep.json")) {
+    page = frame_of("Sweep: " + folder_name(folder), "by masksc_sweep");
+    page["sweep"] = read("sweep.json");
+  } else {
+    throw UserError(
+        fmt::format("'{}' holds no finished run, comparison or sweep (no metrics.json, comparison.json or "
+                    "sweep.json)",
+                    folder.string()));
+  }
+  return page;
+}
+
+void write_page(const std::filesystem::path& path, const Json& data) {
+  const std::string_view frame = detail::page_frame();
+  std::string page;
+  page.reserve(frame.size() + detail::plotly_script().size() + (std::size_t{1} << 20));
+  std::size_t at = 0;
+  while (true) {
+    const std::size_t open = frame.find("{{", at);
+    page.append(frame, at, open == std::string_view::npos ? open : open - at);
+    if (open == std::string_view::npos) break;
+    const std::size_t close = frame.find("}}", open);
+    const std::string_view name = frame.substr(open + 2, close - open - 2);
+    if (name == "title") page += html(data.at("title").get<std::string>());
+    if (name == "style") page += detail::page_style();
+    if (name == "data") page += script_json(data);
+    if (name == "plotly") page += detail::plotly_script();
+    if (name == "script") page += detail::page_script();
+    at = close + 2;
+  }
+  write_file(path, page);
+}
+
+}  // namespace masksc

@@ -1,0 +1,65 @@
+// Clusters against labels, their silhouettes, their markers.
+section("agreement", data.silhouettes || data.confusion, () => {
+  $("confusion").hidden = !data.confusion;
+  $("silhouettes").hidden = !data.silhouettes;
+  $("silhouette-note").textContent = data.silhouettes ? data.silhouettes.note : "";
+  if (data.confusion) paint_confusion(data.confusion);
+  if (data.silhouettes) paint_silhouettes(data.silhouettes);
+});
+
+function paint_confusion({labels, clusters, counts, column}) {
+  const shares = counts.map(row => { const all = row.reduce((a, b) => a + b, 0); return row.map(n => all ? n / all : 0); });
+  draw("confusion", [{
+    type: "heatmap", x: clusters.map(plain), y: labels.map(plain), z: shares, zmin: 0, zmax: 1, customdata: counts,
+    xgap: 1, ygap: 1, colorscale: [[0, css("--panel")], [1, css("--accent")]],
+    colorbar: {thickness: 10, title: {text: "share"}}, hovertemplate: "label %{y}<br>cluster %{x}<br>%{customdata} cells, %{z:.0%} of the label<extra></extra>",
+  }], layout(`Where the cells of each label are (${plain(column)})`, {
+    xaxis: {type: "category", title: {text: "cluster"}}, yaxis: {type: "category", autorange: "reversed"},
+    height: Math.max(340, 90 + 22 * labels.length),
+  }));
+}
+
+function paint_silhouettes({clusters, values, means, mean}) {
+  const traces = values.map((packed, i) => {
+    const sorted = unpack(packed, Int8Array);
+    return {type: "violin", y: Array.from(sorted, v => v / 100), x0: plain(clusters[i]), name: plain(clusters[i]), points: false,
+      spanmode: "hard", line: {color: colour_of(i), width: 1.2}, meanline: {visible: true}, showlegend: false,
+      hoverinfo: "skip"};
+  });
+  traces.push({type: "scatter", mode: "markers", x: clusters.map(plain), y: means, showlegend: false,
+    marker: {color: css("--ink"), size: 6}, hovertemplate: "cluster %{x}: mean %{y:.3f}<extra></extra>"});
+  draw("silhouettes", traces, layout(`Silhouette by cluster (mean ${digits(mean)})`, {
+    xaxis: {type: "category", title: {text: "cluster"}}, yaxis: {range: [-1, 1]},
+    shapes: [{type: "line", xref: "paper", x0: 0, x1: 1, y0: mean, y1: mean, line: {dash: "dot", width: 1, color: css("--quiet")}}],
+  }));
+}
+
+section("markers", data.markers, () => { paint_dots(data.dots); paint_markers(); });
+
+function paint_dots({genes: names, clusters, mean, detected}) {
+  const x = [], y = [], colour = [], size = [], text = [];
+  clusters.forEach((cluster, c) => names.forEach((gene, g) => {
+    x.push(plain(gene)); y.push(plain(cluster)); colour.push(mean[c][g]); size.push(2 + 12 * detected[c][g]);
+    text.push(`${plain(gene)} in cluster ${plain(cluster)}<br>mean ${digits(mean[c][g])}, in ${(100 * detected[c][g]).toFixed(0)} % of the cells`);
+  }));
+  draw("dots", [{type: "scatter", mode: "markers", x, y, text, hovertemplate: "%{text}<extra></extra>",
+    marker: {size, color: colour, colorscale: dark() ? "YlOrRd" : "Reds", reversescale: dark(), cmin: 0, line: {width: 0.5, color: css("--quiet")}, showscale: true,
+      colorbar: {thickness: 10, title: {text: "mean"}}}}],
+    layout("Mean expression (colour) and share of cells with the gene (size)", {
+      xaxis: {type: "category", tickangle: -60}, yaxis: {type: "category", autorange: "reversed", title: {text: "cluster"}},
+      height: 170 + 24 * clusters.length,
+    }));
+}
+
+function paint_markers() {
+  const list = data.markers[Number($("marker-cluster").value)];
+  fill_table("marker-table", ["gene", "AUC", "log change", "in cluster", "elsewhere"], list.map(marker => {
+    const button = element("button", marker.gene, {type: "button"});
+    button.addEventListener("click", () => { show_gene(marker.gene); $("maps").scrollIntoView(); });
+    return [button, digits(marker.auc), digits(marker.log_change, 2), `${(100 * marker.inside).toFixed(0)} %`, `${(100 * marker.outside).toFixed(0)} %`];
+  }));
+}
+if (data.markers) {
+  data.dots.clusters.forEach((name, i) => $("marker-cluster").append(element("option", name, {value: i})));
+  $("marker-cluster").addEventListener("change", paint_markers);
+}

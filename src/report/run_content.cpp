@@ -1,0 +1,138 @@
+#include "masksc/report/run_content.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "masksc/core/error.hpp"
+#include "masksc/core/files.hpp"
+#include "masksc/core/json_text.hpp"
+#include "masksc/core/log.hpp"
+#include "masksc/core/text.hpp"
+#include "masksc/io/counts_reader.hpp"
+#include "masksc/metrics/dealt_rows.hpp"
+
+namespace masksc {
+namespace {
+
+Json read_record(const std::filesystem::path& path) {
+  return parse_json(read_file(path), fmt::format("'{}'", path.string()));
+}
+
+/// Lines that are JSON; a killed run may have torn one.
+std::vector<Json> read_log(const std::filesystem::path& path) {
+  std::vector<Json> lines;
+  if (!std::filesystem::exists(path)) return lines;
+  const std::string text = read_file(path);
+  for (const std::string_view line : split(text, "\n")) {
+    if (line.empty()) continue;
+    try {
+      lines.push_back(parse_json(line, "a line"));
+    } catch (const UserError&) {
+      log::warning("'{}': a line that is no JSON is left out", path.string());
+    }
+  }
+  return lines;
+}
+
+/// The maps that the run itself has drawn: of all its cells.
+std::optional<CellMaps> read_maps(const std::filesystem::path& result, std::int64_t cells) {
+  const std::vector<std::string> names = obsm_names(result);
+  const auto has = [&](const char* name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+  if (cells > most_mapped_cells || !has(umap_name) || !has(tsne_name)) return std::nullopt;
+  CellMaps maps;
+  maps.umap = read_obsm(result, umap_name, cells);
+  maps.tsne = read_obsm(result, tsne_name, cells);
+  if (maps.umap.columns != 2 || maps.tsne.columns != 2) return std::nullopt;
+  return maps;
+}
+
+template <typename T>
+std::vector<T> chosen(const std::vector<T>& values, const std::vector<std::int64_t>& rows) {
+  if (values.empty()) return {};
+  std::vector<T> some;
+  for (const std::int64_t row : rows) some.push_back(values.at(static_cast<std::size_t>(row)));
+  return some;
+}
+
+/// The counts of `rows`, read in blocks.
+CsrMatrix read_counts(CountsReader& reader, const std::vector<std::int64_t>& rows) {
+  constexpr std::int64_t block = 16384;
+  CsrMatrix counts;
+  counts.columns = reader.genes();
+  counts.rows = static_cast<std::int64_t>(rows.size());
+  auto next = rows.begin();
+  for (std::int64_t begin = 0; begin < reader.cells(); begin += block) {
+    const CsrMatrix part = reader.read_rows({begin, std::min(begin + block, reader.cells())});
+    for (; next != rows.end() && *next < begin + part.rows; ++next) {
+      const auto indices = part.row_indices(*next - begin);
+      const auto values = part.row_values(*next - begin);
+      counts.indices.insert(counts.indices.end(), indices.begin(), indices.end());
+      counts.values.insert(counts.values.end(), values.begin(), values.end());
+      counts.row_start.push_back(static_cast<std::int64_t>(counts.indices.size()));
+    }
+  }
+  return counts;
+}
+
+void read_identity(RunContent& run) {
+  const std::filesystem::path path = run.folder / "checkpoints" / "run.json";
+  if (!std::filesystem::exists(path)) {  // masksc_embed keeps both in its metrics
+    run.input = run.metrics.value("input", "");
+    run.labels = run.metrics.value("labels", "");
+    return;
+  }
+  const Json record = read_record(path);
+  read_json(fmt::format("'{}'", path.string()), [&] {
+    run.input = record.value("input", Json::object()).value("path", "");
+    run.labels = record.value("labels", "");
+  });
+}
+
+/// Names, counts, clusters and columns of result.h5ad.
+void read_result(RunContent& run, const std::filesystem::path& result) {
+  InputSettings settings;
+  settings.labels = "masksc";
+  settings.allow_noninteger = true;
+  const auto reader = open_counts(result, settings);
+  run.all_cells = reader->cells();
+  run.shown = sample_rows(run.all_cells, most_mapped_cells, 0);
+  run.cells = chosen(reader->cell_names(), run.shown);
+  run.genes = reader->gene_names();
+  run.clusters = {chosen(reader->labels().codes, run.shown), reader->labels().names};
+  if (std::count(run.clusters.codes.begin(), run.clusters.codes.end(), -1) > 0)
+    throw UserError(fmt::format("obs['masksc'] of '{}' leaves cells without a cluster", result.string()));
+  run.counts = read_counts(*reader, run.shown);
+  const DenseMatrix features = read_obsm(result, "X_masksc", run.all_cells);
+  run.features = take_rows(features, {0, run.all_cells}, run.shown).local_rows;
+  run.maps = read_maps(result, run.all_cells);
+  run.columns.push_back({"masksc", run.clusters, {}});
+  for (const ObsColumn& column : read_obs(result))
+    if (column.name != "masksc")
+      run.columns.push_back({column.name,
+                             {chosen(column.categories.codes, run.shown), column.categories.names},
+                             chosen(column.numbers, run.shown)});
+}
+
+}  // namespace
+
+RunContent read_run(const std::filesystem::path& folder) {
+  RunContent run;
+  run.folder = folder;
+  const std::filesystem::path result = folder / "result.h5ad";
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(folder / "metrics.json", ignored) ||
+      !std::filesystem::is_regular_file(result, ignored))
+    throw UserError(
+        fmt::format("'{}' holds no finished run: it has no metrics.json and result.h5ad (a stopped run goes on when "
+                    "masksc_train is started again)",
+                    folder.string()));
+  run.metrics = read_record(folder / "metrics.json");
+  if (std::filesystem::exists(folder / "config.ini")) run.configuration = read_file(folder / "config.ini");
+  read_identity(run);
+  run.log = read_log(folder / "log.jsonl");
+  read_result(run, result);
+  return run;
+}
+
+}  // namespace masksc

@@ -1,0 +1,12 @@
+#include "masksc/report/settings.hpp"
+
+namespace masksc {
+
+void describe(OptionTable& table, ReportSettings& settings) {
+  table.begin_group("Report", OptionRole::runtime);
+  table.add("report", settings.report, "t-SNE and UMAP of the cells, and the page DIR/report.html");
+  table.add_list("report-genes", settings.genes, "a gene to colour cells by, besides the top markers; again for more",
+                 "GENE");
+}
+
+}  // namespace masksc

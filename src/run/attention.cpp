@@ -1,0 +1,106 @@
+#include "masksc/run/attention.hpp"
+
+#include <algorithm>
+
+#include "masksc/data/loader.hpp"
+
+namespace masksc {
+namespace {
+
+constexpr std::size_t most_clusters = 30;
+
+/// Up to `count` rows of each cluster, nearest to its mean first; clusters in order.
+std::vector<std::int64_t> typical_rows(const DenseMatrix& features, const Labels& clusters, std::int64_t count) {
+  std::vector<std::int64_t> typical;
+  const std::size_t k = std::min(clusters.names.size(), most_clusters);
+  for (std::size_t cluster = 0; cluster < k; ++cluster) {
+    std::vector<std::int64_t> members;
+    std::vector<double> mean(static_cast<std::size_t>(features.columns));
+    for (std::int64_t i = 0; i < features.rows; ++i) {
+      if (clusters.codes[static_cast<std::size_t>(i)] != static_cast<std::int32_t>(cluster)) continue;
+      members.push_back(i);
+      for (std::size_t f = 0; f < mean.size(); ++f) mean[f] += features.row(i)[f];
+    }
+    for (double& value : mean) value /= std::max<double>(1, static_cast<double>(members.size()));
+    std::vector<std::pair<double, std::int64_t>> far;
+    for (const std::int64_t row : members) {
+      double squared = 0;
+      for (std::size_t f = 0; f < mean.size(); ++f)
+        squared += (features.row(row)[f] - mean[f]) * (features.row(row)[f] - mean[f]);
+      far.emplace_back(squared, row);
+    }
+    std::sort(far.begin(), far.end());
+    for (std::size_t i = 0; i < std::min(far.size(), static_cast<std::size_t>(count)); ++i)
+      typical.push_back(far[i].second);
+  }
+  return typical;
+}
+
+CsrMatrix rows_of(const CsrMatrix& matrix, const std::vector<std::int64_t>& rows) {
+  CsrMatrix some;
+  some.rows = static_cast<std::int64_t>(rows.size());
+  some.columns = matrix.columns;
+  for (const std::int64_t row : rows) {
+    some.indices.insert(some.indices.end(), matrix.row_indices(row).begin(), matrix.row_indices(row).end());
+    some.values.insert(some.values.end(), matrix.row_values(row).begin(), matrix.row_values(row).end());
+    some.row_start.push_back(static_cast<std::int64_t>(some.indices.size()));
+  }
+  return some;
+}
+
+/// Slot of the patch-major layout to place in the matrix, row by row.
+std::size_t place_of(const MatrixLayout& layout, std::int64_t slot) {
+  const std::int64_t token = slot / layout.patch_genes(), inside = slot % layout.patch_genes();
+  const std::int64_t row = token / layout.patches_across() * layout.patch_rows + inside / layout.patch_columns;
+  const std::int64_t column = token % layout.patches_across() * layout.patch_columns + inside % layout.patch_columns;
+  return static_cast<std::size_t>(row * layout.columns + column);
+}
+
+}  // namespace
+
+AttentionGrid attend(const SavedModel& model, const RunContent& run, std::int64_t per_cluster) {
+  const at::NoGradGuard no_gradient;
+  const MatrixLayout& layout = model.expression.layout;
+  AttentionGrid grid{layout.rows, layout.columns, layout.patch_rows, layout.patch_columns, {}, {}};
+  const auto slots = static_cast<std::size_t>(layout.rows * layout.columns);
+  grid.genes.resize(slots);
+  for (std::size_t slot = 0; slot < slots; ++slot)
+    if (const std::int32_t column = layout.slot_to_column[slot]; column >= 0)
+      grid.genes[place_of(layout, static_cast<std::int64_t>(slot))] =
+          model.expression.gene_names[static_cast<std::size_t>(column)];
+
+  const std::vector<std::int64_t> typical = typical_rows(run.features, run.clusters, per_cluster);
+  const auto count = static_cast<std::int64_t>(typical.size());
+  const Expression expression =
+      express(model, match_genes(model, run.genes), rows_of(run.counts, typical), count, {0, count});
+  const Densifier densifier(expression);
+  const std::int64_t patch = layout.patch_genes(), width = densifier.width();
+  for (std::int64_t i = 0; i < count; ++i) {
+    AttendedCell cell{typical[static_cast<std::size_t>(i)], 0, std::vector<float>(slots),
+                      std::vector<float>(static_cast<std::size_t>(layout.tokens()))};
+    cell.cluster = run.clusters.codes[static_cast<std::size_t>(cell.cell)];
+    std::vector<float> dense(static_cast<std::size_t>(width));
+    densifier.fill(expression.values.row_indices(i), expression.values.row_values(i), dense);
+    const at::Tensor patches = at::from_blob(dense.data(), {1, width / patch, patch}, at::kFloat).clone();
+    const at::Tensor weights = model.network->last_attention(patches.to(model.network->parameters().values().device()))
+                                   .to(at::kFloat)
+                                   .mean(1)
+                                   .select(1, 0)
+                                   .squeeze(0)
+                                   .cpu()
+                                   .contiguous();
+    std::int64_t token_with_genes = 0;
+    for (std::int64_t token = 0; token < layout.tokens(); ++token) {
+      if (layout.token_has_genes[static_cast<std::size_t>(token)] == 0) continue;
+      cell.attention[static_cast<std::size_t>(token)] = weights.data_ptr<float>()[1 + token_with_genes];
+      for (std::int64_t g = 0; g < patch; ++g)
+        cell.matrix[place_of(layout, token * patch + g)] =
+            dense[static_cast<std::size_t>(token_with_genes * patch + g)];
+      ++token_with_genes;
+    }
+    grid.cells.push_back(std::move(cell));
+  }
+  return grid;
+}
+
+}  // namespace masksc

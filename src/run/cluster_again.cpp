@@ -1,0 +1,51 @@
+#include "masksc/run/cluster_again.hpp"
+
+#include "masksc/cluster/order.hpp"
+#include "masksc/metrics/agreement.hpp"
+#include "masksc/metrics/silhouette.hpp"
+
+namespace masksc {
+namespace {
+
+/// Scores of the local clusters that are there.
+void score(ClusterOutcome& outcome, const DenseMatrix& local, RowRange rows, std::int64_t cells, const Labels& labels,
+           Collectives& ranks) {
+  outcome.all = ranks.gather_varied(std::span<const std::int32_t>(outcome.local));
+  outcome.silhouette = silhouette(local, rows, cells, outcome.local, ranks);
+  if (!ranks.is_root() || labels.empty()) return;
+  const LabelledCells both = labelled_cells(labels, outcome.all);
+  if (both.labels.empty()) return;
+  outcome.ari = adjusted_rand_index(both.labels, both.clusters);
+  outcome.nmi = normalized_mutual_information(both.labels, both.clusters);
+}
+
+}  // namespace
+
+ClusterOutcome cluster_features(const ClusterSettings& settings, const DenseMatrix& local, RowRange rows,
+                                std::int64_t cells, const Labels& labels, std::uint64_t seed, Collectives& ranks) {
+  const ClusterCount count = decide_clusters(settings, count_categories(labels), local, rows, cells, seed, ranks);
+  ClusterOutcome outcome;
+  outcome.clusters = count.clusters;
+  outcome.clusters_by = count.source;
+  KMeansResult result = kmeans(local, rows, cells,
+                               {.clusters = count.clusters,
+                                .restarts = settings.restarts,
+                                .max_iterations = settings.max_iterations,
+                                .seed = seed},
+                               ranks);
+  number_by_size(result, ranks);
+  outcome.local = std::move(result.labels);
+  score(outcome, local, rows, cells, labels, ranks);
+  return outcome;
+}
+
+Json score_json(const ClusterOutcome& outcome) {
+  const auto number = [](const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); };
+  return {{"ari", number(outcome.ari)},
+          {"nmi", number(outcome.nmi)},
+          {"silhouette", number(outcome.silhouette)},
+          {"clusters", outcome.clusters},
+          {"clusters_by", outcome.clusters_by}};
+}
+
+}  // namespace masksc

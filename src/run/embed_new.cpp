@@ -1,0 +1,201 @@
+#include "masksc/run/embed_new.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "masksc/cluster/transfer.hpp"
+#include "masksc/core/files.hpp"
+#include "masksc/core/log.hpp"
+#include "masksc/core/text.hpp"
+#include "masksc/core/version.hpp"
+#include "masksc/embed/embed.hpp"
+#include "masksc/io/array_file.hpp"
+#include "masksc/model/device.hpp"
+#include "masksc/model/one_thread.hpp"
+#include "masksc/run/cluster_again.hpp"
+#include "masksc/run/outputs.hpp"
+#include "masksc/run/report_stage.hpp"
+#include "masksc/run/saved_model.hpp"
+
+namespace masksc {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr const char* weights_key = "uns/masksc/metrics/weights_hash";
+
+void check(const EmbedOptions& o) {
+  if (o.model.empty()) throw UserError("--model is missing: give the folder model/ of a finished run");
+  if (o.input.empty()) throw UserError("--input is missing: give the file of counts");
+  if (o.output.empty()) throw UserError("--output is missing: give the folder of the results");
+  if (!o.overwrite && fs::exists(fs::path(o.output) / "metrics.json"))
+    throw UserError(fmt::format("--output '{}' holds a result; give another folder or --overwrite", o.output));
+  std::error_code error;
+  fs::create_directories(o.output, error);
+  if (error) throw EnvironmentError(fmt::format("cannot make --output '{}': {}", o.output, error.message()));
+}
+
+/// The prepared form of --input: itself, or one in --output that goes at the end.
+fs::path prepared_form(const EmbedOptions& options) {
+  if (is_prepared(options.input)) return options.input;
+  fs::path path = fs::path(options.output) / "prepared.h5";
+  const PreparationReport report = prepare_counts(options.input, options.counts, path);
+  if (report.empty_cells_dropped > 0)
+    log::warning("{} cells without counts are left out of the results", report.empty_cells_dropped);
+  return path;
+}
+
+/// What the file at `path` was embedded by; "" when it does not say.
+std::string weights_of(const fs::path& path) {
+  const ArrayFile file = ArrayFile::open(path);
+  if (!file.exists(weights_key)) return {};
+  const std::vector<std::string> text = file.read_text(weights_key);
+  return text.empty() ? std::string() : text.front();
+}
+
+ReferenceCells read_reference(const EmbedOptions& options, const std::string& weights) {
+  InputSettings settings;
+  settings.labels = options.reference_labels;
+  settings.allow_noninteger = true;
+  const auto reader = open_counts(options.reference, settings);
+  if (const std::string theirs = weights_of(options.reference); theirs != weights)
+    throw UserError(
+        fmt::format("--reference '{}' was not embedded by --model '{}' (weights {} and {}): features of "
+                    "different models can't be compared",
+                    options.reference, options.model, theirs.empty() ? "unknown" : shown(theirs), weights));
+  return {read_obsm(options.reference, "X_masksc", reader->cells()), reader->labels()};
+}
+
+DenseMatrix embed(const SavedModel& model, const Expression& expression, Collectives& ranks) {
+  const Densifier densifier(expression);
+  EmbeddingProgress progress(expression.rows.size(), model.network->shape().model.dim);
+  const OneThreadEach each(false);
+  const auto threads = ranks.all_reduce(std::int32_t{each.threads()}, ReduceOp::min);
+  embed_cells(*model.network, expression, densifier, model.network->parameters().values().device(), progress,
+              ranks.size(), {}, threads);
+  return std::move(progress.values);
+}
+
+/// Labels of the reference for all cells, on rank 0. A collective.
+ResultExtras transfer(const EmbedOptions& options, const DenseMatrix& embedding, const std::string& weights,
+                      Json& metrics, Collectives& ranks) {
+  ResultExtras extras;
+  if (options.reference.empty()) return extras;
+  ReferenceCells reference;
+  together(ranks, [&] { reference = read_reference(options, weights); });
+  LabelTransfer mine;
+  together(ranks,
+           [&] { mine = transfer_labels(embedding, reference, options.reference_neighbours, at::get_num_threads()); });
+  const auto gather = [&]<typename T>(const std::vector<T>& values) {
+    return ranks.gather_varied(std::span<const T>(values));
+  };
+  Labels labels{gather(mine.labels.codes), reference.labels.names};
+  const std::vector<double> confidence = gather(mine.confidence);
+  const std::vector<std::uint8_t> novel = gather(mine.novel);
+  const std::vector<double> distance = gather(mine.distance);
+  const auto far = std::count(novel.begin(), novel.end(), std::uint8_t{1});
+  log::info("labels of '{}': {} of {} cells are farther from the reference than 99 % of its own cells",
+            options.reference, far, novel.size());
+  metrics["novel_cells"] = far;
+  metrics["novel_beyond"] = mine.novel_beyond;
+  Labels flags{{novel.begin(), novel.end()}, {"False", "True"}};
+  extras.categories = {{"masksc_label", labels}, {"masksc_novel", flags}};
+  extras.numbers = {{"masksc_confidence", confidence}, {"masksc_distance", distance}};
+  return extras;
+}
+
+}  // namespace
+
+OptionTable describe_embed(EmbedOptions& o) {
+  OptionTable table;
+  table.begin_group("Input and output", OptionRole::path);
+  table.add("model", o.model, "folder model/ of a finished run of masksc_train", "DIR");
+  table.add("input", o.input, "counts of the new cells, in any format that masksc_train reads", "FILE");
+  table.add("output", o.output, "folder of the results", "DIR");
+  table.add_switch("overwrite", o.overwrite, "replace the result in --output");
+  describe(table, o.counts);
+  table.begin_group("Labels of known cells", OptionRole::path);
+  table.add("reference", o.reference, "result.h5ad of cells that this model embedded: their labels go to the new cells",
+            "FILE");
+  table.begin_group("Labels of known cells");
+  table.add("reference-labels", o.reference_labels, "column of the reference's obs", "COLUMN");
+  table.add("reference-neighbours", o.reference_neighbours, "nearest cells of the reference that vote");
+  describe(table, o.cluster);
+  describe(table, o.report);
+  table.begin_group("Run", OptionRole::runtime);
+  table.add("seed", o.seed, "seed of K-means and of the maps");
+  table.add("device", o.device, "where to embed; auto takes a GPU when there is one", "auto|cpu|cuda");
+  table.add("threads", o.threads, "CPU threads a rank (0: the cores it has)");
+  table.add_switch("quiet", o.quiet, "only warnings, errors and the final table");
+  return table;
+}
+
+Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, const RunPlace& place) {
+  Collectives& ranks = place.ranks;
+  const auto start = std::chrono::steady_clock::now();
+  const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  require_at_least("reference-neighbours", options.reference_neighbours, 1);
+  require_at_least("seed", options.seed, 0);
+  require_at_least("threads", options.threads, 0);
+  require_one_of("device", options.device, {"auto", "cpu", "cuda"});
+  validate(options.cluster);
+  on_root(ranks, [&] { check(options); });
+  at::set_num_threads(options.threads > 0 ? static_cast<int>(options.threads) : place.cores_per_rank);
+  const SavedModel model = load_model(options.model, choose_device(options.device, place.local_rank, false), ranks);
+  const std::string weights = model.network->parameters().hash();
+
+  std::string path;
+  on_root(ranks, [&] { path = prepared_form(options).string(); });
+  path = broadcast_text(ranks, path);
+  RunInput input;
+  input.file = std::make_unique<PreparedFile>(path, ranks);
+  const std::int64_t cells = input.file->cells();
+  if (ranks.size() > cells)
+    throw UserError(fmt::format("{} ranks for {} cells: use at most one rank a cell", ranks.size(), cells));
+  const RowRange rows = rows_of_rank(cells, ranks.rank(), ranks.size());
+  const GeneMatch match = match_genes(model, input.file->gene_names());
+  log::info("genes: {} of the model's {} are in the input; the others count as 0", match.known,
+            model.expression.gene_names.size());
+  input.expression = express(model, match, input.file->read_rows(rows), cells, rows);
+  for (std::size_t gene = 0; gene < match.column.size(); ++gene)
+    if (match.column[gene] >= 0) input.expression.genes.push_back(static_cast<std::int64_t>(gene));
+  input.labels = wanted_labels(*input.file, path, options.counts);
+  input.label_count = count_categories(input.labels);
+  check_clusters(options.cluster, cells);
+
+  const DenseMatrix embedding = embed(model, input.expression, ranks);
+  const double embedded = seconds();
+  const ClusterOutcome outcome = cluster_features(options.cluster, embedding, rows, cells, input.labels,
+                                                  static_cast<std::uint64_t>(options.seed), ranks);
+  const std::string hash = embedding_hash(embedding, rows, cells, ranks);
+  Json metrics = score_json(outcome);
+  metrics.update({{"cells", cells},
+                  {"genes", match.known},
+                  {"genes_of_model", model.expression.gene_names.size()},
+                  {"ranks", ranks.size()},
+                  {"seed", options.seed},
+                  {"input", options.input},
+                  {"labels", options.counts.labels},
+                  {"model", fs::absolute(options.model).string()},
+                  {"weights_hash", weights},
+                  {"embedding_hash", hash},
+                  {"version", version_and_commit()}});
+  ResultExtras extras = transfer(options, embedding, weights, metrics, ranks);
+  extras.maps = map_stage(options.report, embedding, rows, cells, static_cast<std::uint64_t>(options.seed), ranks);
+  const std::int64_t memory = peak_memory();
+  metrics["peak_memory_bytes"] = ranks.gather_varied(std::span<const std::int64_t>(&memory, 1));
+  metrics["seconds"] = {{"embed", embedded}, {"total", seconds()}};
+  metrics["cells_per_second"] = static_cast<double>(cells) / embedded;
+  const std::string configuration = resolved_configuration(table);
+  const fs::path folder = options.output;
+  write_result(folder / "result.h5ad", input, embedding, outcome, extras, metrics, configuration, ranks);
+  on_root(ranks, [&] {
+    write_file(folder / "config.ini", configuration);
+    write_file(folder / "metrics.json", metrics.dump(2) + "\n");
+    if (path != options.input) fs::remove(path);
+    if (options.report.report) report_or_warn(folder, {options.report.genes, at::get_num_threads()});
+  });
+  return metrics;
+}
+
+}  // namespace masksc

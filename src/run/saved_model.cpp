@@ -1,0 +1,191 @@
+#include "masksc/run/saved_model.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <unordered_map>
+
+#include "masksc/core/error.hpp"
+#include "masksc/core/files.hpp"
+#include "masksc/core/json_text.hpp"
+#include "masksc/core/text.hpp"
+#include "masksc/io/sealed_file.hpp"
+#include "masksc/model/distributed.hpp"
+#include "masksc/preprocess/normalize.hpp"
+#include "masksc/run/options.hpp"
+#include "masksc/train/checkpoint.hpp"
+
+namespace masksc {
+namespace {
+
+constexpr const char* known_format = "mask-sc model 1";
+
+std::string read_description(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / "model.json";
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(file, ignored))
+    throw UserError(fmt::format("'{}' holds no model: there is no model.json; give the folder model/ of a finished run",
+                                folder.string()));
+  return read_file(file);
+}
+
+MatrixLayout layout_of(const Json& e) {
+  MatrixLayout layout;
+  layout.rows = e.at("matrix").at(0);
+  layout.columns = e.at("matrix").at(1);
+  layout.patch_rows = e.at("patch").at(0);
+  layout.patch_columns = e.at("patch").at(1);
+  layout.slot_to_column = e.at("slot_to_column").get<std::vector<std::int32_t>>();
+  return layout;
+}
+
+/// Whether the numbers of a description fit each other: they come from a file.
+bool is_sound(const Expression& expression) {
+  const MatrixLayout& layout = expression.layout;
+  const auto genes = static_cast<std::int64_t>(expression.gene_names.size());
+  constexpr std::int64_t most = 1 << 20;
+  if (genes < 1 || expression.scaling.mean.size() != expression.gene_names.size() ||
+      expression.scaling.inverse_sd.size() != expression.gene_names.size() || !(expression.target_total > 0))
+    return false;
+  if (layout.patch_rows < 1 || layout.patch_columns < 1 || layout.rows < layout.patch_rows || layout.rows > most ||
+      layout.columns < layout.patch_columns || layout.columns > most || layout.rows % layout.patch_rows != 0 ||
+      layout.columns % layout.patch_columns != 0)
+    return false;
+  return static_cast<std::int64_t>(layout.slot_to_column.size()) == layout.rows * layout.columns &&
+         std::all_of(layout.slot_to_column.begin(), layout.slot_to_column.end(),
+                     [&](std::int32_t column) { return column >= -1 && column < genes; });
+}
+
+void mark_tokens(MatrixLayout& layout) {
+  const std::int64_t size = layout.patch_genes();
+  for (std::int64_t token = 0; token < layout.tokens(); ++token) {
+    const auto first = layout.slot_to_column.begin() + token * size;
+    layout.token_has_genes.push_back(std::any_of(first, first + size, [](std::int32_t c) { return c >= 0; }) ? 1 : 0);
+  }
+}
+
+Expression expression_of(const Json& e) {
+  Expression expression;
+  expression.gene_names = e.at("genes").get<std::vector<std::string>>();
+  expression.target_total = e.at("target_total");
+  expression.scaling = {e.at("mean").get<std::vector<float>>(), e.at("inverse_sd").get<std::vector<float>>(),
+                        e.at("clip").get<float>()};
+  expression.layout = layout_of(e);
+  return expression;
+}
+
+ModelSettings model_settings(const Json& settings) {
+  RunOptions options;
+  OptionTable table = describe_run(options);
+  for (const auto& [name, value] : settings.items())
+    if (table.find(name) != nullptr) table.set(name, value.get<std::string>(), "in model.json");
+  validate(options.model);
+  return options.model;
+}
+
+/// Length of a bias, 0 when the file has none.
+std::int64_t outputs_of(const Seal& seal, const std::string& layer) {
+  const SealedArray* bias = seal.find("weights/" + layer + ".bias");
+  return bias == nullptr || bias->shape.size() != 1 ? 0 : bias->shape.front();
+}
+
+}  // namespace
+
+SavedModel load_model(const std::filesystem::path& folder, at::Device device, Collectives& ranks) {
+  std::string text;
+  on_root(ranks, [&] { text = read_description(folder); });
+  text = broadcast_text(ranks, text);
+  const std::string subject = fmt::format("'{}'", (folder / "model.json").string());
+  const Json description = parse_json(text, subject);
+  SavedModel model;
+  AutoencoderShape shape;
+  read_json(subject, [&] {
+    const auto format = description.at("format").get<std::string>();
+    model.version = description.value("version", "");
+    if (format != known_format)
+      throw UserError(fmt::format("{} is a '{}' of mask-sc {}; this one reads '{}'", subject, shown(format),
+                                  shown(model.version), known_format));
+    model.expression = expression_of(description.at("expression"));
+    shape.model = model_settings(description.at("settings"));
+    return 0;
+  });
+  Expression& expression = model.expression;
+  if (!is_sound(expression))
+    throw UserError(fmt::format("{} is damaged: its genes, scaling and matrix do not fit each other", subject));
+  mark_tokens(expression.layout);
+
+  const std::filesystem::path weights = folder / "masked_autoencoder.h5";
+  std::optional<Seal> seal;
+  std::array<std::int64_t, 2> outputs{};
+  on_root(ranks, [&] {
+    seal = open_sealed(weights, "masked autoencoder");
+    outputs = {outputs_of(*seal, "head"), outputs_of(*seal, "guide")};
+    if (outputs[0] < 1) throw UserError(fmt::format("'{}' has no output layer", weights.string()));
+  });
+  ranks.broadcast(std::span<std::int64_t>(outputs));
+  shape.patch_genes = expression.layout.patch_genes();
+  shape.target_features = outputs[0];
+  shape.teacher_features = outputs[1];
+  const std::int64_t across = expression.layout.patches_across();
+  for (std::int64_t token = 0; token < expression.layout.tokens(); ++token)
+    if (expression.layout.token_has_genes[static_cast<std::size_t>(token)] != 0)
+      shape.token_places.emplace_back(token / across, token % across);
+  model.network = std::make_unique<MaskedAutoencoder>(shape, 0, device);
+  on_root(ranks, [&] {
+    read_parameters(*seal, "weights", model.network->parameters(), model.network->parameters().values());
+  });
+  broadcast(ranks, model.network->parameters().values());
+  return model;
+}
+
+GeneMatch match_genes(const SavedModel& model, std::span<const std::string> gene_names) {
+  const std::vector<std::string>& wanted = model.expression.gene_names;
+  std::unordered_map<std::string, std::int32_t> columns;
+  for (std::size_t i = 0; i < wanted.size(); ++i) columns.emplace(wanted[i], static_cast<std::int32_t>(i));
+  GeneMatch match;
+  std::vector<std::uint8_t> found(wanted.size());
+  for (const std::string& name : gene_names) {
+    const auto place = columns.find(name);
+    const bool first = place != columns.end() && found[static_cast<std::size_t>(place->second)]++ == 0;
+    match.column.push_back(first ? place->second : -1);  // of genes that share a name the first
+    if (first) ++match.known;
+  }
+  if (match.known == 0)
+    throw UserError(
+        fmt::format("the input has none of the model's {} genes: the model's first is '{}', the input's "
+                    "'{}'; are these symbols of one species and identifiers of one kind?",
+                    wanted.size(), shown(wanted.front()), gene_names.empty() ? "" : shown(gene_names[0])));
+  return match;
+}
+
+Expression express(const SavedModel& model, const GeneMatch& match, CsrMatrix counts, std::int64_t cells,
+                   RowRange rows) {
+  ensure(counts.columns == static_cast<std::int64_t>(match.column.size()), "express: one match a gene");
+  Expression expression = model.expression;
+  expression.cells = cells;
+  expression.rows = rows;
+  log_normalize(counts, cell_totals(counts), expression.target_total);
+  CsrMatrix& values = expression.values;
+  values.rows = counts.rows;
+  values.columns = static_cast<std::int64_t>(expression.gene_names.size());
+  std::vector<std::pair<std::int32_t, float>> row;
+  for (std::int64_t r = 0; r < counts.rows; ++r) {
+    row.clear();
+    const auto indices = counts.row_indices(r);
+    const auto stored = counts.row_values(r);
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      const std::int32_t column = match.column[static_cast<std::size_t>(indices[i])];
+      if (column >= 0) row.emplace_back(column, stored[i]);
+    }
+    std::sort(row.begin(), row.end());
+    for (const auto& [column, value] : row) {
+      values.indices.push_back(column);
+      values.values.push_back(value);
+    }
+    values.row_start.push_back(static_cast<std::int64_t>(values.indices.size()));
+  }
+  return expression;
+}
+
+}  // namespace masksc

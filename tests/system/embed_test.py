@@ -1,0 +1,123 @@
+"""masksc_embed: new cells through a trained model."""
+import shutil
+import unittest
+
+import anndata
+import numpy as np
+
+import support
+
+MODEL = support.BASE / "model"
+
+
+def embed(output, *arguments, ranks=1, **options):
+    return support.run("masksc_embed", "--model", MODEL, "--output", output, *arguments, ranks=ranks, **options)
+
+
+class Embed(unittest.TestCase):
+    def test_the_cells_of_the_run_get_the_same_features(self):
+        for ranks in (1, 3):
+            output = support.fresh("embedded")
+            done = embed(output, "--input", support.SIMULATED, "--labels", "group", ranks=ranks)
+            self.assertEqual(done.codes, [0] * ranks, done)
+            mine, theirs = (anndata.read_h5ad(folder / "result.h5ad") for folder in (output, support.BASE))
+            np.testing.assert_array_equal(mine.obsm["X_masksc"], theirs.obsm["X_masksc"])
+            self.assertEqual(support.metrics(output)["embedding_hash"], support.metrics(support.BASE)["embedding_hash"])
+            self.assertEqual(support.metrics(output)["ari"], support.metrics(support.BASE)["ari"])
+            self.assertTrue((output / "report.html").exists())
+            self.assertTrue((output / "config.ini").exists())
+            self.assertFalse((output / "prepared.h5").exists())
+
+    def test_genes_are_matched_by_name(self):
+        cells = anndata.read_h5ad(support.SIMULATED)
+        order = np.random.default_rng(0).permutation(cells.n_vars)
+        shuffled = cells[:, order].copy()
+        path = support.fresh("shuffled.h5ad")
+        shuffled.write_h5ad(path)
+        output = support.fresh("embedded")
+        done = embed(output, "--input", path)
+        self.assertEqual(done.codes, [0], done)
+        theirs = anndata.read_h5ad(support.BASE / "result.h5ad")
+        mine = anndata.read_h5ad(output / "result.h5ad")
+        np.testing.assert_allclose(mine.obsm["X_masksc"], theirs.obsm["X_masksc"], atol=1e-5)
+
+    def test_missing_genes_are_counted(self):
+        cells = anndata.read_h5ad(support.SIMULATED)[:, 50:].copy()
+        path = support.fresh("fewer.h5ad")
+        cells.write_h5ad(path)
+        output = support.fresh("embedded")
+        done = embed(output, "--input", path)
+        self.assertEqual(done.codes, [0], done)
+        found = support.metrics(output)
+        self.assertLess(found["genes"], found["genes_of_model"])
+        self.assertIn(f"{found['genes']} of the model's {found['genes_of_model']}", done.err + done.out)
+
+    def test_labels_of_a_reference(self):
+        cells = anndata.read_h5ad(support.SIMULATED)
+        path = support.fresh("some.h5ad")
+        cells[::3].copy().write_h5ad(path)
+        output = support.fresh("embedded")
+        done = embed(output, "--input", path, "--reference", support.BASE / "result.h5ad", "--reference-labels", "group",
+                     ranks=2)
+        self.assertEqual(done.codes, [0, 0], done)
+        found = anndata.read_h5ad(output / "result.h5ad").obs
+        truth = cells[::3].obs["group"].astype(str).to_numpy()
+        self.assertGreater((found["masksc_label"].astype(str).to_numpy() == truth).mean(), 0.9)
+        self.assertTrue(((found["masksc_confidence"] > 0) & (found["masksc_confidence"] <= 1)).all())
+        self.assertLess((found["masksc_novel"].astype(str) == "True").mean(), 0.1)
+
+
+class Refused(unittest.TestCase):
+    def check(self, words, *arguments):
+        output = support.fresh("refused")
+        done = embed(output, *arguments)
+        self.assertEqual(done.codes, [2], done)
+        for word in words:
+            self.assertIn(word, done.err)
+        self.assertFalse((output / "result.h5ad").exists())
+
+    def test_other_genes(self):
+        cells = anndata.read_h5ad(support.SIMULATED)
+        cells.var_names = [f"ENSG{i}" for i in range(cells.n_vars)]
+        path = support.fresh("other.h5ad")
+        cells.write_h5ad(path)
+        self.check(["none of the model's", "gene", "ENSG0"], "--input", path)
+
+    def test_a_reference_of_another_model(self):
+        copy = support.fresh("other-result.h5ad")
+        shutil.copy(support.BASE / "result.h5ad", copy)
+        import h5py
+        with h5py.File(copy, "a") as file:
+            del file["uns/masksc/metrics/weights_hash"]
+        self.check(["was not embedded by"], "--input", support.SIMULATED, "--reference", copy)
+
+    def test_an_unknown_column_of_the_reference(self):
+        self.check(["groupe", "did you mean 'group'"], "--input", support.SIMULATED, "--reference",
+                   support.BASE / "result.h5ad", "--reference-labels", "groupe")
+
+    def test_no_model(self):
+        done = support.run("masksc_embed", "--model", support.BASE, "--input", support.SIMULATED, "--output",
+                           support.fresh("refused"), ranks=1)
+        self.assertEqual(done.codes, [2], done)
+        self.assertIn("holds no model", done.err)
+
+    def test_a_model_of_a_newer_format(self):
+        copy = support.fresh("newer")
+        shutil.copytree(MODEL, copy)
+        text = (copy / "model.json").read_text()
+        (copy / "model.json").write_text(text.replace("mask-sc model 1", "mask-sc model 9"))
+        done = support.run("masksc_embed", "--model", copy, "--input", support.SIMULATED, "--output",
+                           support.fresh("refused"), ranks=1)
+        self.assertEqual(done.codes, [2], done)
+        self.assertIn("mask-sc model 9", done.err)
+
+    def test_a_result_is_not_replaced_unasked(self):
+        output = support.fresh("taken")
+        self.assertEqual(embed(output, "--input", support.SIMULATED).codes, [0])
+        before = (output / "metrics.json").read_bytes()
+        self.assertEqual(embed(output, "--input", support.SIMULATED).codes, [2])
+        self.assertEqual((output / "metrics.json").read_bytes(), before)
+
+
+if __name__ == "__main__":
+    unittest.main()

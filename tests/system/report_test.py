@@ -1,0 +1,103 @@
+"""report.html in a real browser, and masksc_report on runs, comparisons and nonsense."""
+import pathlib
+import shutil
+import unittest
+
+import anndata
+import numpy as np
+
+import browser
+import support
+
+PAGE = support.BASE / "report.html"
+
+
+def drawn(browser_, identity):
+    return browser_.run("return document.getElementById(arguments[0]).querySelectorAll('.main-svg').length", identity)
+
+
+@unittest.skipIf(browser.missing(), f"SKIPPED: no {', '.join(browser.missing())} here (launch/setup.sh installs them)")
+class InABrowser(unittest.TestCase):
+    def check_page(self, width):
+        with browser.Browser(width) as page:
+            page.open(PAGE)
+            page.wait_until("return document.querySelectorAll('#loss .main-svg').length > 0")
+            for plot in ("umap", "tsne", "confusion", "silhouettes", "dots", "loss", "sequence-loss", "rate", "gradient"):
+                self.assertGreater(drawn(page, plot), 0, plot)
+            self.assertEqual(page.run("return document.querySelectorAll('#attention-grid canvas').length"), 16)
+            self.assertEqual(page.run("return innerWidth"), width)
+            self.assertLessEqual(page.run("return document.documentElement.scrollWidth"), width)
+            self.check_controls(page)
+            self.assertEqual(page.complaints(), [])
+            self.assertEqual(page.requests(), [])
+
+    def check_controls(self, page):
+        title = "return document.querySelector('#umap .gtitle').textContent"
+        self.assertIn("masksc", page.run(title))
+        page.run("const s = document.getElementById('colour'); s.selectedIndex = 1; s.dispatchEvent(new Event('change'))")
+        page.wait_until(title + ".includes('group')")
+        gene = page.run("return document.querySelector('#marker-table button').textContent")
+        page.run("document.querySelector('#marker-table button').click()")
+        page.wait_until(title + f".includes('{gene}')")
+        page.run("const g = document.getElementById('gene'); g.value = 'nonsense'; g.dispatchEvent(new Event('change'))")
+        self.assertIn("--report-genes nonsense", page.run("return document.getElementById('gene-message').textContent"))
+        before = page.run("return getComputedStyle(document.body).backgroundColor")
+        page.run("document.getElementById('theme').click()")
+        self.assertNotEqual(page.run("return getComputedStyle(document.body).backgroundColor"), before)
+
+    def test_wide(self):
+        self.check_page(1400)
+
+    def test_narrow(self):
+        self.check_page(400)
+
+
+class Report(unittest.TestCase):
+    def test_maps_are_in_the_result(self):
+        cells = anndata.read_h5ad(support.BASE / "result.h5ad")
+        for name in ("X_masksc_umap", "X_masksc_tsne"):
+            self.assertEqual(cells.obsm[name].shape, (support.CELLS, 2))
+            self.assertTrue(np.isfinite(cells.obsm[name]).all())
+
+    def test_genes_that_are_asked_for(self):
+        page = support.fresh("page.html")
+        done = support.run("masksc_report", support.BASE, "--report-genes", "gene7", "--output", page, ranks=1)
+        self.assertEqual(done.codes, [0], done)
+        self.assertIn('"name":"gene7"', page.read_text())
+
+    def test_an_unknown_gene(self):
+        page = support.fresh("page.html")
+        done = support.run("masksc_report", support.BASE, "--report-genes", "gene7x", "--output", page, ranks=1)
+        self.assertEqual(done.codes, [2], done)
+        self.assertIn("gene7x", done.err)
+        self.assertFalse(page.exists())
+
+    def test_folders_without_a_run(self):
+        for folder in (support.WORK / "nowhere", support.WORK):
+            done = support.run("masksc_report", folder, ranks=1)
+            self.assertEqual(done.codes, [2], done)
+        self.assertEqual(support.run("masksc_report", ranks=1).codes, [2])
+
+    def test_a_damaged_model_costs_only_the_attention(self):
+        copy = support.fresh("damaged")
+        shutil.copytree(support.BASE, copy)
+        weights = copy / "model" / "masked_autoencoder.h5"
+        data = bytearray(weights.read_bytes())
+        data[len(data) // 2] ^= 1
+        weights.write_bytes(data)
+        done = support.run("masksc_report", copy, ranks=1)
+        self.assertEqual(done.codes, [0], done)
+        self.assertIn("no attention", done.err)
+
+    def test_a_damaged_result_leaves_the_old_page(self):
+        copy = support.fresh("damaged")
+        shutil.copytree(support.BASE, copy)
+        (copy / "result.h5ad").write_bytes(b"nonsense")
+        before = (copy / "report.html").read_bytes()
+        done = support.run("masksc_report", copy, ranks=1)
+        self.assertEqual(done.codes, [2], done)
+        self.assertEqual((copy / "report.html").read_bytes(), before)
+
+
+if __name__ == "__main__":
+    unittest.main()
