@@ -26,7 +26,7 @@ struct PrepareOptions {
 masksc::OptionTable describe_prepare(PrepareOptions& options) {
   masksc::OptionTable table;
   table.begin_group("Input and output", masksc::OptionRole::path);
-  table.add("input", options.input, "counts: h5ad or X/Y HDF5", "FILE");
+  table.add("input", options.input, "counts: h5ad, X/Y or 10x HDF5, or a 10x folder (matrix.mtx)", "FILE");
   describe(table, options.output, "the prepared file");
   describe(table, options.counts);
   table.begin_group("Run", masksc::OptionRole::runtime);
@@ -41,8 +41,7 @@ void check(const PrepareOptions& options) {
 
 void prepare(const PrepareOptions& options) {
   const masksc::PreparationReport report = masksc::prepare_counts(options.input, options.counts, options.output.path);
-  if (report.empty_cells_dropped > 0)
-    masksc::log::warning("{} cells without counts are left out", report.empty_cells_dropped);
+  for (const std::string& warning : masksc::warnings_of(report)) masksc::log::warning("{}", warning);
   if (report.genes_without_counts > 0)
     masksc::log::info("{} genes have no counts; training drops them", report.genes_without_counts);
   masksc::log::info("{}: {} cells x {} genes, {} counts, {}", options.output.path, report.cells, report.genes,

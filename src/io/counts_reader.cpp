@@ -5,6 +5,7 @@
 
 #include "masksc/core/text.hpp"
 #include "masksc/io/prepared.hpp"
+#include "mtx_folder.hpp"
 #include "readers.hpp"
 
 namespace masksc {
@@ -28,13 +29,19 @@ std::string contents(const ArrayFile& file) {
 }
 
 [[noreturn]] void refuse_layout(const ArrayFile& file) {
-  const bool is_10x = file.exists("matrix/barcodes");
   throw UserError(fmt::format(
-      "'{}' has no layout that mask-sc reads: it holds {}; expected X (cells x genes) and optionally Y, or an h5ad "
-      "file "
-      "(X, obs, var){}",
-      file.path().string(), contents(file),
-      is_10x ? "; this is a 10x file: write it as h5ad with scanpy.read_10x_h5(...).write('counts.h5ad')" : ""));
+      "'{}' has no layout that mask-sc reads: it holds {}; expected X (cells x genes) and optionally Y, an h5ad file "
+      "(X, obs, var), or a 10x file (matrix with features and barcodes)",
+      file.path().string(), contents(file)));
+}
+
+/// Throws UserError for choices that only 10x inputs have.
+void refuse_10x_choices(const std::filesystem::path& path, const InputSettings& settings) {
+  const bool has_genome = !settings.genome.empty();
+  if (!has_genome && settings.feature_type == gene_expression) return;
+  throw UserError(fmt::format("--{} '{}': '{}' is no 10x file: leave the option out",
+                              has_genome ? "genome" : "feature-type",
+                              has_genome ? settings.genome : settings.feature_type, path.string()));
 }
 
 }  // namespace
@@ -46,6 +53,8 @@ void describe(OptionTable& table, InputSettings& settings) {
   table.add("layer", settings.layer, "counts of an h5ad file: a layer's name, or raw; empty is X", "NAME|raw");
   table.add_switch("allow-noninteger", settings.allow_noninteger,
                    "accept normalised data: values only finite and not negative");
+  table.add("genome", settings.genome, "genome of a 10x input that holds several", "NAME");
+  table.add("feature-type", settings.feature_type, "type of the features of a 10x input that are read", "NAME");
 }
 
 CsrMatrix MatrixReader::read_rows(RowRange rows) {
@@ -67,11 +76,23 @@ void check_shape(const ArrayFile& file, const std::string& matrix, MatrixShape s
 }
 
 std::unique_ptr<CountsReader> open_counts(const std::filesystem::path& path, const InputSettings& settings) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return open_mtx(path, settings);
   if (is_prepared(path)) return open_prepared(path, settings);
   ArrayFile file = ArrayFile::open(path);
-  if (looks_like_h5ad(file)) return open_h5ad(std::move(file), settings);
+  const bool is_h5ad = looks_like_h5ad(file);
+  if (!is_h5ad && !looks_like_xy(file) && looks_like_10x(file)) return open_10x(std::move(file), settings);
+  refuse_10x_choices(path, settings);
+  if (is_h5ad) return open_h5ad(std::move(file), settings);
   if (looks_like_xy(file)) return open_xy(std::move(file), settings);
   refuse_layout(file);
+}
+
+std::vector<std::filesystem::path> input_files(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(path, ignored)) return {path};
+  const MtxFolder found = find_mtx(path);
+  return {found.matrix, found.features, found.barcodes};
 }
 
 }  // namespace masksc

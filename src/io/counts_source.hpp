@@ -19,8 +19,16 @@ struct CountsPlace {
   std::vector<std::string> cell_names;
   std::vector<std::string> gene_names;
   bool allow_noninteger = false;
+  std::vector<std::int32_t> gene_of = {};  // of each stored column, -1 for one left out; empty: columns are genes
   [[nodiscard]] std::int64_t cells() const { return static_cast<std::int64_t>(cell_names.size()); }
   [[nodiscard]] std::int64_t genes() const { return static_cast<std::int64_t>(gene_names.size()); }
+  [[nodiscard]] std::int64_t stored_columns() const {
+    return gene_of.empty() ? genes() : static_cast<std::int64_t>(gene_of.size());
+  }
+  /// Of the stored column `column`; -1 where it is left out.
+  [[nodiscard]] std::int64_t gene(std::int64_t column) const {
+    return gene_of.empty() ? column : gene_of[static_cast<std::size_t>(column)];
+  }
 };
 
 /// False for NaN, negative, infinite (also beyond float32) and, unless allowed, fractional values.

@@ -20,8 +20,8 @@ class CsrSource final : public CountsSource {
 
   CsrMatrix read_rows(RowRange rows) override {
     const RowRange entries{starts_[static_cast<std::size_t>(rows.begin)], starts_[static_cast<std::size_t>(rows.end)]};
-    const auto columns = read_entries<std::int64_t>(*indices_, entries);
-    const auto counts = read_entries<double>(*data_, entries);
+    auto columns = read_entries<std::int64_t>(*indices_, entries);
+    auto counts = read_entries<double>(*data_, entries);
     CsrMatrix out;
     out.rows = rows.size();
     out.columns = place_.genes();
@@ -37,19 +37,26 @@ class CsrSource final : public CountsSource {
   }
 
  private:
-  void append_row(std::int64_t row, std::span<const std::int64_t> columns, std::span<const double> counts,
-                  CsrMatrix& out) {
+  /// Columns that are left out are overwritten by those behind them.
+  void append_row(std::int64_t row, std::span<std::int64_t> columns, std::span<double> counts, CsrMatrix& out) {
     bool ascending = true;
+    std::size_t kept = 0;
     for (std::size_t i = 0; i < columns.size(); ++i) {
-      if (columns[i] < 0 || columns[i] >= place_.genes())
+      if (columns[i] < 0 || columns[i] >= place_.stored_columns())
         throw UserError(
             fmt::format("cell {} ('{}') in '{}' ({}/indices) has gene index {} of {} genes; the file is "
                         "damaged: write it again",
                         row, shown(place_.cell_names[static_cast<std::size_t>(row)]), place_.file, place_.matrix,
-                        columns[i], place_.genes()));
-      if (!is_count(counts[i], place_.allow_noninteger)) refuse_count(place_, row, columns[i], counts[i]);
-      ascending = ascending && (i == 0 || columns[i - 1] < columns[i]);
+                        columns[i], place_.stored_columns()));
+      const std::int64_t gene = place_.gene(columns[i]);
+      if (gene < 0) continue;
+      if (!is_count(counts[i], place_.allow_noninteger)) refuse_count(place_, row, gene, counts[i]);
+      ascending = ascending && (kept == 0 || columns[kept - 1] < gene);
+      columns[kept] = gene;
+      counts[kept++] = counts[i];
     }
+    columns = columns.first(kept);
+    counts = counts.first(kept);
     if (ascending) {
       for (std::size_t i = 0; i < columns.size(); ++i) add(columns[i], counts[i], out);
     } else {

@@ -38,10 +38,18 @@ class PreparedReader final : public CountsReader {
 
 }  // namespace
 
+void refuse_choices(const std::filesystem::path& path, const InputSettings& settings) {
+  const auto refuse = [&](const char* option, const std::string& value) {
+    throw UserError(fmt::format("--{} '{}': '{}' is a prepared file: choose the {} in masksc_prepare", option, value,
+                                path.string(), option));
+  };
+  if (!settings.layer.empty()) refuse("layer", settings.layer);
+  if (!settings.genome.empty()) refuse("genome", settings.genome);
+  if (settings.feature_type != gene_expression) refuse("feature-type", settings.feature_type);
+}
+
 std::unique_ptr<CountsReader> open_prepared(const std::filesystem::path& path, const InputSettings& settings) {
-  if (!settings.layer.empty())
-    throw UserError(fmt::format("--layer '{}': '{}' is a prepared file: choose the layer in masksc_prepare",
-                                settings.layer, path.string()));
+  refuse_choices(path, settings);
   auto reader = std::make_unique<PreparedReader>(path, !settings.labels.empty());
   const std::string column = reader->prepared_column();
   if (settings.labels.empty() || settings.labels == column || settings.labels == "yes") {

@@ -11,6 +11,7 @@
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/prepared.hpp"
 #include "prepared_format.hpp"
+#include "unique_names.hpp"
 
 namespace masksc {
 namespace {
@@ -95,14 +96,14 @@ void write_labels(ArrayFile& file, const CountsReader& reader, const std::vector
 }
 
 std::string report_text(const PreparationReport& report) {
-  return fmt::format("{} {} {} {} {}", report.cells, report.genes, report.nonzeros, report.empty_cells_dropped,
-                     report.genes_without_counts);
+  return fmt::format("{} {} {} {} {} {} {}", report.cells, report.genes, report.nonzeros, report.empty_cells_dropped,
+                     report.genes_without_counts, report.cells_renamed, report.genes_renamed);
 }
 
 PreparationReport parse_report(const std::string& text) {
   PreparationReport report;
   std::istringstream(text) >> report.cells >> report.genes >> report.nonzeros >> report.empty_cells_dropped >>
-      report.genes_without_counts;
+      report.genes_without_counts >> report.cells_renamed >> report.genes_renamed;
   return report;
 }
 
@@ -132,21 +133,41 @@ PreparationReport write_prepared(CountsReader& reader, const std::filesystem::pa
     throw UserError(
         fmt::format("'{}': none of the {} cells has a count: nothing to prepare", reader.path(), reader.cells()));
 
+  std::vector<std::string> all_cells = reader.cell_names();
+  std::vector<std::string> gene_names = reader.gene_names();
+  const std::int64_t cells_renamed = make_unique_names(all_cells);
+  const std::int64_t genes_renamed = make_unique_names(gene_names);
   std::vector<std::string> cell_names;
-  for (const std::int64_t row : rows) cell_names.push_back(reader.cell_names()[static_cast<std::size_t>(row)]);
+  for (const std::int64_t row : rows) cell_names.push_back(std::move(all_cells[static_cast<std::size_t>(row)]));
   const auto kept = static_cast<std::int64_t>(rows.size());
   file.write("original_rows", view(rows), {kept}, {chunk_rows, 0});
   write_names(file, "cell_names", cell_names);
-  write_names(file, "gene_names", reader.gene_names());
+  write_names(file, "gene_names", gene_names);
   write_labels(file, reader, rows);
   const std::vector<std::uint8_t> flags = reader.highly_variable();
   if (!flags.empty()) file.write("highly_variable", view(flags), {reader.genes()}, {});
-  file.set_attribute("/", prepared::fingerprint_key, writer.fingerprint(cell_names, reader.gene_names()));
+  file.set_attribute("/", prepared::fingerprint_key, writer.fingerprint(cell_names, gene_names));
   file.set_attribute("/", prepared::version_key, std::span<const std::int64_t>(&prepared::version, 1));
   file.set_attribute("/", prepared::format_key, std::string(prepared::format_name));
   file.close();
   staged.publish();
-  return {kept, reader.genes(), writer.nonzeros(), reader.cells() - kept, writer.unused_genes()};
+  return {kept,          reader.genes(), writer.nonzeros(), reader.cells() - kept, writer.unused_genes(),
+          cells_renamed, genes_renamed};
+}
+
+std::vector<std::string> warnings_of(const PreparationReport& report) {
+  std::vector<std::string> warnings;
+  if (report.empty_cells_dropped > 0)
+    warnings.push_back(
+        fmt::format("{} cells without counts are left out of the run and its results", report.empty_cells_dropped));
+  const auto renamed = [&](std::int64_t count, const char* what) {
+    if (count > 0)
+      warnings.push_back(fmt::format(
+          "{} {} had the name of another one and are called NAME-1, NAME-2, ... now, as anndata would", count, what));
+  };
+  renamed(report.cells_renamed, "cells");
+  renamed(report.genes_renamed, "genes");
+  return warnings;
 }
 
 }  // namespace masksc

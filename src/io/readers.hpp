@@ -18,9 +18,9 @@ class MatrixReader final : public CountsReader {
     Labels labels;
     std::string label_column;
     std::vector<std::uint8_t> highly_variable;
+    bool rows_are_cells = false;  // CSR without the attributes of anndata that say so
   };
-  explicit MatrixReader(Parts parts)
-      : parts_(std::move(parts)), source_(make_source(parts_.file, parts_.place.matrix, parts_.place)) {}
+  explicit MatrixReader(Parts parts) : parts_(std::move(parts)), source_(source_of(parts_)) {}
 
   [[nodiscard]] std::string path() const override { return parts_.file.path().string(); }
   [[nodiscard]] std::int64_t cells() const override { return parts_.place.cells(); }
@@ -33,14 +33,23 @@ class MatrixReader final : public CountsReader {
   CsrMatrix read_rows(RowRange rows) override;
 
  private:
+  static std::unique_ptr<CountsSource> source_of(const Parts& parts) {
+    const CountsPlace& place = parts.place;
+    return parts.rows_are_cells ? make_csr_source(parts.file, place.matrix, place)
+                                : make_source(parts.file, place.matrix, place);
+  }
+
   Parts parts_;
   std::unique_ptr<CountsSource> source_;
 };
 
 bool looks_like_xy(const ArrayFile& file);
 bool looks_like_h5ad(const ArrayFile& file);
+bool looks_like_10x(const ArrayFile& file);
 std::unique_ptr<CountsReader> open_xy(ArrayFile file, const InputSettings& settings);
 std::unique_ptr<CountsReader> open_h5ad(ArrayFile file, const InputSettings& settings);
+std::unique_ptr<CountsReader> open_10x(ArrayFile file, const InputSettings& settings);
+std::unique_ptr<CountsReader> open_mtx(const std::filesystem::path& folder, const InputSettings& settings);
 std::unique_ptr<CountsReader> open_prepared(const std::filesystem::path& path, const InputSettings& settings);
 
 /// Throws UserError unless rows x columns can be named: a damaged shape must not ask for all memory.

@@ -79,11 +79,15 @@ void make_folder(const fs::path& folder) {
 }  // namespace
 
 InputIdentity identify(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0)
-    throw UserError(fmt::format("cannot read --input '{}': {}", path, std::strerror(errno)));
-  return {fs::absolute(path).lexically_normal().string(), static_cast<std::int64_t>(status.st_size),
-          static_cast<std::int64_t>(status.st_mtime), ""};
+  InputIdentity identity{fs::absolute(path).lexically_normal().string()};
+  for (const fs::path& file : input_files(path)) {
+    struct stat status {};
+    if (::stat(file.c_str(), &status) != 0)
+      throw UserError(fmt::format("cannot read --input '{}': {}", file.string(), std::strerror(errno)));
+    identity.bytes += static_cast<std::int64_t>(status.st_size);
+    identity.modified += static_cast<std::int64_t>(status.st_mtime);
+  }
+  return identity;
 }
 
 RunFolder::RunFolder(const RunOptions& options, const OptionTable& table, Collectives& ranks)

@@ -9,7 +9,8 @@ namespace masksc {
 OptionTable describe_run(RunOptions& o) {
   OptionTable table;
   table.begin_group("Input and output", OptionRole::path);
-  table.add("input", o.input, "counts: h5ad, X/Y HDF5, or a file made by masksc_prepare", "FILE");
+  table.add("input", o.input,
+            "counts: h5ad, X/Y or 10x HDF5, a 10x folder (matrix.mtx), or a file made by masksc_prepare", "FILE");
   table.add("output", o.output, "folder of the results", "DIR");
   table.add_switch("overwrite", o.overwrite, "replace the run in --output");
   describe(table, o.counts);

@@ -29,15 +29,17 @@ bool still_prepared(const std::filesystem::path& path) {
 /// The prepared file of this input: the input itself, the one of an interrupted run, or a new one.
 std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& folder, const InputIdentity& identity,
                                     std::vector<std::string>& warnings) {
-  if (is_prepared(options.input)) return options.input;
+  if (is_prepared(options.input)) {
+    refuse_choices(options.input, options.counts);
+    return options.input;
+  }
   const std::filesystem::path path = folder.path("prepared.h5");
   if (folder.state() != FolderState::empty && folder.recorded_input().same_file(identity) && still_prepared(path))
     return path;
   const PreparationReport report = prepare_counts(options.input, options.counts, path);
-  if (report.empty_cells_dropped > 0) {
-    warnings.push_back(
-        fmt::format("{} cells without counts are left out of the run and its results", report.empty_cells_dropped));
-    log::warning("{}", warnings.back());
+  for (std::string& warning : warnings_of(report)) {
+    log::warning("{}", warning);
+    warnings.push_back(std::move(warning));
   }
   return path;
 }

@@ -64,14 +64,14 @@ fs::path prepare(const RunOptions& options, Collectives& ranks) {
   std::string path;
   on_root(ranks, [&] {
     if (is_prepared(options.input)) {
+      refuse_choices(options.input, options.counts);
       path = options.input;
       return;
     }
     const fs::path target = fs::path(options.output) / "prepared.h5";
     fs::create_directories(options.output);
     const PreparationReport report = prepare_counts(options.input, options.counts, target);
-    if (report.empty_cells_dropped > 0)
-      log::warning("{} cells without counts are left out", report.empty_cells_dropped);
+    for (const std::string& warning : warnings_of(report)) log::warning("{}", warning);
     path = target.string();
   });
   return broadcast_text(ranks, path);
@@ -96,6 +96,8 @@ ComparedCells compared_cells(const RunOptions& options, DataCache& data, std::st
 RunOptions run_of(const RunOptions& recipe, const ComparedCells& cells, std::int64_t seed, const fs::path& folder) {
   RunOptions run = recipe;
   run.input = cells.prepared.string();
+  run.counts = InputSettings();  // all but the labels was chosen when the file was made
+  run.counts.labels = recipe.counts.labels;
   run.output = folder.string();
   run.train.seed = seed;
   run.run.quiet = true;

@@ -65,6 +65,37 @@ def write_legacy(path):
         file["obs/__categories/group"] = np.array([name.encode() for name in GROUPS])
 
 
+def write_10x(path):
+    """What Cell Ranger 3 writes, with some antibodies."""
+    values = scipy.sparse.csr_matrix(counts())
+    with h5py.File(path, "w") as file:
+        matrix = file.create_group("matrix")
+        for part in ("data", "indices", "indptr"):
+            matrix.create_dataset(part, data=getattr(values, part).astype(np.int32), compression="gzip", shuffle=True,
+                                  chunks=(64,), maxshape=(None,))
+        matrix["shape"] = np.array([GENES, CELLS], np.int32)
+        matrix["barcodes"] = np.array([f"ACGT{i}-1".encode() for i in range(CELLS)])
+        kinds = [b"Gene Expression"] * (GENES - 4) + [b"Antibody Capture"] * 4
+        texts = {"id": [f"ENSG{i}".encode() for i in range(GENES)], "feature_type": kinds,
+                 "name": [f"gene{i // 2}".encode() for i in range(GENES)], "genome": [b"GRCh38"] * (GENES - 4) + [b""] * 4}
+        for name, column in texts.items():
+            matrix.create_dataset(f"features/{name}", data=np.array(column), compression="gzip")
+
+
+def write_legacy_10x(path):
+    """What Cell Ranger 2 wrote of two genomes."""
+    values = scipy.sparse.csr_matrix(counts())
+    with h5py.File(path, "w") as file:
+        for genome in ("GRCh38", "mm10"):
+            group = file.create_group(genome)
+            for part in ("data", "indices", "indptr"):
+                group[part] = getattr(values, part).astype(np.int64)
+            group["shape"] = np.array([GENES, CELLS], np.int32)
+            group["barcodes"] = np.array([f"ACGT{i}-1".encode() for i in range(CELLS)])
+            group["genes"] = np.array([f"ENSG{i}".encode() for i in range(GENES)])
+            group["gene_names"] = np.array([f"gene{i}" for i in range(GENES)], dtype=object)
+
+
 def write_xy(path):
     with h5py.File(path, "w") as file:
         file.create_dataset("X", data=counts(), chunks=(7, 11), compression="gzip", shuffle=True, fletcher32=True)
@@ -83,6 +114,8 @@ def write_bases(folder):
         "new.h5ad": write_new_format,
         "legacy.h5ad": write_legacy,
         "xy.h5": write_xy,
+        "10x.h5": write_10x,
+        "legacy_10x.h5": write_legacy_10x,
     }
     for name, write in writers.items():
         write(folder / name)

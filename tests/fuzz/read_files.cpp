@@ -91,7 +91,8 @@ void read_like_programs(const fs::path& path, const masksc::InputSettings& setti
   masksc::run_apart(fmt::format("'{}'", path.string()), [&] {
     const auto reader = masksc::open_counts(path, settings);
     const masksc::CsrMatrix counts = read_counts(*reader);
-    if (settings.layer.empty() && settings.labels.empty()) save_counts(counts, path.string() + ".counts");
+    const bool plainly = settings.layer.empty() && settings.labels.empty();
+    if (plainly && settings.feature_type == masksc::gene_expression) save_counts(counts, path.string() + ".counts");
     return std::string();
   });
   const bool prepared = masksc::is_prepared(path);
@@ -120,7 +121,9 @@ int read_case(const fs::path& path) {
   const std::vector<Settings> h5ad = {
       {"", "", true}, {"", "group", false}, {"counts", "name", true}, {"raw", "batch", true}};
   const std::vector<Settings> plain = {{"", "", true}, {"", "yes", true}};
-  for (const Settings& settings : path.extension() == ".h5ad" ? h5ad : plain) {
+  const std::vector<Settings> tenx = {{"", "", true, "GRCh38"}, {"", "", true, "", "Antibody Capture"}};
+  const bool is_10x = path.filename().string().find("10x") != std::string::npos;
+  for (const Settings& settings : is_10x ? tenx : path.extension() == ".h5ad" ? h5ad : plain) {
     try {
       read_like_programs(path, settings, scratch);
       any = true;

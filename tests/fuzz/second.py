@@ -16,10 +16,28 @@ def ours(path):
     return data[16:].view(np.float32).reshape(rows, columns)
 
 
+def ten_x(file):
+    """Genes of the only genome, or of GRCh38 (the choice of read_files.cpp)."""
+    if "matrix/features" not in file:
+        group, genes = file["GRCh38"], slice(None)
+    else:
+        group = file["matrix"]
+        genes = np.flatnonzero(group["features/feature_type"][()].astype(bytes) == b"Gene Expression")
+        if "genome" in group["features"]:
+            genome = group["features/genome"][()].astype(bytes)[genes]
+            genes = genes[genome == b"GRCh38"]
+    parts = [group[name][()] for name in ("data", "indices", "indptr")]
+    parts[0] = parts[0].astype(np.float64)
+    features, cells = (int(extent) for extent in group["shape"][()])
+    return scipy.sparse.csr_matrix(tuple(parts), shape=(cells, features))[:, genes]
+
+
 def theirs(file):
     if file.attrs.get("masksc") == "prepared counts":
         parts = [file[name][()] for name in ("values", "indices", "row_start")]
         return scipy.sparse.csr_matrix(tuple(parts), shape=(len(parts[2]) - 1, len(file["gene_names/start"]) - 1))
+    if "X" not in file:
+        return ten_x(file)
     matrix = file["X"]
     if isinstance(matrix, h5py.Dataset):
         return matrix[()]

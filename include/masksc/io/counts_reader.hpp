@@ -1,8 +1,10 @@
-// Any input file of counts, chosen by its content, read in blocks of cells by one process.
+// Any input of counts, chosen by its content, read in blocks of cells by one process.
 //
 // X/Y HDF5: dense `X` (cells x genes, any numeric type), optionally `Y` (one label a cell). It has no names, so cells
 // and genes are called "0", "1", ... as scanpy calls them. h5ad: `X`, `layers/NAME` or `raw/X`, as CSR, CSC or dense;
-// names from obs and var; labels from any obs column. A file that masksc_prepare wrote is read as well.
+// names from obs and var; labels from any obs column. 10x, as Cell Ranger writes it: HDF5 (`matrix` with `features`, or
+// a group a genome), or a folder of matrix.mtx, features.tsv (or genes.tsv) and barcodes.tsv, plain or gzip; genes are
+// called by their symbols. A file that masksc_prepare wrote is read as well.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +18,15 @@
 
 namespace masksc {
 
+/// What 10x calls the features that are genes.
+constexpr const char* gene_expression = "Gene Expression";
+
 struct InputSettings {
-  std::string layer;              // h5ad: "" is X; "raw" is raw/X; else layers/NAME
-  std::string labels;             // h5ad: column of obs; X/Y: "Y" or "yes"; "" is none
-  bool allow_noninteger = false;  // normalised data: finite and not negative is enough
+  std::string layer;                           // h5ad: "" is X; "raw" is raw/X; else layers/NAME
+  std::string labels;                          // h5ad: column of obs; X/Y: "Y" or "yes"; "" is none
+  bool allow_noninteger = false;               // normalised data: finite and not negative is enough
+  std::string genome = {};                     // 10x: "" where there is only one
+  std::string feature_type = gene_expression;  // 10x: features of other types are left out
 };
 
 void describe(OptionTable& table, InputSettings& settings);
@@ -31,7 +38,7 @@ class CountsReader {
   CountsReader& operator=(const CountsReader&) = delete;
   virtual ~CountsReader() = default;
 
-  /// The file, for messages.
+  /// The file or folder, for messages.
   [[nodiscard]] virtual std::string path() const = 0;
   [[nodiscard]] virtual std::int64_t cells() const = 0;
   [[nodiscard]] virtual std::int64_t genes() const = 0;
@@ -51,5 +58,9 @@ class CountsReader {
 
 /// Throws UserError: unreadable, no layout that is known, no cells or genes, labels or layer not there, damaged.
 std::unique_ptr<CountsReader> open_counts(const std::filesystem::path& path, const InputSettings& settings);
+
+/// The files that the input at `path` consists of: itself, or those of a 10x folder. Throws UserError for a folder that
+/// is none.
+std::vector<std::filesystem::path> input_files(const std::filesystem::path& path);
 
 }  // namespace masksc

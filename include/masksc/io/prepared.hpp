@@ -25,12 +25,18 @@ struct PreparationReport {
   std::int64_t nonzeros = 0;
   std::int64_t empty_cells_dropped = 0;
   std::int64_t genes_without_counts = 0;  // kept in the file; preprocessing drops them
+  std::int64_t cells_renamed = 0;         // because another cell has their name
+  std::int64_t genes_renamed = 0;
 };
+
+/// What users should know of it, a sentence each.
+std::vector<std::string> warnings_of(const PreparationReport& report);
 
 constexpr std::int64_t default_block_bytes = std::int64_t{128} << 20;
 
 /// Streams all counts of `reader` into the prepared file `to`, at most `block_bytes` of counts at a time. Cells without
-/// counts are dropped. The file appears whole or not at all. Throws UserError (bad counts), EnvironmentError (disk).
+/// counts are dropped; names that repeat are made unique as anndata does. The file appears whole or not at all. Throws
+/// UserError (bad counts), EnvironmentError (disk).
 PreparationReport write_prepared(CountsReader& reader, const std::filesystem::path& to,
                                  std::int64_t block_bytes = default_block_bytes);
 
@@ -38,6 +44,9 @@ PreparationReport write_prepared(CountsReader& reader, const std::filesystem::pa
 /// UserError like any other damage. Says what it reads on the log.
 PreparationReport prepare_counts(const std::filesystem::path& from, const InputSettings& settings,
                                  const std::filesystem::path& to);
+
+/// Throws UserError for settings that choose counts or features: of the prepared file `path` that was done before.
+void refuse_choices(const std::filesystem::path& path, const InputSettings& settings);
 
 /// Whether `path` is a prepared file; false for anything else, readable or not. A prepared file is read through once,
 /// but for its counts, in a process of its own. Throws UserError when that crashes: then nothing else may open the

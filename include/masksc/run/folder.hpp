@@ -19,8 +19,8 @@ namespace masksc {
 struct InputIdentity {
   std::string path;
   std::int64_t bytes = 0;
-  std::int64_t modified = 0;  // seconds since the epoch
-  std::string fingerprint;    // of the prepared content
+  std::int64_t modified = 0;     // seconds since the epoch; of a folder the sum over its files, as are the bytes
+  std::string fingerprint = {};  // of the prepared content
 
   [[nodiscard]] bool same_file(const InputIdentity& other) const {
     return bytes == other.bytes && modified == other.modified && path == other.path;
@@ -74,7 +74,7 @@ class RunFolder {
   bool begun_ = false;
 };
 
-/// Size, time and absolute path of a file; the fingerprint is left empty. Throws UserError when it is not there.
+/// Size, time and absolute path of an input; the fingerprint is left empty. Throws UserError when it is not there.
 InputIdentity identify(const std::string& path);
 
 }  // namespace masksc

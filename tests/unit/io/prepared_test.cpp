@@ -121,6 +121,38 @@ TEST_F(PreparedTest, IsAnInputLikeAnyOther) {
   EXPECT_THAT(user_error([&] { open_counts(path(), {"", "Y"}); }), HasSubstr("prepared without labels"));
 }
 
+TEST_F(PreparedTest, RepeatedNamesAreMadeUnique) {
+  ArrayFile file = ArrayFile::create(folder_ / "source.h5ad");
+  for (const char* frame : {"obs", "var"}) {
+    file.create_group(frame);
+    file.set_attribute(frame, "_index", std::string("names"));
+  }
+  // Cell 2 is empty; it takes part all the same, so that names do not depend on the counts.
+  file.write_text("obs/names", std::vector<std::string>{"b", "a", "a", "a", "c"});
+  file.write_text("var/names", std::vector<std::string>{"x", "x", "y", "x-1", "x", "z"});
+  file.write("X", view(Counts{}.values), {5, 6});
+  file.close();
+  const PreparationReport report = write_prepared(*open_counts(folder_ / "source.h5ad", {}), path());
+  EXPECT_EQ(report.cells_renamed, 2);
+  EXPECT_EQ(report.genes_renamed, 2);
+  EXPECT_THAT(warnings_of(report), ElementsAre(HasSubstr("1 cells without"), HasSubstr("2 cells had the name"),
+                                               HasSubstr("2 genes had the name")));
+  const auto self = single_rank();
+  const PreparedFile prepared(path(), *self);
+  EXPECT_THAT(prepared.cell_names({0, 4}), ElementsAre("b", "a", "a-2", "c"));
+  EXPECT_THAT(prepared.gene_names(), ElementsAre("x", "x-2", "y", "x-1", "x-3", "z"));
+  EXPECT_EQ(write_prepared(*open_counts(path(), {}), folder_ / "again.h5").genes_renamed, 0);
+}
+
+TEST_F(PreparedTest, ChoicesOfCountsBelongToThePreparation) {
+  prepare(Counts{}, {});
+  InputSettings settings;
+  settings.genome = "mm10";
+  EXPECT_THAT(user_error([&] { open_counts(path(), settings); }), HasSubstr("--genome 'mm10'"));
+  settings = {"counts", ""};
+  EXPECT_THAT(user_error([&] { open_counts(path(), settings); }), HasSubstr("--layer 'counts'"));
+}
+
 TEST_F(PreparedTest, IsRecognised) {
   prepare(Counts{}, {});
   EXPECT_TRUE(is_prepared(path()));
