@@ -5,6 +5,7 @@
 #include "masksc/core/files.hpp"
 #include "masksc/core/hash.hpp"
 #include "masksc/core/version.hpp"
+#include "masksc/io/safetensors.hpp"
 #include "masksc/model/distributed.hpp"
 #include "masksc/train/checkpoint.hpp"
 
@@ -91,6 +92,12 @@ void save_autoencoder(const std::filesystem::path& file, const MaskedAutoencoder
   add_all(arrays, model.parameters());
   for (const auto& [name, tensor] : targets.statistics()) add_tensor(arrays, "targets/" + name, tensor->cpu());
   write_sealed(file, "masked autoencoder", Json::object(), std::move(arrays));
+  std::vector<ArraySource> weights;
+  const ParameterShare all = deal_parameters(model.parameters(), 1).front();
+  add_parameters(weights, model.parameters(), "", all, host_part(model.parameters().values(), all, false));
+  std::filesystem::path plain = file;
+  write_safetensors(plain.replace_extension(".safetensors"), weights,
+                    {{"format", "pt"}, {"version", version_and_commit()}});
 }
 
 }  // namespace masksc

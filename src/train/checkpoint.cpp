@@ -1,5 +1,7 @@
 #include "masksc/train/checkpoint.hpp"
 
+#include <fmt/format.h>
+
 #include <memory>
 
 namespace masksc {
@@ -37,7 +39,9 @@ void add_parameters(std::vector<ArraySource>& arrays, const FlatParameters& para
     const ParameterSpec& spec = parameters.specs()[i];
     const std::int64_t end = i + 1 < parameters.specs().size() ? parameters.offset(i + 1) : parameters.count();
     const std::int64_t begin = parameters.offset(i);
-    add_tensor(arrays, group + "/" + spec.name, part.narrow(0, begin - share.begin, end - begin).view(spec.shape));
+    // Files of weights alone have no group.
+    add_tensor(arrays, group.empty() ? spec.name : fmt::format("{}/{}", group, spec.name),
+               part.narrow(0, begin - share.begin, end - begin).view(spec.shape));
   }
 }
 

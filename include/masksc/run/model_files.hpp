@@ -28,7 +28,8 @@ void save_sequence_encoder(const std::filesystem::path& file, const SequenceEnco
 void load_sequence_encoder(const std::filesystem::path& file, SequenceEncoder& encoder, const std::string& genes_hash,
                            Collectives& ranks);
 
-/// Weights of the masked autoencoder and the statistics of its targets. On one process.
+/// Weights of the masked autoencoder and the statistics of its targets; beside it the weights alone as safetensors. On
+/// one process.
 void save_autoencoder(const std::filesystem::path& file, const MaskedAutoencoder& model, Targets& targets);
 
 /// Hash of the chosen genes, their places in the matrix and their scaling.
