@@ -13,7 +13,8 @@ namespace masksc {
 std::string embedding_hash(const DenseMatrix& embedding, RowRange rows, std::int64_t cells, Collectives& ranks);
 
 /// obs['masksc'], obsm['X_masksc'], uns['masksc'], var['masksc'] (genes used), the label column, names and counts (X),
-/// streamed in blocks to rank 0. A collective. Throws EnvironmentError on all ranks; an older file stays as it was.
+/// and what --keep-input kept; streamed in blocks to rank 0. A collective. Throws EnvironmentError on all ranks; an
+/// older file stays as it was.
 void write_result(const std::filesystem::path& path, const RunInput& input, const DenseMatrix& embedding,
                   const ClusterOutcome& outcome, const Json& metrics, const std::string& configuration,
                   Collectives& ranks);
