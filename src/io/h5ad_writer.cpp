@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 
+#include "copy_tree.hpp"
 #include "h5ad_uns.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/io/array_file.hpp"
@@ -100,6 +101,25 @@ H5adWriter::H5adWriter(const std::filesystem::path& path, std::vector<std::strin
                        std::vector<std::string> gene_names)
     : impl_(std::make_unique<Impl>(path, std::move(cell_names), std::move(gene_names))) {}
 H5adWriter::~H5adWriter() = default;
+
+void H5adWriter::keep(const std::filesystem::path& kept, const std::vector<std::string>& ours) {
+  const ArrayFile from = ArrayFile::open(kept);
+  const auto take = [&](const std::string& name) {
+    if (std::find(ours.begin(), ours.end(), name) != ours.end() || impl_->file.exists(name)) return false;
+    copy_tree(from, name, impl_->file, name);
+    return true;
+  };
+  for (const std::string& group : from.children("/")) {
+    if (group == "raw") take(group);
+    const bool frame = group == "obs" || group == "var";
+    for (const std::string& child : frame            ? from.texts_attribute(group, "column-order")
+                                    : group == "raw" ? std::vector<std::string>()
+                                                     : from.children(group))
+      if (take(group + "/" + child) && frame) impl_->columns[group].push_back(child);
+  }
+}
+
+bool H5adWriter::has(const std::string& name) const { return impl_->file.exists(name); }
 
 void H5adWriter::add_obs(const std::string& name, const Labels& labels) {
   ensure(static_cast<std::int64_t>(labels.codes.size()) == impl_->cells, "h5ad: one label a cell");

@@ -2,11 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <sstream>
 
+#include "kept_input.hpp"
 #include "masksc/core/apart.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/hash.hpp"
+#include "masksc/core/json.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/prepared.hpp"
@@ -96,26 +97,48 @@ void write_labels(ArrayFile& file, const CountsReader& reader, const std::vector
 }
 
 std::string report_text(const PreparationReport& report) {
-  return fmt::format("{} {} {} {} {} {} {}", report.cells, report.genes, report.nonzeros, report.empty_cells_dropped,
-                     report.genes_without_counts, report.cells_renamed, report.genes_renamed);
+  return Json{{"cells", report.cells},
+              {"genes", report.genes},
+              {"nonzeros", report.nonzeros},
+              {"empty_cells_dropped", report.empty_cells_dropped},
+              {"genes_without_counts", report.genes_without_counts},
+              {"cells_renamed", report.cells_renamed},
+              {"genes_renamed", report.genes_renamed},
+              {"not_kept", report.not_kept}}
+      .dump();
 }
 
 PreparationReport parse_report(const std::string& text) {
-  PreparationReport report;
-  std::istringstream(text) >> report.cells >> report.genes >> report.nonzeros >> report.empty_cells_dropped >>
-      report.genes_without_counts >> report.cells_renamed >> report.genes_renamed;
-  return report;
+  const Json report = Json::parse(text);
+  return {report.at("cells"),
+          report.at("genes"),
+          report.at("nonzeros"),
+          report.at("empty_cells_dropped"),
+          report.at("genes_without_counts"),
+          report.at("cells_renamed"),
+          report.at("genes_renamed"),
+          report.at("not_kept")};
+}
+
+/// The rows of the input that the prepared file has.
+std::vector<std::int64_t> kept_rows(const std::filesystem::path& prepared) {
+  const auto self = single_rank();
+  return PreparedFile(prepared, *self).original_rows();
 }
 
 }  // namespace
 
 PreparationReport prepare_counts(const std::filesystem::path& from, const InputSettings& settings,
-                                 const std::filesystem::path& to) {
+                                 const std::filesystem::path& to, const std::filesystem::path& keep) {
   const StagedFile removed_after_a_crash(to);
+  const StagedFile this_too(keep.empty() ? to : keep);
   return parse_report(run_apart(fmt::format("'{}'", from.string()), [&] {
+    if (!keep.empty()) require_h5ad(from);
     const auto reader = open_counts(from, settings);
     log::info("reading {}: {} cells x {} genes", from.string(), reader->cells(), reader->genes());
-    return report_text(write_prepared(*reader, to));
+    PreparationReport report = write_prepared(*reader, to);
+    if (!keep.empty()) report.not_kept = keep_input(from, settings, kept_rows(to), keep);
+    return report_text(report);
   }));
 }
 
@@ -151,8 +174,14 @@ PreparationReport write_prepared(CountsReader& reader, const std::filesystem::pa
   file.set_attribute("/", prepared::format_key, std::string(prepared::format_name));
   file.close();
   staged.publish();
-  return {kept,          reader.genes(), writer.nonzeros(), reader.cells() - kept, writer.unused_genes(),
-          cells_renamed, genes_renamed};
+  return {kept,
+          reader.genes(),
+          writer.nonzeros(),
+          reader.cells() - kept,
+          writer.unused_genes(),
+          cells_renamed,
+          genes_renamed,
+          {}};
 }
 
 std::vector<std::string> warnings_of(const PreparationReport& report) {
@@ -167,6 +196,9 @@ std::vector<std::string> warnings_of(const PreparationReport& report) {
   };
   renamed(report.cells_renamed, "cells");
   renamed(report.genes_renamed, "genes");
+  if (!report.not_kept.empty())
+    warnings.push_back(fmt::format("--keep-input leaves out what has an encoding that is not known, or other genes: {}",
+                                   fmt::join(report.not_kept, ", ")));
   return warnings;
 }
 

@@ -47,12 +47,12 @@ bool at_least_as_long(std::int64_t epochs, std::int64_t max_steps, std::int64_t 
   return epochs >= epochs_before && (max_steps == 0 || (max_before != 0 && max_steps >= max_before));
 }
 
-/// Anything but the prepared file and the heartbeats of a run that was killed before it began.
+/// Anything but what a run that was killed before it began has read of its input, and its heartbeats.
 bool holds_other_files(const fs::path& folder) {
-  const fs::path prepared = folder / "prepared.h5";
   for (const auto& entry : fs::directory_iterator(folder)) {
-    const bool ours = entry.path() == prepared || entry.path() == staging_path(prepared) ||
-                      (entry.path() == folder / "ranks" && holds_only_heartbeats(entry.path()));
+    bool ours = entry.path() == folder / "ranks" && holds_only_heartbeats(entry.path());
+    for (const char* name : {prepared_name, kept_name})
+      ours = ours || entry.path() == folder / name || entry.path() == staging_path(folder / name);
     if (!ours) return true;
   }
   return false;
@@ -205,7 +205,7 @@ void RunFolder::make() {
 void RunFolder::abandon() noexcept {
   if (begun_ || state_ != FolderState::empty || !ranks_.is_root()) return;
   std::error_code ignored;
-  fs::remove(path("prepared.h5"), ignored);
+  for (const char* name : {prepared_name, kept_name}) fs::remove(path(name), ignored);
   remove_heartbeats(path("ranks"));
   if (made_) fs::remove_all(root_, ignored);
 }

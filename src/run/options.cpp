@@ -14,6 +14,9 @@ OptionTable describe_run(RunOptions& o) {
   table.add("output", o.output, "folder of the results", "DIR");
   table.add_switch("overwrite", o.overwrite, "replace the run in --output");
   describe(table, o.counts);
+  table.add_switch(
+      "keep-input", o.keep_input,
+      "result.h5ad holds all that is in an h5ad input: obs, var, layers, obsm, obsp, varm, varp, uns, raw");
   describe(table, o.preparation);
   describe(table, o.sequence);
   describe(table, o.target);

@@ -68,8 +68,12 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
   std::unique_ptr<H5adWriter> writer;
   on_root(ranks, [&] {
     writer = std::make_unique<H5adWriter>(path, names, input.file->gene_names());
+    if (!input.kept.empty())
+      writer->keep(input.kept, {"obs/masksc", "var/masksc", "uns/masksc", "obsm/X_masksc", "obsm/X_masksc_umap",
+                                "obsm/X_masksc_tsne"});
     writer->add_obs("masksc", name_clusters(outcome.all, outcome.clusters));
-    if (!input.labels.empty()) writer->add_obs(input.file->label_column(), input.labels);
+    const std::string labels = input.file->label_column();
+    if (!input.labels.empty() && !writer->has("obs/" + labels)) writer->add_obs(labels, input.labels);
     std::vector<std::uint8_t> used(static_cast<std::size_t>(input.file->genes()), 0);
     for (const std::int64_t gene : input.expression.genes) used[static_cast<std::size_t>(gene)] = 1;
     writer->add_var("masksc", used);

@@ -166,7 +166,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
                metrics, configuration, ranks);
   on_root(ranks, [&] {
     write_file(folder.path("metrics.json"), metrics.dump(2) + "\n");
-    for (const char* name : {"prepared.h5", "checkpoints/embedding.h5", "checkpoints/clusters.h5"})
+    for (const char* name : {prepared_name, kept_name, "checkpoints/embedding.h5", "checkpoints/clusters.h5"})
       std::filesystem::remove(folder.path(name));
   });
   if (options.report.report) {

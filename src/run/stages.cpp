@@ -26,20 +26,28 @@ bool still_prepared(const std::filesystem::path& path) {
   }
 }
 
-/// The prepared file of this input: the input itself, the one of an interrupted run, or a new one.
-std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& folder, const InputIdentity& identity,
-                                    std::vector<std::string>& warnings) {
+/// Makes `input.kept`, where --keep-input asks for it, and returns the prepared file of this input: the input itself,
+/// the one of an interrupted run, or a new one.
+std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& folder, RunInput& input) {
   if (is_prepared(options.input)) {
     refuse_choices(options.input, options.counts);
+    if (options.keep_input)
+      throw UserError(
+          fmt::format("--keep-input: '{}' is a prepared file, which holds nothing but counts, names and labels: give "
+                      "the h5ad file itself as --input",
+                      options.input));
     return options.input;
   }
-  const std::filesystem::path path = folder.path("prepared.h5");
-  if (folder.state() != FolderState::empty && folder.recorded_input().same_file(identity) && still_prepared(path))
+  const std::filesystem::path path = folder.path(prepared_name);
+  if (options.keep_input) input.kept = folder.path(kept_name);
+  const bool have_kept = input.kept.empty() || std::filesystem::exists(input.kept);
+  if (folder.state() != FolderState::empty && folder.recorded_input().same_file(input.identity) && have_kept &&
+      still_prepared(path))
     return path;
-  const PreparationReport report = prepare_counts(options.input, options.counts, path);
+  const PreparationReport report = prepare_counts(options.input, options.counts, path, input.kept);
   for (std::string& warning : warnings_of(report)) {
     log::warning("{}", warning);
-    warnings.push_back(std::move(warning));
+    input.warnings.push_back(std::move(warning));
   }
   return path;
 }
@@ -113,7 +121,7 @@ RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives
   std::string path;
   on_root(ranks, [&] {
     input.identity = identify(options.input);
-    path = prepared_path(options, folder, input.identity, input.warnings).string();
+    path = prepared_path(options, folder, input).string();
   });
   path = broadcast_text(ranks, path);
   input.file = std::make_unique<PreparedFile>(path, ranks);

@@ -63,6 +63,7 @@ class DataCache {
 fs::path prepare(const RunOptions& options, Collectives& ranks) {
   std::string path;
   on_root(ranks, [&] {
+    if (options.keep_input) throw UserError("--keep-input belongs to masksc_train: leave it out of a comparison");
     if (is_prepared(options.input)) {
       refuse_choices(options.input, options.counts);
       path = options.input;

@@ -16,6 +16,7 @@ def counts(seed=7):
     values = random.poisson(0.9, size=(CELLS, GENES)).astype(np.float32)
     values[:, 0] = 1
     values[0, :] = 1
+    values[5, :] = 0  # an empty cell: dropped
     return values
 
 
@@ -30,6 +31,12 @@ def table(values, matrix):
     data = anndata.AnnData(matrix, obs=obs, var=var)
     data.raw = data.copy()
     data.layers["counts"] = values
+    data.obs["nullable"] = pd.array([None if i % 5 == 0 else i for i in range(CELLS)], dtype="Int64")
+    data.obsm["X_pca"] = random.random((CELLS, 3))
+    data.obsm["table"] = data.obs[["group", "batch"]]
+    data.obsp["rows"] = scipy.sparse.random(CELLS, CELLS, 0.2, format="csr", random_state=1)
+    data.obsp["columns"] = data.obsp["rows"].tocsc()
+    data.uns["nested"] = {"text": "here", "numbers": np.arange(3), "more": {"flag": True}}
     return data
 
 

@@ -29,6 +29,7 @@
 #include "masksc/core/error.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/text.hpp"
+#include "masksc/io/h5ad_writer.hpp"
 #include "masksc/io/prepared.hpp"
 #include "masksc/preprocess/prepare.hpp"
 
@@ -110,6 +111,19 @@ void read_like_programs(const fs::path& path, const masksc::InputSettings& setti
   require(expression.values.rows == file.cells() && expression.layout.columns == 8, "the expression of all cells");
 }
 
+/// What --keep-input does, to a result and all.
+void keep_like_programs(const fs::path& path, const masksc::InputSettings& settings, const fs::path& scratch) {
+  const fs::path kept = scratch.string() + ".kept.h5";
+  const fs::path result = scratch.string() + ".result.h5ad";
+  masksc::prepare_counts(path, settings, scratch, kept);
+  const auto self = masksc::single_rank();
+  const masksc::PreparedFile file(scratch, *self);
+  masksc::H5adWriter writer(result, file.cell_names({0, file.cells()}), file.gene_names());
+  writer.keep(kept, {});
+  writer.finish();
+  for (const fs::path& made : {scratch, kept, result}) fs::remove(made);
+}
+
 bool is_printable(const std::string& text) { return masksc::printable(text) == text; }
 
 int read_case(const fs::path& path) {
@@ -127,6 +141,7 @@ int read_case(const fs::path& path) {
     try {
       read_like_programs(path, settings, scratch);
       any = true;
+      if (path.extension() == ".h5ad") keep_like_programs(path, settings, scratch);
     } catch (...) {
       const masksc::Failure failure = masksc::describe_failure(std::current_exception());
       masksc::log::error("layer '{}' labels '{}': exit code {}: {}", settings.layer, settings.labels,

@@ -174,6 +174,17 @@ class ArrayFile {
     append_raw(name, numeric_type<T>(), values.data(), values.size());
   }
 
+  // What stands in another file, as it is stored there. Throw UserError when that is damaged or keeps its numbers in
+  // other files.
+  /// An array with its attributes.
+  void copy_array(const ArrayFile& from, const std::string& name, const std::string& to);
+  /// The rows of an array that `rows` name, in ascending order and apart, with its attributes; in bounded memory.
+  /// Unless empty, `columns` are those of the second dimension that are taken.
+  void copy_rows(const ArrayFile& from, const std::string& name, const std::string& to, std::span<const RowRange> rows,
+                 std::span<const RowRange> columns = {});
+  /// Attributes that `to` does not have yet, but for references to places of the other file.
+  void copy_attributes(const ArrayFile& from, const std::string& name, const std::string& to);
+
   // Attributes of the object `name` ("/" is the root).
   [[nodiscard]] std::optional<std::string> text_attribute(const std::string& name, const std::string& key) const;
   [[nodiscard]] std::vector<std::string> texts_attribute(const std::string& name, const std::string& key) const;

@@ -25,6 +25,11 @@ class H5adWriter {
   /// Removes the staging file unless finish() published it.
   ~H5adWriter();
 
+  /// Everything in `kept`, which prepare_counts made of an input with these cells and genes, but for the names in
+  /// `ours` ("obs/masksc") and what is written already. Comes before anything is added.
+  void keep(const std::filesystem::path& kept, const std::vector<std::string>& ours);
+  /// Whether there is such a part ("obs/cell_type").
+  [[nodiscard]] bool has(const std::string& name) const;
   /// obs[name], categorical; one label a cell.
   void add_obs(const std::string& name, const Labels& labels);
   /// obs[name], numbers; one a cell.

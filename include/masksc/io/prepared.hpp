@@ -27,6 +27,7 @@ struct PreparationReport {
   std::int64_t genes_without_counts = 0;  // kept in the file; preprocessing drops them
   std::int64_t cells_renamed = 0;         // because another cell has their name
   std::int64_t genes_renamed = 0;
+  std::vector<std::string> not_kept = {};  // parts of the input that --keep-input could not keep
 };
 
 /// What users should know of it, a sentence each.
@@ -41,9 +42,10 @@ PreparationReport write_prepared(CountsReader& reader, const std::filesystem::pa
                                  std::int64_t block_bytes = default_block_bytes);
 
 /// Opens the counts `from` and writes the prepared file `to`, in a process of its own: a file that crashes HDF5 is a
-/// UserError like any other damage. Says what it reads on the log.
+/// UserError like any other damage. Says what it reads on the log. Unless empty, `keep` is the file to write with all
+/// that an h5ad input holds beside its counts, for the cells that are left: see H5adWriter::keep.
 PreparationReport prepare_counts(const std::filesystem::path& from, const InputSettings& settings,
-                                 const std::filesystem::path& to);
+                                 const std::filesystem::path& to, const std::filesystem::path& keep = {});
 
 /// Throws UserError for settings that choose counts or features: of the prepared file `path` that was done before.
 void refuse_choices(const std::filesystem::path& path, const InputSettings& settings);

@@ -15,6 +15,10 @@
 
 namespace masksc {
 
+// Files of a run under way: the prepared counts, and what --keep-input keeps.
+constexpr const char* prepared_name = "prepared.h5";
+constexpr const char* kept_name = "kept.h5";
+
 /// What identifies the input of a run.
 struct InputIdentity {
   std::string path;

@@ -20,6 +20,7 @@ struct RunOptions {
   std::string output;  // folder of the run
   bool overwrite = false;
   InputSettings counts;
+  bool keep_input = false;
   PreparationSettings preparation;
   SequenceSettings sequence;
   TargetSettings target;

@@ -31,6 +31,7 @@ struct RunInput {
   Labels labels;                      // of all cells, on every rank; empty without --labels
   std::int64_t label_count = 0;       // categories that occur
   std::vector<std::string> warnings;  // of reading, on rank 0
+  std::filesystem::path kept;         // all else that the input holds, with --keep-input; on rank 0
 };
 
 /// The labels that `settings` ask for, of the prepared file at `path`; empty when they ask for none. A collective.

@@ -1,0 +1,133 @@
+#include "kept_input.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "cell_selection.hpp"
+#include "columns.hpp"
+#include "copy_tree.hpp"
+#include "masksc/core/files.hpp"
+#include "masksc/core/text.hpp"
+#include "readers.hpp"
+
+namespace masksc {
+namespace {
+
+/// The columns of the data frame `frame`, in the order that it gives.
+std::vector<std::string> ordered_columns(const ArrayFile& file, const std::string& frame) {
+  const std::vector<std::string> columns = frame_columns(file, frame);
+  std::set<std::string> left(columns.begin(), columns.end());
+  std::vector<std::string> ordered;
+  for (std::string& column : file.texts_attribute(frame, "column-order"))
+    if (left.erase(column) > 0) ordered.push_back(std::move(column));
+  return ordered;
+}
+
+/// Copies the parts of one input, and notes what it leaves out.
+class Keeper {
+ public:
+  Keeper(const ArrayFile& from, ArrayFile& to, CellSelection cells) : from_(from), to_(to), cells_(std::move(cells)) {}
+
+  /// Columns of a data frame but its index, and their order.
+  void frame(const std::string& name, const std::string& to, bool of_cells) {
+    to_.create_group(to);
+    std::vector<std::string> kept;
+    for (const std::string& column : ordered_columns(from_, name))
+      if (part(name + "/" + column, to + "/" + column, of_cells, {})) kept.push_back(column);
+    to_.set_attribute(to, "column-order", std::span<const std::string>(kept));
+  }
+  /// All that is in a group.
+  void members(const std::string& group, bool of_cells, CellAxes axes = {}, const std::string& to = {}) {
+    if (!from_.exists(group) || !from_.info(group).is_group()) return;
+    to_.create_group(to.empty() ? group : to);
+    for (const std::string& child : from_.children(group))
+      part(group + "/" + child, (to.empty() ? group : to) + "/" + child, of_cells, axes);
+  }
+  void raw() {
+    if (!from_.exists("raw/X") || !from_.exists("raw/var")) return;
+    if (!cells_.all() && !cells_.can_select(from_, "raw/X")) return leave_out("raw");
+    if (cells_.all()) return copy_tree(from_, "raw", to_, "raw");
+    to_.create_group("raw");
+    to_.copy_attributes(from_, "raw", "raw");
+    cells_.select(from_, "raw/X", to_, "raw/X");
+    for (const char* name : {"raw/var", "raw/varm"})
+      if (from_.exists(name)) copy_tree(from_, name, to_, name);
+  }
+  void other_genes(const std::string& name) {
+    if (from_.exists(name) && (!from_.info(name).is_group() || !from_.children(name).empty()))
+      left_out_.push_back(fmt::format("'{}' (its genes are not those of raw)", shown(name)));
+  }
+  [[nodiscard]] std::vector<std::string> left_out() const { return left_out_; }
+
+ private:
+  /// False for a part that was left out.
+  bool part(const std::string& name, const std::string& to, bool of_cells, CellAxes axes) {
+    const bool whole = !of_cells || cells_.all();
+    if (is_legacy_category(name) || (!whole && !cells_.can_select(from_, name, axes)) || !from_.exists(name)) {
+      leave_out(name);
+      return false;
+    }
+    if (whole)
+      copy_tree(from_, name, to_, to);
+    else
+      cells_.select(from_, name, to_, to, axes);
+    return true;
+  }
+  /// anndata 0.7 kept the categories of a column elsewhere, and led there by a reference.
+  [[nodiscard]] bool is_legacy_category(const std::string& name) const {
+    const auto slash = name.rfind('/');
+    return from_.exists(name.substr(0, slash) + "/__categories" + name.substr(slash));
+  }
+  void leave_out(const std::string& name) {
+    std::string encoding;
+    if (from_.exists(name)) encoding = from_.text_attribute(name, "encoding-type").value_or("");
+    left_out_.push_back(encoding.empty() ? fmt::format("'{}'", shown(name))
+                                         : fmt::format("'{}' (encoding-type '{}')", shown(name), shown(encoding)));
+  }
+
+  const ArrayFile& from_;
+  ArrayFile& to_;
+  CellSelection cells_;
+  std::vector<std::string> left_out_;
+};
+
+}  // namespace
+
+void require_h5ad(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(path, ignored) && looks_like_h5ad(ArrayFile::open(path))) return;
+  throw UserError(fmt::format(
+      "--keep-input: '{}' is no h5ad file, so there is nothing to keep but counts and names: leave the option out",
+      path.string()));
+}
+
+std::vector<std::string> keep_input(const std::filesystem::path& from, const InputSettings& settings,
+                                    const std::vector<std::int64_t>& rows, const std::filesystem::path& to) {
+  const ArrayFile input = ArrayFile::open(from);
+  StagedFile staged(to);
+  ArrayFile file = ArrayFile::create(staged.path());
+  const bool counts_of_raw = settings.layer == "raw" && input.exists("raw/X") && input.exists("raw/var");
+  const MatrixShape shape = matrix_shape(input, counts_of_raw            ? "raw/X"
+                                                : settings.layer.empty() ? "X"
+                                                                         : "layers/" + settings.layer);
+  Keeper keeper(input, file, CellSelection(shape.rows, rows));
+  keeper.frame("obs", "obs", true);
+  keeper.frame(counts_of_raw ? "raw/var" : "var", "var", false);
+  keeper.members("obsm", true);
+  keeper.members("obsp", true, {true, true});
+  keeper.members(counts_of_raw ? "raw/varm" : "varm", false, {}, "varm");
+  keeper.members("uns", false);
+  if (counts_of_raw) {
+    for (const char* name : {"X", "layers", "varp"}) keeper.other_genes(name);
+  } else {
+    keeper.members("layers", true);
+    keeper.members("varp", false);
+    keeper.raw();
+  }
+  file.close();
+  staged.publish();
+  return keeper.left_out();
+}
+
+}  // namespace masksc
