@@ -61,15 +61,15 @@ class Report(unittest.TestCase):
 
     def test_genes_that_are_asked_for(self):
         page = support.fresh("page.html")
-        done = support.run("masksc_report", support.BASE, "--report-genes", "gene7", "--output", page, ranks=1)
+        done = support.run("masksc_report", support.BASE, "--report-genes", "Gene7", "--output", page, ranks=1)
         self.assertEqual(done.codes, [0], done)
-        self.assertIn('"name":"gene7"', page.read_text())
+        self.assertIn('"name":"Gene7"', page.read_text())
 
     def test_an_unknown_gene(self):
         page = support.fresh("page.html")
-        done = support.run("masksc_report", support.BASE, "--report-genes", "gene7x", "--output", page, ranks=1)
+        done = support.run("masksc_report", support.BASE, "--report-genes", "Gene7x", "--output", page, ranks=1)
         self.assertEqual(done.codes, [2], done)
-        self.assertIn("gene7x", done.err)
+        self.assertIn("Gene7x", done.err)
         self.assertFalse(page.exists())
 
     def test_folders_without_a_run(self):
