@@ -150,10 +150,13 @@ void RunFolder::compare(const OptionTable& table) const {
     throw UserError(fmt::format("--output '{}' holds a run with {} = {}, now it is {}; {}", root_.string(), name,
                                 was.empty() ? "(none)" : was, is.empty() ? "(none)" : is, start_over));
   };
+  RunOptions defaults;  // of options that the version of then did not know
+  const OptionTable unset = describe_run(defaults);
   for (const Option& option : table.options()) {
     if (option.role != OptionRole::result || option.name == "epochs" || option.name == "max-steps") continue;
     const auto found = before.find(option.name);
-    const std::string was = found == before.end() ? "" : found->second;
+    const Option* const known = unset.find(option.name);
+    const std::string was = found != before.end() ? found->second : known != nullptr ? known->get() : "";
     if (was != option.get()) differs(option.name, was, option.get());
   }
   if (labels_ != options_.counts.labels) differs("labels", labels_, options_.counts.labels);

@@ -37,6 +37,15 @@ class StartedAgain(unittest.TestCase):
         self.assertEqual(done.codes, [0, 0, 0], done)
         self.assert_untouched()
 
+    def test_an_option_that_the_run_did_not_know_stands_for_its_default(self):
+        lines = (self.output / "config.ini").read_text().splitlines(keepends=True)
+        lines = [line for line in lines if not line.startswith(("keep-input", "feature-type"))]
+        (self.output / "config.ini").write_text("".join(lines))
+        done = support.train(self.output)
+        self.assertEqual(done.codes, [0, 0], done)
+        self.assert_untouched()
+        self.assert_refused(support.train(self.output, "--keep-input"), "keep-input = no")
+
     def test_other_seed_is_refused(self):
         self.assert_refused(support.train(self.output, "--seed", "5"), "seed", "5")
 

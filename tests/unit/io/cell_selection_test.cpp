@@ -57,7 +57,7 @@ class CellSelectionTest : public ::testing::Test {
     for (std::size_t line = 0; line + 1 < starts.size(); ++line)
       for (auto i = static_cast<std::size_t>(starts[line]); i < static_cast<std::size_t>(starts[line + 1]); ++i) {
         const auto l = static_cast<std::int64_t>(line);
-        values[static_cast<std::size_t>(by_row ? l * shape[1] + indices[i] : indices[i] * shape[1] + l)] = data[i];
+        values.at(static_cast<std::size_t>(by_row ? l * shape[1] + indices[i] : indices[i] * shape[1] + l)) = data[i];
       }
     return values;
   }
