@@ -42,11 +42,14 @@ ClusterMarkers find_markers(const CsrMatrix& expression, const std::vector<std::
       scran_markers::score_markers_summary<double, int>(*genes_by_cells(expression), clusters.data(), options);
   markers.mean = scores.mean;
   markers.detected = scores.detected;
+  // The last clusters may have no cell in a sample.
+  markers.mean.resize(static_cast<std::size_t>(k), std::vector<double>(static_cast<std::size_t>(expression.columns)));
+  markers.detected.resize(static_cast<std::size_t>(k), markers.mean.back());
   if (k < 2) return markers;
   std::vector<double> sizes(static_cast<std::size_t>(k));
   for (const std::int32_t cluster : clusters) ++sizes[static_cast<std::size_t>(cluster)];
   std::vector<std::int64_t> genes(static_cast<std::size_t>(expression.columns));
-  for (std::size_t cluster = 0; cluster < sizes.size(); ++cluster) {
+  for (std::size_t cluster = 0; cluster < scores.auc.size(); ++cluster) {
     const std::vector<double>& auc = scores.auc[cluster].mean;
     std::iota(genes.begin(), genes.end(), std::int64_t{0});
     const auto end = genes.begin() + static_cast<std::ptrdiff_t>(std::min(most, genes.size()));
@@ -58,8 +61,8 @@ ClusterMarkers find_markers(const CsrMatrix& expression, const std::vector<std::
       const auto g = static_cast<std::size_t>(*gene);
       if (!(auc[g] > 0.5)) break;
       double elsewhere = 0, others = 0;
-      for (std::size_t other = 0; other < sizes.size(); ++other) {
-        if (other == cluster) continue;
+      for (std::size_t other = 0; other < scores.auc.size(); ++other) {
+        if (other == cluster || sizes[other] == 0) continue;
         elsewhere += scores.detected[other][g] * sizes[other];
         others += sizes[other];
       }

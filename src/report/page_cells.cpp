@@ -180,7 +180,7 @@ void add_cells(Json& page, const RunContent& run, const PageSettings& settings) 
   const CsrMatrix expression = log_expression(run.counts);
   const auto k = static_cast<std::int64_t>(run.clusters.names.size());
   const ClusterMarkers markers = find_markers(expression, run.clusters.codes, k, listed_markers, settings.threads);
-  const auto seed = run.metrics.value("seed", std::uint64_t{0});
+  const auto seed = run.metrics.at("seed").get<std::uint64_t>();
   const CellMaps maps = run.maps ? *run.maps : map_cells(run.features, seed, settings.threads);
   std::string note = describe_maps(run.features.rows, seed);
   if (run.features.rows < run.all_cells)

@@ -112,10 +112,10 @@ std::string quoted(const std::string& word) {
 }
 
 std::string command_of(const RunContent& run) {
-  if (const std::string model = run.metrics.value("model", ""); !model.empty())
+  if (!run.model.empty())
     return fmt::format("mpirun -np {} masksc_embed --config {} --model {} --input {} --output DIR",
-                       run.metrics.at("ranks").get<int>(), quoted((run.folder / "config.ini").string()), quoted(model),
-                       quoted(run.input));
+                       run.metrics.at("ranks").get<int>(), quoted((run.folder / "config.ini").string()),
+                       quoted(run.model), quoted(run.input));
   const std::string labels = run.labels.empty() ? "" : " --labels " + quoted(run.labels);
   return fmt::format("mpirun -np {} masksc_train --config {} --input {}{} --output DIR",
                      run.metrics.at("ranks").get<int>(), quoted((run.folder / "config.ini").string()),

@@ -75,17 +75,16 @@ CsrMatrix read_counts(CountsReader& reader, const std::vector<std::int64_t>& row
   return counts;
 }
 
+/// What the run was made from: masksc_train keeps it with its checkpoints, masksc_embed in its metrics.
 void read_identity(RunContent& run) {
   const std::filesystem::path path = run.folder / "checkpoints" / "run.json";
-  if (!std::filesystem::exists(path)) {  // masksc_embed keeps both in its metrics
-    run.input = run.metrics.value("input", "");
-    run.labels = run.metrics.value("labels", "");
-    return;
-  }
-  const Json record = read_record(path);
-  read_json(fmt::format("'{}'", path.string()), [&] {
-    run.input = record.value("input", Json::object()).value("path", "");
-    run.labels = record.value("labels", "");
+  const bool trained = std::filesystem::exists(path);
+  const Json record = trained ? read_record(path) : run.metrics;
+  read_json(fmt::format("'{}'", (trained ? path : run.folder / "metrics.json").string()), [&] {
+    run.labels = record.at("labels").get<std::string>();
+    run.input = trained ? record.at("input").at("path").get<std::string>() : record.at("input").get<std::string>();
+    run.model = trained ? std::string() : record.at("model").get<std::string>();
+    return run.metrics.at("seed").get<std::uint64_t>();
   });
 }
 

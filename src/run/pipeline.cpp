@@ -200,11 +200,15 @@ bool input_unchanged(const RunOptions& options, const RunFolder& folder, Collect
   return same == 1;
 }
 
-/// metrics.json of a finished run, on rank 0.
-Json finished_metrics(const RunFolder& folder, Collectives& ranks) {
+/// metrics.json of a finished run, on rank 0; its page is drawn where it is wanted and missing.
+Json finished_metrics(const RunFolder& folder, const ReportSettings& report, Collectives& ranks) {
   Json metrics;
   on_root(ranks, [&] { metrics = folder.read_record("metrics.json"); });
   log::info("--output '{}' holds this run, finished; its result:", folder.root().string());
+  on_root(ranks, [&] {  // a run killed while it drew its page has none
+    if (report.report && !std::filesystem::exists(folder.path("report.html")))
+      report_or_warn(folder.root(), {report.genes, at::get_num_threads()});
+  });
   return metrics;
 }
 
@@ -225,7 +229,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
   watch_time_limit(options.run, ranks);
   RunFolder folder(options, table, ranks);
   if (folder.state() == FolderState::finished && input_unchanged(options, folder, ranks))
-    return finished_metrics(folder, ranks);
+    return finished_metrics(folder, options.report, ranks);
   std::optional<Heartbeat> heartbeat;
   try {
     folder.make();

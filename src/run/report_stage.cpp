@@ -9,8 +9,7 @@ namespace masksc {
 namespace {
 
 std::optional<AttentionGrid> attention_of(const RunContent& run) {
-  const std::string elsewhere = run.metrics.value("model", "");  // of masksc_embed
-  const std::filesystem::path folder = elsewhere.empty() ? run.folder / "model" : std::filesystem::path(elsewhere);
+  const std::filesystem::path folder = run.model.empty() ? run.folder / "model" : std::filesystem::path(run.model);
   std::error_code ignored;
   if (!std::filesystem::exists(folder / "model.json", ignored)) return std::nullopt;
   try {

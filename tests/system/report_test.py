@@ -59,6 +59,14 @@ class Report(unittest.TestCase):
             self.assertEqual(cells.obsm[name].shape, (support.CELLS, 2))
             self.assertTrue(np.isfinite(cells.obsm[name]).all())
 
+    def test_a_finished_run_without_its_page_gets_one(self):
+        copy = support.fresh("pageless")
+        self.assertEqual(support.train(copy, "--report", "no").codes, [0, 0])
+        self.assertFalse((copy / "report.html").exists())
+        self.assertNotIn("X_masksc_umap", anndata.read_h5ad(copy / "result.h5ad").obsm)
+        self.assertEqual(support.train(copy).codes, [0, 0])
+        self.assertTrue((copy / "report.html").exists())
+
     def test_genes_that_are_asked_for(self):
         page = support.fresh("page.html")
         done = support.run("masksc_report", support.BASE, "--report-genes", "Gene7", "--output", page, ranks=1)

@@ -22,7 +22,7 @@ struct ClusterMarkers {
   std::vector<std::vector<double>> mean, detected;  // [clusters][genes]
 };
 
-/// `expression` [cells, genes] log-normalised; `clusters` [cells] in 0 .. k-1, each with a cell. Genes are ranked by
+/// `expression` [cells, genes] log-normalised; `clusters` [cells] in 0 .. k-1. Genes are ranked by
 /// the mean AUC of the comparisons with each other cluster (scran, Lun et al. 2016; by libscran); those at or below .5
 /// are left out. With one cluster there are none.
 ClusterMarkers find_markers(const CsrMatrix& expression, const std::vector<std::int32_t>& clusters, std::int64_t k,

@@ -33,6 +33,7 @@ struct RunContent {
   Json metrics;                     // metrics.json
   std::string configuration;        // config.ini
   std::vector<Json> log;            // lines of log.jsonl
+  std::string model;                // folder of the model of masksc_embed; "": model/ in the run's own
   std::string input, labels;        // the file of counts and the label column, as they were named
   std::int64_t all_cells = 0;       // of the run; what follows is of the `shown` ones
   std::vector<std::int64_t> shown;  // ascending; all of them up to most_mapped_cells, else a sample

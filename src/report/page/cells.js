@@ -44,7 +44,7 @@ function number_traces(points, name, values, size) {
     type: "scattergl", mode: "markers", x: pick(points[0], order), y: pick(points[1], order),
     text: order.map(i => plain(cell_name(i))), customdata: order.map(i => values[i]),
     hovertemplate: `%{text}<br>${plain(name)}: %{customdata:.3g}<extra></extra>`, showlegend: false,
-    marker: {size, color: order.map(i => values[i]), colorscale: dark() ? "Plasma" : "Viridis",
+    marker: {size, color: order.map(i => values[i]), colorscale: heat(),
       showscale: true, colorbar: {thickness: 10, len: 0.6, title: {text: plain(name)}}},
   }];
 }

@@ -43,7 +43,7 @@ function paint_dots({genes: names, clusters, mean, detected}) {
     text.push(`${plain(gene)} in cluster ${plain(cluster)}<br>mean ${digits(mean[c][g])}, in ${(100 * detected[c][g]).toFixed(0)} % of the cells`);
   }));
   draw("dots", [{type: "scatter", mode: "markers", x, y, text, hovertemplate: "%{text}<extra></extra>",
-    marker: {size, color: colour, colorscale: dark() ? "YlOrRd" : "Reds", reversescale: dark(), cmin: 0, line: {width: 0.5, color: css("--quiet")}, showscale: true,
+    marker: {size, color: colour, colorscale: heat(), cmin: 0, line: {width: 0.5, color: css("--quiet")}, showscale: true,
       colorbar: {thickness: 10, title: {text: "mean"}}}}],
     layout("Mean expression (colour) and share of cells with the gene (size)", {
       xaxis: {type: "category", tickangle: -60}, yaxis: {type: "category", autorange: "reversed", title: {text: "cluster"}},

@@ -25,6 +25,9 @@ const base_colours = ["#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8
   "#7f7f7f", "#aec7e8", "#ffbb78", "#98df8a", "#ff9896", "#c5b0d5", "#c49c94", "#f7b6d2", "#9edae5", "#dbdb8d", "#393b79"];
 const colour_of = i => i < base_colours.length ? base_colours[i] : `hsl(${(i * 137.5) % 360} 55% 50%)`;
 
+/// From hardly anything to much, on either paper.
+const heat = () => dark() ? [[0, "#2b333c"], [0.5, "#d9702f"], [1, "#ffe58f"]] : [[0, "#e1e5ea"], [0.5, "#e5604f"], [1, "#67000d"]];
+
 const dark = () => document.documentElement.dataset.theme === "dark";
 const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 

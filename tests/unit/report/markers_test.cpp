@@ -40,6 +40,16 @@ TEST(Markers, TellAClusterFromTheOthers) {
   EXPECT_NEAR(second.inside, 2.0 / 3, 1e-9);
 }
 
+TEST(Markers, ClustersWithoutACellAreNoTrouble) {
+  const ClusterMarkers markers = find_markers(csr(cells), {0, 0, 0, 2, 2, 2}, 4, 5, 1);
+  ASSERT_EQ(markers.mean.size(), 4U);
+  ASSERT_EQ(markers.of_cluster.size(), 4U);
+  EXPECT_EQ(markers.of_cluster[0].at(0).gene, 1);
+  EXPECT_DOUBLE_EQ(markers.of_cluster[0].at(0).outside, 0.0);
+  EXPECT_TRUE(markers.of_cluster[1].empty());
+  EXPECT_EQ(markers.of_cluster[2].at(0).gene, 2);
+}
+
 TEST(Markers, OneClusterHasNone) {
   const ClusterMarkers markers = find_markers(csr(cells), {0, 0, 0, 0, 0, 0}, 1, 5, 1);
   EXPECT_TRUE(markers.of_cluster[0].empty());

@@ -92,7 +92,8 @@ TEST(Engine, ACheckpointFitsAnyShardingBucketsAndRanks) {
     other.engine = engine;
     const Course rest = course(size, other);
     EXPECT_EQ(rest.losses.size(), steps);
-    EXPECT_LT(distance(rest.weights, reference.weights), 1e-5);
+    // Other ranks add up in another order, and Adam makes a whole step of a gradient that is all rounding.
+    EXPECT_LT(distance(rest.weights, reference.weights), 5e-5);
   };
   course(2, options);
   continued(2, options.engine, 2);
