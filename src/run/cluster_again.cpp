@@ -1,5 +1,6 @@
 #include "masksc/run/cluster_again.hpp"
 
+#include "masksc/cluster/leiden.hpp"
 #include "masksc/cluster/order.hpp"
 #include "masksc/metrics/agreement.hpp"
 #include "masksc/metrics/silhouette.hpp"
@@ -35,6 +36,21 @@ ClusterOutcome cluster_features(const ClusterSettings& settings, const DenseMatr
                                ranks);
   number_by_size(result, ranks);
   outcome.local = std::move(result.labels);
+  score(outcome, local, rows, cells, labels, ranks);
+  return outcome;
+}
+
+ClusterOutcome leiden_clusters(const ClusterSettings& settings, const DenseMatrix& local, RowRange rows,
+                               std::int64_t cells, const Labels& labels, std::uint64_t seed, Collectives& ranks) {
+  LeidenSettings graph;
+  graph.resolution = settings.resolution;
+  graph.neighbours = settings.neighbours;
+  graph.seed = seed;
+  Labels found = leiden(local, rows, cells, graph, ranks);
+  ClusterOutcome outcome;
+  outcome.clusters = static_cast<std::int64_t>(found.names.size());
+  outcome.clusters_by = "leiden";
+  outcome.local = std::move(found.codes);
   score(outcome, local, rows, cells, labels, ranks);
   return outcome;
 }

@@ -5,7 +5,7 @@ import unittest
 
 import support
 
-PROGRAMS = ["masksc_train", "masksc_embed", "masksc_report", "masksc_prepare", "masksc_simulate", "masksc_sweep"]
+PROGRAMS = ["masksc_train", "masksc_embed", "masksc_cluster", "masksc_report", "masksc_prepare", "masksc_simulate", "masksc_sweep"]
 OPTIONS = """config input output overwrite labels clusters matrix patch mask-ratio dim encoder-depth encoder-heads
   decoder-depth decoder-heads gene-order standardize target guidance guidance-token contrastive-loss sequence-epochs
   sequence-model epochs max-steps batch-size learning-rate weight-decay seed precision gradient-checkpointing device

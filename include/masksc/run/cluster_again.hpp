@@ -12,6 +12,10 @@ namespace masksc {
 ClusterOutcome cluster_features(const ClusterSettings& settings, const DenseMatrix& local, RowRange rows,
                                 std::int64_t cells, const Labels& labels, std::uint64_t seed, Collectives& ranks);
 
+/// The same with the communities that Leiden finds at settings.resolution, instead of K-means.
+ClusterOutcome leiden_clusters(const ClusterSettings& settings, const DenseMatrix& local, RowRange rows,
+                               std::int64_t cells, const Labels& labels, std::uint64_t seed, Collectives& ranks);
+
 /// ari, nmi, silhouette (null where there is none), clusters, clusters_by.
 Json score_json(const ClusterOutcome& outcome);
 

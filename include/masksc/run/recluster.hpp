@@ -1,0 +1,36 @@
+// Clusters of cells whose features an h5ad file already holds: a finished run, or any matrix of obsm.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "masksc/cluster/choose.hpp"
+#include "masksc/core/json.hpp"
+#include "masksc/dist/collectives.hpp"
+#include "masksc/io/counts_reader.hpp"
+
+namespace masksc {
+
+enum class ClusterMethod { kmeans, leiden };
+
+struct ReclusterOptions {
+  std::string input;   // h5ad
+  std::string output;  // h5ad: all of the input and the clusters
+  bool overwrite = false;
+  InputSettings counts;
+  std::string features = "X_masksc";       // of obsm
+  std::string column = "masksc_clusters";  // of obs
+  ClusterMethod method = ClusterMethod::kmeans;
+  ClusterSettings cluster;
+  std::int64_t seed = 0;
+  bool quiet = false;
+};
+
+OptionTable describe_recluster(ReclusterOptions& options);
+
+/// Clusters and writes --output: what the input holds, for the cells that have counts, and obs[column]. Returns ari,
+/// nmi, silhouette, clusters, clusters_by, cells and features on rank 0. A collective. Throws UserError on all ranks;
+/// an older --output stays as it was.
+Json recluster(const ReclusterOptions& options, Collectives& ranks);
+
+}  // namespace masksc

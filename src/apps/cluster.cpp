@@ -1,0 +1,50 @@
+// masksc_cluster: other clusters of cells that are embedded already.
+#include <fmt/format.h>
+
+#include "command_line.hpp"
+#include "masksc/core/log.hpp"
+#include "masksc/core/text.hpp"
+#include "masksc/dist/runtime.hpp"
+#include "masksc/run/recluster.hpp"
+#include "output_file.hpp"
+
+namespace {
+
+const masksc::ProgramInfo program = {
+    "masksc_cluster", "Clusters the cells of a finished run, or any features in an h5ad file, without training.",
+    "mpirun -np N masksc_cluster --input DIR/result.h5ad --output FILE [--clusters K|auto] [--method leiden] "
+    "[options]"};
+
+std::string table_of(const masksc::Json& scores, const std::string& output) {
+  std::string text =
+      fmt::format("\n  {:<12}{:>10}\n  {:<12}{:>10}   ({})\n", "cells", scores.at("cells").get<std::int64_t>(),
+                  "clusters", scores.at("clusters").get<std::int64_t>(), scores.at("clusters_by").get<std::string>());
+  for (const auto& [key, name] :
+       {std::pair("ari", "ARI"), std::pair("nmi", "NMI"), std::pair("silhouette", "silhouette")})
+    text += scores.at(key).is_null() ? fmt::format("  {:<12}{:>10}\n", name, "-")
+                                     : fmt::format("  {:<12}{:>10.3f}\n", name, scores.at(key).get<double>());
+  return text + fmt::format("  {:<12}{}\n\n", "results", output);
+}
+
+masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
+  masksc::ReclusterOptions options;
+  masksc::OptionTable table = masksc::describe_recluster(options);
+  masksc::Collectives& world = runtime.world();
+  if (masksc::parse_command_line(argc, argv, table, program, world.is_root()) == masksc::CommandLineAction::exit_done)
+    return masksc::ExitCode::done;
+  if (options.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
+  masksc::on_root(world, [&] {
+    if (options.input.empty())
+      throw masksc::UserError("--input is missing: give an h5ad file, such as result.h5ad of a run");
+    masksc::check({options.output, options.overwrite}, options.input);
+  });
+  const masksc::Json scores = masksc::recluster(options, world);
+  if (world.is_root()) fmt::print("{}", table_of(scores, options.output));
+  return masksc::ExitCode::done;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return masksc::run_program(argc, argv, [&](masksc::Runtime& runtime) { return run(runtime, argc, argv); });
+}

@@ -1,0 +1,133 @@
+#include "masksc/run/recluster.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "masksc/cluster/leiden.hpp"
+#include "masksc/cluster/order.hpp"
+#include "masksc/core/files.hpp"
+#include "masksc/core/log.hpp"
+#include "masksc/io/annotations.hpp"
+#include "masksc/io/array_file.hpp"
+#include "masksc/io/h5ad_writer.hpp"
+#include "masksc/io/prepared.hpp"
+#include "masksc/run/cluster_again.hpp"
+
+namespace masksc {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::int64_t block_rows = 16384;
+
+/// Beside --output, until it is written.
+class Scratch {
+ public:
+  explicit Scratch(const std::string& output) : folder_(staging_path(output).string() + ".d") {}
+  ~Scratch() {
+    std::error_code ignored;
+    if (made_) fs::remove_all(folder_, ignored);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  void make() {
+    std::error_code error;
+    fs::create_directories(folder_, error);
+    if (error)
+      throw EnvironmentError(fmt::format("cannot make the folder '{}': {}", folder_.string(), error.message()));
+    made_ = true;
+  }
+  [[nodiscard]] fs::path counts() const { return folder_ / "counts.h5"; }
+  [[nodiscard]] fs::path rest() const { return folder_ / "rest.h5"; }
+
+ private:
+  fs::path folder_;
+  bool made_ = false;
+};
+
+void check_h5ad(const fs::path& path) {
+  const ArrayFile file = ArrayFile::open(path);
+  if (!file.exists("obs") || !file.exists("obsm"))
+    throw UserError(
+        fmt::format("--input '{}' is no h5ad file with features (obsm): give result.h5ad of a run, or a "
+                    "file of anndata",
+                    path.string()));
+}
+
+void write(const ReclusterOptions& options, const Scratch& scratch, const PreparedFile& file,
+           const ClusterOutcome& outcome, Collectives& ranks) {
+  const std::vector<std::string> names = file.cell_names(ranks.is_root() ? RowRange{0, file.cells()} : RowRange{0, 0});
+  std::unique_ptr<H5adWriter> writer;
+  on_root(ranks, [&] {
+    writer = std::make_unique<H5adWriter>(options.output, names, file.gene_names());
+    writer->keep(scratch.rest(), {"obs/" + options.column});
+    writer->add_obs(options.column, name_clusters(outcome.all, outcome.clusters));
+  });
+  for (std::int64_t begin = 0; begin < file.cells(); begin += block_rows) {
+    const std::int64_t end = std::min(begin + block_rows, file.cells());
+    const CsrMatrix counts = file.read_rows(ranks.is_root() ? RowRange{begin, end} : RowRange{begin, begin});
+    on_root(ranks, [&] { writer->append_X(counts); });
+  }
+  on_root(ranks, [&] { writer->finish(); });
+}
+
+}  // namespace
+
+OptionTable describe_recluster(ReclusterOptions& o) {
+  OptionTable table;
+  table.begin_group("Input and output", OptionRole::path);
+  table.add("input", o.input, "h5ad with features of the cells: result.h5ad of a run, or any other", "FILE");
+  table.add("output", o.output, "h5ad to write: all of the input, and the clusters", "FILE");
+  table.add_switch("overwrite", o.overwrite, "replace an existing --output");
+  describe(table, o.counts);
+  table.begin_group("Clustering");
+  table.add("features", o.features, "matrix of obsm to cluster", "NAME");
+  table.add("column", o.column, "column of obs for the clusters; one of that name is replaced", "NAME");
+  table.add_choice("method", o.method, {{"kmeans", ClusterMethod::kmeans}, {"leiden", ClusterMethod::leiden}},
+                   "K-means with a number of clusters, or the communities that Leiden finds at --resolution");
+  describe(table, o.cluster);
+  table.begin_group("Run", OptionRole::runtime);
+  table.add("seed", o.seed, "seed of the clustering");
+  table.add_switch("quiet", o.quiet, "only warnings, errors and the final table");
+  return table;
+}
+
+Json recluster(const ReclusterOptions& options, Collectives& ranks) {
+  validate(options.cluster);
+  require_at_least("seed", options.seed, 0);
+  if (options.method == ClusterMethod::leiden && !options.cluster.clusters.empty())
+    throw UserError("--method leiden finds the number of clusters itself: leave --clusters out, or use --resolution");
+  Scratch scratch(options.output);
+  on_root(ranks, [&] {
+    check_h5ad(options.input);
+    scratch.make();
+    InputSettings counts = options.counts;
+    counts.allow_noninteger = true;  // counts are copied, not used
+    for (const std::string& warning :
+         warnings_of(prepare_counts(options.input, counts, scratch.counts(), scratch.rest())))
+      log::warning("{}", warning);
+  });
+  const PreparedFile file(scratch.counts(), ranks);
+  const std::int64_t cells = file.cells();
+  if (ranks.size() > cells)
+    throw UserError(fmt::format("{} ranks for {} cells: use at most one rank a cell", ranks.size(), cells));
+  const RowRange rows = rows_of_rank(cells, ranks.rank(), ranks.size());
+  DenseMatrix local;
+  together(ranks, [&] {
+    const DenseMatrix all = read_obsm(scratch.rest(), options.features, cells);
+    local = DenseMatrix(rows.size(), all.columns);
+    std::copy_n(all.values.begin() + rows.begin * all.columns, local.values.size(), local.values.begin());
+  });
+  const Labels labels = file.labels();
+  const auto seed = static_cast<std::uint64_t>(options.seed);
+  const ClusterOutcome outcome = options.method == ClusterMethod::leiden
+                                     ? leiden_clusters(options.cluster, local, rows, cells, labels, seed, ranks)
+                                     : cluster_features(options.cluster, local, rows, cells, labels, seed, ranks);
+  write(options, scratch, file, outcome, ranks);
+  Json scores = score_json(outcome);
+  scores["cells"] = cells;
+  scores["features"] = local.columns;
+  return scores;
+}
+
+}  // namespace masksc

@@ -1,0 +1,79 @@
+"""masksc_cluster: other clusters of cells that are embedded already."""
+import unittest
+
+import anndata
+import numpy as np
+from sklearn.metrics import adjusted_rand_score
+
+import support
+
+RESULT = support.BASE / "result.h5ad"
+
+
+def cluster(output, *arguments, ranks=2, data=RESULT):
+    return support.run("masksc_cluster", "--input", data, "--output", output, *arguments, ranks=ranks)
+
+
+class Cluster(unittest.TestCase):
+    def test_the_settings_of_the_run_give_its_clusters(self):
+        for ranks in (1, 2):
+            output = support.fresh("again.h5ad")
+            done = cluster(output, "--clusters", str(support.GROUPS), "--labels", "group", ranks=ranks)
+            self.assertEqual(done.codes, [0] * ranks, done)
+            found = anndata.read_h5ad(output)
+            self.assertEqual(found.obs["masksc_clusters"].tolist(), found.obs["masksc"].tolist())
+            self.assertIn(f"{support.metrics(support.BASE)['ari']:.3f}", done.out)
+            before = anndata.read_h5ad(RESULT)
+            self.assertEqual(list(found.obsm), list(before.obsm))
+            np.testing.assert_array_equal(found.X.toarray(), before.X.toarray())
+            self.assertEqual(found.uns["masksc"]["metrics"]["weights_hash"], before.uns["masksc"]["metrics"]["weights_hash"])
+            self.assertEqual([p.name for p in output.parent.glob("again*")], ["again.h5ad"])
+
+    def test_leiden_and_other_features(self):
+        output = support.fresh("again.h5ad")
+        done = cluster(output, "--method", "leiden", "--resolution", "0.3", "--features", "X_masksc_umap", "--column", "of_map",
+                       "--labels", "group")
+        self.assertEqual(done.codes, [0, 0], done)
+        found = anndata.read_h5ad(output).obs
+        self.assertGreater(found["of_map"].nunique(), 1)
+        score = adjusted_rand_score(found["group"], found["of_map"])
+        self.assertIn(f"{score:.3f}", done.out)
+
+    def test_a_column_of_that_name_is_replaced(self):
+        output = support.fresh("again.h5ad")
+        self.assertEqual(cluster(output, "--clusters", "2", "--column", "masksc").codes, [0, 0])
+        found = anndata.read_h5ad(output).obs
+        self.assertEqual(found["masksc"].nunique(), 2)
+        self.assertEqual(list(found.columns).count("masksc"), 1)
+
+
+class Refused(unittest.TestCase):
+    def check(self, words, *arguments, **options):
+        output = support.fresh("refused.h5ad")
+        done = cluster(output, *arguments, **options)
+        self.assertEqual(done.codes, [2, 2], done)
+        for word in words:
+            self.assertIn(word, done.err)
+        self.assertEqual(list(output.parent.glob("refused.h5ad*")), [])
+
+    def test_unknown_features(self):
+        self.check(["X_maskc", "did you mean 'X_masksc'"], "--features", "X_maskc")
+
+    def test_more_clusters_than_cells(self):
+        self.check(["10000"], "--clusters", "10000")
+
+    def test_leiden_with_a_number(self):
+        self.check(["--resolution"], "--method", "leiden", "--clusters", "3")
+
+    def test_a_file_without_features(self):
+        self.check(["obsm"], data=support.BASE / "model" / "masked_autoencoder.h5")
+
+    def test_an_output_that_is_there(self):
+        output = support.fresh("taken.h5ad")
+        output.write_text("precious")
+        self.assertEqual(cluster(output).codes, [2, 2])
+        self.assertEqual(output.read_text(), "precious")
+
+
+if __name__ == "__main__":
+    unittest.main()
