@@ -132,14 +132,21 @@ PreparationReport prepare_counts(const std::filesystem::path& from, const InputS
                                  const std::filesystem::path& to, const std::filesystem::path& keep) {
   const StagedFile removed_after_a_crash(to);
   const StagedFile this_too(keep.empty() ? to : keep);
-  return parse_report(run_apart(fmt::format("'{}'", from.string()), [&] {
+  const auto work = [&] {
     if (!keep.empty()) require_h5ad(from);
     const auto reader = open_counts(from, settings);
     log::info("reading {}: {} cells x {} genes", from.string(), reader->cells(), reader->genes());
     PreparationReport report = write_prepared(*reader, to);
     if (!keep.empty()) report.not_kept = keep_input(from, settings, kept_rows(to), keep);
     return report_text(report);
-  }));
+  };
+  try {
+    return parse_report(run_apart(fmt::format("'{}'", from.string()), work));
+  } catch (...) {
+    std::error_code ignored;
+    if (!keep.empty()) std::filesystem::remove(to, ignored);  // both files or none
+    throw;
+  }
 }
 
 PreparationReport write_prepared(CountsReader& reader, const std::filesystem::path& to, std::int64_t block_bytes) {

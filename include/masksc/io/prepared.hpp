@@ -44,6 +44,7 @@ PreparationReport write_prepared(CountsReader& reader, const std::filesystem::pa
 /// Opens the counts `from` and writes the prepared file `to`, in a process of its own: a file that crashes HDF5 is a
 /// UserError like any other damage. Says what it reads on the log. Unless empty, `keep` is the file to write with all
 /// that an h5ad input holds beside its counts, for the cells that are left: see H5adWriter::keep.
+/// Then there are both files or none.
 PreparationReport prepare_counts(const std::filesystem::path& from, const InputSettings& settings,
                                  const std::filesystem::path& to, const std::filesystem::path& keep = {});
 
