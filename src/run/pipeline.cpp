@@ -32,13 +32,18 @@ class StageClock {
   template <typename Work>
   auto time(const std::string& stage, Work&& work) {
     log_.event(stage, "start", 0);
+    auto result = time_unlogged(stage, work);
+    log_.event(stage, "end", 0, {{"seconds", seconds_[stage]}});
+    return result;
+  }
+  /// What is no stage of the log: drawing.
+  template <typename Work>
+  auto time_unlogged(const std::string& stage, Work&& work) {
     heartbeat_.begin_stage(stage);
     const auto start = Clock::now();
     auto result = work();
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    seconds_[stage] = seconds;
-    total_ += seconds;
-    log_.event(stage, "end", 0, {{"seconds", seconds}});
+    add(stage, seconds);
     return result;
   }
   void add(const std::string& stage, double seconds) {
@@ -135,7 +140,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
   const ClusterOutcome outcome =
       clock.time("cluster", [&] { return cluster_stage(options, input, embedding, hash, folder, context); });
 
-  const std::optional<CellMaps> maps = clock.time("maps", [&] {
+  const std::optional<CellMaps> maps = clock.time_unlogged("maps", [&] {
     return map_stage(options.report, embedding, expression.rows, expression.cells,
                      static_cast<std::uint64_t>(options.train.seed), ranks);
   });
@@ -170,7 +175,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
       std::filesystem::remove(folder.path(name));
   });
   if (options.report.report) {
-    clock.time("report", [&] {
+    clock.time_unlogged("report", [&] {
       return !ranks.is_root() || report_or_warn(folder.root(), {options.report.genes, at::get_num_threads()});
     });
     ranks.barrier();  // nobody leaves while rank 0 draws

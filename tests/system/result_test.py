@@ -20,7 +20,8 @@ EVENTS = {"start", "resumed", "checkpoint", "stop", "warning", "end", "epoch", "
 class Folder(unittest.TestCase):
     def test_holds_what_the_contract_names_and_no_leftovers(self):
         names = {path.name for path in support.BASE.iterdir()}
-        self.assertEqual(names, {"result.h5ad", "metrics.json", "log.jsonl", "config.ini", "model", "checkpoints", "ranks"})
+        self.assertEqual(names, {"result.h5ad", "metrics.json", "log.jsonl", "config.ini", "model", "checkpoints", "ranks",
+                                 "report.html"})
 
     def test_files_with_data_are_whole_and_named_once(self):
         self.assertTrue(any((support.BASE / "model").iterdir()))
