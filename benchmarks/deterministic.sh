@@ -21,7 +21,7 @@ for round in $(seq "$rounds"); do
       # shellcheck disable=SC2086  # no switch is no argument
       OMP_NUM_THREADS=$threads mpirun -np "$ranks" --oversubscribe --bind-to none "$build/bin/masksc_train" \
         --config "$here/configs/pbmc_cpu.ini" --input "$data" --labels Y --clusters 8 --output "$work/run" --overwrite \
-        --quiet --threads "$threads" --sequence-epochs "$epochs" --epochs "$epochs" $switch >"$work/output" 2>&1 ||
+        --quiet --report no --threads "$threads" --sequence-epochs "$epochs" --epochs "$epochs" $switch >"$work/output" 2>&1 ||
         { cat "$work/output" >&2; exit 1; }
       cp "$work/run/metrics.json" "$work/$ranks-$mode-$round.json"
     done
