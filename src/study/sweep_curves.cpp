@@ -83,7 +83,7 @@ std::optional<CurvePoint> at_value(const Json& sweep, const FactorAxis& axis, co
   const bool star = sweep.at("design") == "star";
   std::vector<double> found;
   for (const Json& point : sweep.at("points")) {
-    const bool varied_here = !star || point.at("varied") == axis.name || point.at("varied") == "";
+    const bool varied_here = !star || point.at("varied") == axis.name || point.value("varied", "").empty();
     if (varied_here && point.at("status") == "done" && point.at("values").at(axis.name) == value &&
         point.at(key).is_number())
       found.push_back(point.at(key).get<double>());
