@@ -6,6 +6,7 @@
 #include <array>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/text.hpp"
 
 namespace masksc {
 namespace {
@@ -54,7 +55,8 @@ template <typename Presets>
 auto numbers_of(const Presets& presets, const char* option, const std::string& name) {
   for (const auto& preset : presets)
     if (name == preset.name) return preset.numbers;
-  throw UserError(fmt::format("--{} needs one of {}, not '{}'", option, fmt::join(names_of(presets), ", "), name));
+  throw UserError(
+      fmt::format("--{} needs one of {}, not '{}'", option, fmt::join(names_of(presets), ", "), shown(name)));
 }
 
 }  // namespace
