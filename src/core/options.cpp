@@ -77,7 +77,10 @@ void OptionTable::add(std::string name, double& field, std::string help, std::st
 }
 
 void OptionTable::add(std::string name, std::string& field, std::string help, std::string value) {
-  auto set = [name, &field, saved = !command_line_only(role_)](std::string_view text) {
+  const bool saved = !command_line_only(role_);
+  // A configuration leaves empty values out: they would come back as the default.
+  auto set = [name, &field, saved, needed = saved && !field.empty()](std::string_view text) {
+    if (needed && text.empty()) throw UserError(fmt::format("--{} has no value", name));
     check_text(name, text, saved);
     field = std::string(text);
   };

@@ -5,6 +5,7 @@ namespace masksc {
 void describe(OptionTable& table, ReportSettings& settings) {
   table.begin_group("Report", OptionRole::runtime);
   table.add("report", settings.report, "t-SNE and UMAP of the cells, and the page DIR/report.html");
+  table.begin_group("Report", OptionRole::request);  // configurations have no lists
   table.add_list("report-genes", settings.genes, "a gene to colour cells by, besides the top markers; again for more",
                  "GENE");
 }

@@ -31,6 +31,16 @@ OptionTable table_of(Settings& s) {
   return table;
 }
 
+TEST(OptionTable, AnEmptyTextThatWouldComeBackAsTheDefaultIsRefused) {
+  std::string kind = "all", name;
+  OptionTable table;
+  table.add("kind", kind, "");
+  table.add("name", name, "");
+  EXPECT_THROW(table.set("kind", "", "here"), UserError);
+  EXPECT_NO_THROW(table.set("name", "", "here"));
+  EXPECT_EQ(kind, "all");
+}
+
 TEST(OptionTable, SetsAndPrintsWhatItReadsBack) {
   Settings s;
   OptionTable table = table_of(s);
