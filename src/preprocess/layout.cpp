@@ -64,7 +64,7 @@ void refuse_patch_of_sequences(const std::string& patch, Tokens tokens) {
     throw UserError(
         fmt::format("--patch {} is for --tokens patches; the tokens of --tokens sequences are the rows of "
                     "--matrix: leave --patch out",
-                    patch));
+                    shown(patch)));
 }
 
 PatchedShape largest_square(std::int64_t genes, std::optional<std::int64_t> patch) {

@@ -19,8 +19,9 @@ namespace {
 constexpr std::int64_t kMostGroups = 10000;
 
 [[noreturn]] void refuse(const std::string& text) {
-  throw UserError(fmt::format(
-      "--groups needs a number of groups (5), sizes (500,300,200) or probabilities (0.5,0.3,0.2), not '{}'", text));
+  throw UserError(
+      fmt::format("--groups needs a number of groups (5), sizes (500,300,200) or probabilities (0.5,0.3,0.2), not '{}'",
+                  shown(text)));
 }
 
 template <typename T>
@@ -54,14 +55,14 @@ GroupPlan plan_groups(const std::string& text, std::int64_t cells) {
     std::int64_t total = 0;
     for (const std::int64_t size : plan.sizes) total += std::min(size, cells + 1);  // no overflow
     if (total != cells)
-      throw UserError(fmt::format("--groups {}: the sizes add up to {}{}, but --cells is {}", text,
+      throw UserError(fmt::format("--groups {}: the sizes add up to {}{}, but --cells is {}", shown(text),
                                   total > cells ? "more, at least " : "", total, cells));
     return plan;
   }
   if (!parse_all(parts, plan.probabilities)) refuse(text);
   const double total = std::accumulate(plan.probabilities.begin(), plan.probabilities.end(), 0.0);
   if (!(std::abs(total - 1) < 1e-6))
-    throw UserError(fmt::format("--groups {}: the probabilities add up to {}, not to 1", text, total));
+    throw UserError(fmt::format("--groups {}: the probabilities add up to {}, not to 1", shown(text), total));
   return plan;
 }
 
