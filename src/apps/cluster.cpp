@@ -3,8 +3,8 @@
 
 #include "command_line.hpp"
 #include "masksc/core/log.hpp"
-#include "masksc/core/text.hpp"
 #include "masksc/dist/runtime.hpp"
+#include "masksc/run/outputs.hpp"
 #include "masksc/run/recluster.hpp"
 #include "output_file.hpp"
 
@@ -16,14 +16,8 @@ const masksc::ProgramInfo program = {
     "[options]"};
 
 std::string table_of(const masksc::Json& scores, const std::string& output) {
-  std::string text =
-      fmt::format("\n  {:<12}{:>10}\n  {:<12}{:>10}   ({})\n", "cells", scores.at("cells").get<std::int64_t>(),
-                  "clusters", scores.at("clusters").get<std::int64_t>(), scores.at("clusters_by").get<std::string>());
-  for (const auto& [key, name] :
-       {std::pair("ari", "ARI"), std::pair("nmi", "NMI"), std::pair("silhouette", "silhouette")})
-    text += scores.at(key).is_null() ? fmt::format("  {:<12}{:>10}\n", name, "-")
-                                     : fmt::format("  {:<12}{:>10.3f}\n", name, scores.at(key).get<double>());
-  return text + fmt::format("  {:<12}{}\n\n", "results", output);
+  return fmt::format("\n  {:<12}{:>10}\n{}  {:<12}{}\n\n", "cells", scores.at("cells").get<std::int64_t>(),
+                     masksc::score_rows(scores), "results", output);
 }
 
 masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {

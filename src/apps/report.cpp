@@ -29,9 +29,8 @@ masksc::OptionTable describe(ReportOptions& options) {
   table.begin_group("Input and output", masksc::OptionRole::path);
   table.add("folder", options.folder, "folder of a finished run, comparison or sweep", "DIR");
   table.add("output", options.output, "the page; DIR/report.html without it", "FILE");
-  table.begin_group("Report", masksc::OptionRole::runtime);
-  table.add_list("report-genes", options.genes, "a gene to colour cells by, besides the top markers; again for more",
-                 "GENE");
+  masksc::describe_report_genes(table, options.genes);
+  table.begin_group("Run", masksc::OptionRole::runtime);
   table.add("threads", options.threads, "CPU threads (0: the cores there are)");
   table.add_switch("quiet", options.quiet, "only warnings and errors");
   return table;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "masksc/core/files.hpp"
 #include "masksc/core/text.hpp"
 
 namespace masksc {
@@ -17,6 +18,10 @@ Json parse_json(std::string_view text, const std::string& subject) {
   } catch (const Json::exception& e) {
     throw UserError(fmt::format("{} is damaged: it is no JSON ({})", subject, printable(e.what())));
   }
+}
+
+Json read_json_file(const std::filesystem::path& path) {
+  return parse_json(read_file(path), fmt::format("'{}'", path.string()));
 }
 
 }  // namespace masksc

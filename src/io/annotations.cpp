@@ -94,9 +94,4 @@ DenseMatrix read_obsm(const std::filesystem::path& path, const std::string& name
   return matrix;
 }
 
-std::vector<std::uint8_t> read_var_flags(const std::filesystem::path& path, const std::string& name,
-                                         std::int64_t genes) {
-  return read_flags(open_h5ad_file(path), "var/" + name, genes);
-}
-
 }  // namespace masksc

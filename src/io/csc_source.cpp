@@ -4,79 +4,38 @@
 
 #include <algorithm>
 
-#include "counts_source.hpp"
+#include "banded_source.hpp"
 #include "masksc/core/text.hpp"
 
 namespace masksc {
 namespace {
 
 constexpr std::int64_t band_bytes = std::int64_t{1} << 30;
-constexpr std::int64_t entry_bytes = sizeof(std::int32_t) + sizeof(float);
 /// Entries read from the file at a time.
 constexpr std::int64_t step = std::int64_t{1} << 20;
 
-class CscSource final : public CountsSource {
+class CscSource final : public BandedSource {
  public:
-  CscSource(const ArrayFile& file, const std::string& name, const CountsPlace& place)
-      : place_(place),
-        starts_(read_offsets(file, name, place.genes())),
+  CscSource(const ArrayFile& file, const std::string& name, const CountsPlace& counts)
+      : BandedSource(counts),
+        starts_(read_offsets(file, name, counts.genes())),
         data_(file.stream_rows(name + "/data")),
-        indices_(file.stream_rows(name + "/indices")),
-        row_sizes_(static_cast<std::size_t>(place.cells())) {
+        indices_(file.stream_rows(name + "/indices")) {
+    set_band_bytes(band_bytes);
     for_each_entry([&](std::int64_t row, std::int64_t, double count) {
-      if (count != 0) ++row_sizes_[static_cast<std::size_t>(row)];
+      if (count != 0) expect(row);
     });
-  }
-
-  CsrMatrix read_rows(RowRange rows) override {
-    CsrMatrix out;
-    out.rows = rows.size();
-    out.columns = place_.genes();
-    out.row_start.reserve(static_cast<std::size_t>(rows.size()) + 1);
-    for (std::int64_t row = rows.begin; row < rows.end; ++row) {
-      if (row < band_.begin || row >= band_.end) load_band(row);
-      append_row(row, out);
-    }
-    return out;
   }
 
  private:
-  /// Transposes the rows from `first` on that fit in band_bytes.
-  void load_band(std::int64_t first) {
-    band_ = {first, first};
-    band_start_ = {0};
-    while (band_.end < place_.cells()) {
-      const std::int64_t next = band_start_.back() + row_sizes_[static_cast<std::size_t>(band_.end)];
-      if (band_.size() > 0 && next * entry_bytes > band_bytes) break;
-      band_start_.push_back(next);
-      ++band_.end;
-    }
-    band_columns_.resize(static_cast<std::size_t>(band_start_.back()));
-    band_values_.resize(band_columns_.size());
-    std::vector<std::int64_t> fill(band_start_.begin(), band_start_.end() - 1);
+  void fill_band() override {
     Bad bad;
     for_each_entry([&](std::int64_t row, std::int64_t column, double count) {
-      if (count == 0 || row < band_.begin || row >= band_.end) return;
-      if (!is_count(count, place_.allow_noninteger)) bad.consider(row, column, count);
-      const auto at = static_cast<std::size_t>(fill[static_cast<std::size_t>(row - band_.begin)]++);
-      band_columns_[at] = static_cast<std::int32_t>(column);
-      band_values_[at] = static_cast<float>(count);
+      if (count == 0 || !in_band(row)) return;
+      if (!is_count(count, place().allow_noninteger)) bad.consider(row, column, count);
+      put(row, column, count);
     });
-    if (bad.row >= 0) refuse_count(place_, bad.row, bad.column, bad.count);
-  }
-  void append_row(std::int64_t row, CsrMatrix& out) const {
-    const auto at = static_cast<std::size_t>(row - band_.begin);
-    const auto first = out.indices.size();
-    for (auto i = static_cast<std::size_t>(band_start_[at]); i < static_cast<std::size_t>(band_start_[at + 1]); ++i) {
-      // Columns come in ascending order; the same one twice is the sum, as scipy has it.
-      if (out.indices.size() > first && out.indices.back() == band_columns_[i]) {
-        out.values.back() += band_values_[i];
-      } else {
-        out.indices.push_back(band_columns_[i]);
-        out.values.push_back(band_values_[i]);
-      }
-    }
-    out.row_start.push_back(static_cast<std::int64_t>(out.indices.size()));
+    if (bad.row >= 0) refuse_count(place(), bad.row, bad.column, bad.count);
   }
 
   /// Calls work(row, column, count) for every stored entry, column by column.
@@ -90,7 +49,7 @@ class CscSource final : public CountsSource {
       for (std::int64_t entry = range.begin; entry < range.end; ++entry) {
         while (starts_[column + 1] <= entry) ++column;
         const auto at = static_cast<std::size_t>(entry - range.begin);
-        if (rows[at] < 0 || rows[at] >= place_.cells()) refuse_row(rows[at], column);
+        if (rows[at] < 0 || rows[at] >= place().cells()) refuse_row(rows[at], column);
         work(rows[at], static_cast<std::int64_t>(column), counts[at]);
       }
     }
@@ -99,7 +58,7 @@ class CscSource final : public CountsSource {
     throw UserError(
         fmt::format("gene {} ('{}') in '{}' ({}/indices) has cell index {} of {} cells; the file is "
                     "damaged: write it again",
-                    column, shown(place_.gene_names[column]), place_.file, place_.matrix, row, place_.cells()));
+                    column, shown(place().gene_names[column]), place().file, place().matrix, row, place().cells()));
   }
 
   /// The bad count of the lowest (row, column).
@@ -115,15 +74,9 @@ class CscSource final : public CountsSource {
     }
   };
 
-  const CountsPlace& place_;
   std::vector<std::int64_t> starts_;
   std::unique_ptr<RowStream> data_;
   std::unique_ptr<RowStream> indices_;
-  std::vector<std::int64_t> row_sizes_;
-  RowRange band_;
-  std::vector<std::int64_t> band_start_;
-  std::vector<std::int32_t> band_columns_;
-  std::vector<float> band_values_;
 };
 
 }  // namespace

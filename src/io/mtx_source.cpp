@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 
+#include "banded_source.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/core/text.hpp"
 #include "text_lines.hpp"
@@ -117,32 +118,13 @@ class MtxEntries {
   std::int64_t read_ = 0;
 };
 
-struct GeneCount {
-  std::int32_t gene;
-  float count;
-};
-
-class MtxSource final : public CountsSource {
+class MtxSource final : public BandedSource {
  public:
-  MtxSource(const std::filesystem::path& file, const CountsPlace& place, std::int64_t sorted_bytes,
+  MtxSource(const std::filesystem::path& file, const CountsPlace& counts, std::int64_t sorted_bytes,
             std::int64_t band_bytes)
-      : place_(place),
-        entries_(file, place.stored_columns(), place.cells()),
-        row_sizes_(static_cast<std::size_t>(place.cells())) {
+      : BandedSource(counts), entries_(file, counts.stored_columns(), counts.cells()) {
     survey();
-    band_entries_ = (sorted_ ? sorted_bytes : band_bytes) / static_cast<std::int64_t>(sizeof(GeneCount));
-  }
-
-  CsrMatrix read_rows(RowRange rows) override {
-    CsrMatrix out;
-    out.rows = rows.size();
-    out.columns = place_.genes();
-    out.row_start.reserve(static_cast<std::size_t>(rows.size()) + 1);
-    for (std::int64_t row = rows.begin; row < rows.end; ++row) {
-      if (row < band_.begin || row >= band_.end) load_band(row);
-      append_row(row, out);
-    }
-    return out;
+    set_band_bytes(sorted_ ? sorted_bytes : band_bytes);
   }
 
  private:
@@ -153,15 +135,15 @@ class MtxSource final : public CountsSource {
     while (entries_.next(entry)) {
       sorted_ = sorted_ && entry.cell >= before;
       before = entry.cell;
-      const std::int64_t gene = place_.gene(entry.feature);
+      const std::int64_t gene = place().gene(entry.feature);
       if (gene < 0) continue;
-      if (!is_count(entry.count, place_.allow_noninteger)) refuse(entry, gene);
-      if (entry.count != 0) ++row_sizes_[static_cast<std::size_t>(entry.cell)];
+      if (!is_count(entry.count, place().allow_noninteger)) refuse(entry, gene);
+      if (entry.count != 0) expect(entry.cell);
     }
     restart();
   }
   [[noreturn]] void refuse(const MtxEntry& entry, std::int64_t gene) const {
-    CountsPlace where = place_;
+    CountsPlace where = place();
     where.matrix = fmt::format("line {}", entries_.line());
     refuse_count(where, entry.cell, gene, entry.count);
   }
@@ -170,58 +152,20 @@ class MtxSource final : public CountsSource {
     more_ = entries_.next(ahead_);
     reached_ = 0;
   }
-  /// The rows from `first` on that a band has room for.
-  void load_band(std::int64_t first) {
-    band_ = {first, first};
-    starts_ = {0};
-    while (band_.end < place_.cells()) {
-      const std::int64_t next = starts_.back() + row_sizes_[static_cast<std::size_t>(band_.end)];
-      if (band_.size() > 0 && next > band_entries_) break;
-      starts_.push_back(next);
-      ++band_.end;
+  void fill_band() override {
+    if (!sorted_ || band().begin < reached_) restart();
+    for (; more_ && (!sorted_ || ahead_.cell < band().end); more_ = entries_.next(ahead_)) {
+      const std::int64_t gene = place().gene(ahead_.feature);
+      if (gene >= 0 && ahead_.count != 0 && in_band(ahead_.cell)) put(ahead_.cell, gene, ahead_.count);
     }
-    counts_.resize(static_cast<std::size_t>(starts_.back()));
-    if (!sorted_ || first < reached_) restart();
-    std::vector<std::int64_t> fill(starts_.begin(), starts_.end() - 1);
-    for (; more_ && (!sorted_ || ahead_.cell < band_.end); more_ = entries_.next(ahead_)) {
-      const std::int64_t gene = place_.gene(ahead_.feature);
-      if (gene < 0 || ahead_.count == 0 || ahead_.cell < band_.begin || ahead_.cell >= band_.end) continue;
-      const auto at = static_cast<std::size_t>(fill[static_cast<std::size_t>(ahead_.cell - band_.begin)]++);
-      if (at >= counts_.size())
-        throw UserError(fmt::format("'{}' changes while it is read: start again when it is whole", place_.file));
-      counts_[at] = {static_cast<std::int32_t>(gene), static_cast<float>(ahead_.count)};
-    }
-    reached_ = band_.end;
-  }
-  void append_row(std::int64_t row, CsrMatrix& out) {
-    const auto at = static_cast<std::size_t>(row - band_.begin);
-    const std::span<GeneCount> counts(counts_.data() + starts_[at],
-                                      static_cast<std::size_t>(starts_[at + 1] - starts_[at]));
-    const auto before = [](const GeneCount& a, const GeneCount& b) { return a.gene < b.gene; };
-    if (!std::is_sorted(counts.begin(), counts.end(), before)) std::stable_sort(counts.begin(), counts.end(), before);
-    const std::size_t first = out.indices.size();
-    for (const GeneCount& entry : counts) {
-      if (out.indices.size() > first && out.indices.back() == entry.gene) {
-        out.values.back() += entry.count;
-      } else {
-        out.indices.push_back(entry.gene);
-        out.values.push_back(entry.count);
-      }
-    }
-    out.row_start.push_back(static_cast<std::int64_t>(out.indices.size()));
+    reached_ = band().end;
   }
 
-  const CountsPlace& place_;
   MtxEntries entries_;
   bool sorted_ = true;  // cell by cell
-  std::vector<std::int64_t> row_sizes_;
-  std::int64_t band_entries_ = 0;
-  MtxEntry ahead_;  // the next entry, where there are more
+  MtxEntry ahead_;      // the next entry, where there are more
   bool more_ = false;
   std::int64_t reached_ = 0;  // of a sorted file: the entries of the cells before are behind
-  RowRange band_;
-  std::vector<std::int64_t> starts_;
-  std::vector<GeneCount> counts_;
 };
 
 }  // namespace

@@ -84,7 +84,6 @@ CellMaps map_cells(const DenseMatrix& features, std::uint64_t seed, int threads)
   check_finite(features, {0, features.rows}, "features", *alone);
   CellMaps maps;
   maps.tsne = maps.umap = DenseMatrix(features.rows, 2);
-  maps.how = describe_maps(features.rows, seed);
   if (features.rows < 4) return maps;
   const Neighbours neighbours =
       nearest(features, static_cast<int>(std::min<std::int64_t>(3 * perplexity, features.rows - 1)), threads);

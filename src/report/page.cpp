@@ -7,25 +7,11 @@
 #include "masksc/core/files.hpp"
 #include "masksc/core/json_text.hpp"
 #include "masksc/core/version.hpp"
+#include "masksc/report/markup.hpp"
 #include "page_parts.hpp"
 
 namespace masksc {
 namespace {
-
-std::string html(const std::string& text) {
-  std::string escaped;
-  for (const char c : text) {
-    if (c == '<')
-      escaped += "&lt;";
-    else if (c == '>')
-      escaped += "&gt;";
-    else if (c == '&')
-      escaped += "&amp;";
-    else
-      escaped.push_back(c);
-  }
-  return escaped;
-}
 
 /// JSON that may stand in a script element: no name in it can end the element. Bytes that are no UTF-8 are replaced.
 std::string script_json(const Json& data) {
@@ -66,18 +52,14 @@ Json page_of_run(const RunContent& run, const PageSettings& settings) {
 
 Json page_of_study(const std::filesystem::path& folder) {
   Json page;
-  const auto read = [&](const char* name) {
-    const std::filesystem::path path = folder / name;
-    return parse_json(read_file(path), fmt::format("'{}'", path.string()));
-  };
   if (std::filesystem::exists(folder / "comparison.json")) {
     page = frame_of("Comparison: " + folder_name(folder), "by masksc_compare");
-    const Json whole = read("comparison.json");
+    const Json whole = read_json_file(folder / "comparison.json");
     page["comparison"] =
         read_json(fmt::format("'{}/comparison.json'", folder.string()), [&] { return whole.at("methods"); });
   } else if (std::filesystem::exists(folder / "sweep.json")) {
     page = frame_of("Sweep: " + folder_name(folder), "by masksc_sweep");
-    page["sweep"] = read("sweep.json");
+    page["sweep"] = read_json_file(folder / "sweep.json");
   } else {
     throw UserError(
         fmt::format("'{}' holds no finished run, comparison or sweep (no metrics.json, comparison.json or "
@@ -98,7 +80,7 @@ void write_page(const std::filesystem::path& path, const Json& data) {
     if (open == std::string_view::npos) break;
     const std::size_t close = frame.find("}}", open);
     const std::string_view name = frame.substr(open + 2, close - open - 2);
-    if (name == "title") page += html(data.at("title").get<std::string>());
+    if (name == "title") page += escape_markup(data.at("title").get<std::string>());
     if (name == "style") page += detail::page_style();
     if (name == "data") page += script_json(data);
     if (name == "plotly") page += detail::plotly_script();

@@ -15,10 +15,6 @@
 namespace masksc {
 namespace {
 
-Json read_record(const std::filesystem::path& path) {
-  return parse_json(read_file(path), fmt::format("'{}'", path.string()));
-}
-
 /// Lines that are JSON; a killed run may have torn one.
 std::vector<Json> read_log(const std::filesystem::path& path) {
   std::vector<Json> lines;
@@ -79,7 +75,7 @@ CsrMatrix read_counts(CountsReader& reader, const std::vector<std::int64_t>& row
 void read_identity(RunContent& run) {
   const std::filesystem::path path = run.folder / "checkpoints" / "run.json";
   const bool trained = std::filesystem::exists(path);
-  const Json record = trained ? read_record(path) : run.metrics;
+  const Json record = trained ? read_json_file(path) : run.metrics;
   read_json(fmt::format("'{}'", (trained ? path : run.folder / "metrics.json").string()), [&] {
     run.labels = record.at("labels").get<std::string>();
     run.input = trained ? record.at("input").at("path").get<std::string>() : record.at("input").get<std::string>();
@@ -126,7 +122,7 @@ RunContent read_run(const std::filesystem::path& folder) {
         fmt::format("'{}' holds no finished run: it has no metrics.json and result.h5ad (a stopped run goes on when "
                     "masksc_train is started again)",
                     folder.string()));
-  run.metrics = read_record(folder / "metrics.json");
+  run.metrics = read_json_file(folder / "metrics.json");
   if (std::filesystem::exists(folder / "config.ini")) run.configuration = read_file(folder / "config.ini");
   read_identity(run);
   run.log = read_log(folder / "log.jsonl");

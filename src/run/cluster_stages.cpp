@@ -3,14 +3,12 @@
 
 #include <algorithm>
 
-#include "masksc/cluster/order.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/progress.hpp"
 #include "masksc/data/loader.hpp"
 #include "masksc/embed/embed.hpp"
-#include "masksc/metrics/agreement.hpp"
-#include "masksc/metrics/silhouette.hpp"
 #include "masksc/model/one_thread.hpp"
+#include "masksc/run/clustering.hpp"
 #include "masksc/run/stages.hpp"
 #include "stage_files.hpp"
 #include "stage_saves.hpp"
@@ -70,26 +68,9 @@ ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, c
     progress.clusters_by = count.source;
     if (count.source == "auto") saves.save();
   }
-  ClusterOutcome outcome;
-  outcome.clusters = progress.clusters;
-  outcome.clusters_by = progress.clusters_by;
-  const KMeansSettings settings{.clusters = outcome.clusters,
-                                .restarts = options.cluster.restarts,
-                                .max_iterations = options.cluster.max_iterations,
-                                .seed = static_cast<std::uint64_t>(options.train.seed)};
-  KMeansResult result = kmeans(embedding, expression.rows, expression.cells, settings, ranks, poll, &progress.kmeans);
-  number_by_size(result, ranks);
-  outcome.local = std::move(result.labels);
-  outcome.all = ranks.gather_varied(std::span<const std::int32_t>(outcome.local));
-  outcome.silhouette = silhouette(embedding, expression.rows, expression.cells, outcome.local, ranks, poll);
-  if (ranks.is_root() && !input.labels.empty()) {
-    const LabelledCells both = labelled_cells(input.labels, outcome.all);
-    if (!both.labels.empty()) {
-      outcome.ari = adjusted_rand_index(both.labels, both.clusters);
-      outcome.nmi = normalized_mutual_information(both.labels, both.clusters);
-    }
-  }
-  return outcome;
+  return cluster_into({progress.clusters, progress.clusters_by}, options.cluster, embedding, expression.rows,
+                      expression.cells, input.labels, static_cast<std::uint64_t>(options.train.seed), ranks, poll,
+                      &progress.kmeans);
 }
 
 }  // namespace masksc

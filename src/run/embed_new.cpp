@@ -13,7 +13,7 @@
 #include "masksc/io/array_file.hpp"
 #include "masksc/model/device.hpp"
 #include "masksc/model/one_thread.hpp"
-#include "masksc/run/cluster_again.hpp"
+#include "masksc/run/clustering.hpp"
 #include "masksc/run/outputs.hpp"
 #include "masksc/run/report_stage.hpp"
 #include "masksc/run/saved_model.hpp"
@@ -39,9 +39,8 @@ void check(const EmbedOptions& o) {
 fs::path prepared_form(const EmbedOptions& options) {
   if (is_prepared(options.input)) return options.input;
   fs::path path = fs::path(options.output) / "prepared.h5";
-  const PreparationReport report = prepare_counts(options.input, options.counts, path);
-  if (report.empty_cells_dropped > 0)
-    log::warning("{} cells without counts are left out of the results", report.empty_cells_dropped);
+  for (const std::string& warning : warnings_of(prepare_counts(options.input, options.counts, path)))
+    log::warning("{}", warning);
   return path;
 }
 
@@ -140,7 +139,7 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   require_one_of("device", options.device, {"auto", "cpu", "cuda"});
   validate(options.cluster);
   on_root(ranks, [&] { check(options); });
-  at::set_num_threads(options.threads > 0 ? static_cast<int>(options.threads) : place.cores_per_rank);
+  use_cores(options.threads, place);
   const SavedModel model = load_model(options.model, choose_device(options.device, place.local_rank, false), ranks);
   const std::string weights = model.network->parameters().hash();
 
@@ -150,9 +149,7 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   RunInput input;
   input.file = std::make_unique<PreparedFile>(path, ranks);
   const std::int64_t cells = input.file->cells();
-  if (ranks.size() > cells)
-    throw UserError(fmt::format("{} ranks for {} cells: use at most one rank a cell", ranks.size(), cells));
-  const RowRange rows = rows_of_rank(cells, ranks.rank(), ranks.size());
+  const RowRange rows = own_rows(cells, ranks);
   const GeneMatch match = match_genes(model, input.file->gene_names());
   log::info("genes: {} of the model's {} are in the input; the others count as 0", match.known,
             model.expression.gene_names.size());

@@ -100,7 +100,7 @@ RunFolder::RunFolder(const RunOptions& options, const OptionTable& table, Collec
 }
 
 Json RunFolder::read_record(const char* record) const {
-  return or_start_over([&] { return parse_json(read_file(path(record)), quoted(path(record))); });
+  return or_start_over([&] { return read_json_file(path(record)); });
 }
 
 void RunFolder::look(const OptionTable& table) {

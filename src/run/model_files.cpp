@@ -87,6 +87,15 @@ void load_sequence_encoder(const std::filesystem::path& file, SequenceEncoder& e
   for (const at::Tensor& tensor : encoder.running()) broadcast(ranks, tensor);
 }
 
+std::vector<std::pair<std::int64_t, std::int64_t>> token_places(const MatrixLayout& layout) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> places;
+  const std::int64_t across = layout.patches_across();
+  for (std::int64_t token = 0; token < layout.tokens(); ++token)
+    if (layout.token_has_genes[static_cast<std::size_t>(token)] != 0)
+      places.emplace_back(token / across, token % across);
+  return places;
+}
+
 void save_autoencoder(const std::filesystem::path& file, const MaskedAutoencoder& model, Targets& targets) {
   std::vector<ArraySource> arrays;
   add_all(arrays, model.parameters());

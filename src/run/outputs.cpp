@@ -9,7 +9,6 @@
 #include "masksc/cluster/order.hpp"
 #include "masksc/core/hash.hpp"
 #include "masksc/core/text.hpp"
-#include "masksc/io/h5ad_writer.hpp"
 #include "masksc/model/host_memory.hpp"
 
 namespace masksc {
@@ -35,11 +34,6 @@ void for_each_block(const DenseMatrix& embedding, RowRange rows, std::int64_t ce
   }
 }
 
-/// Counts of a block of cells: every rank reads none but rank 0, which is a collective read all the same.
-CsrMatrix read_on_root(const PreparedFile& file, RowRange rows, const Collectives& ranks) {
-  return file.read_rows(ranks.is_root() ? rows : RowRange{rows.begin, rows.begin});
-}
-
 void add_extras(H5adWriter& writer, const ResultExtras& extras) {
   for (const auto& [name, labels] : extras.categories) writer.add_obs(name, labels);
   for (const auto& [name, values] : extras.numbers) writer.add_obs(name, values);
@@ -58,6 +52,14 @@ std::string embedding_hash(const DenseMatrix& embedding, RowRange rows, std::int
   for_each_block(embedding, rows, cells, ranks,
                  [&](const DenseMatrix& block) { hasher.add(std::span<const float>(block.values)); });
   return hasher.hex();
+}
+
+void append_counts(H5adWriter* writer, const PreparedFile& file, Collectives& ranks) {
+  for (std::int64_t begin = 0; begin < file.cells(); begin += block_rows) {
+    const RowRange block = {begin, std::min(begin + block_rows, file.cells())};
+    const CsrMatrix counts = file.read_rows(ranks.is_root() ? block : RowRange{begin, begin});
+    on_root(ranks, [&] { writer->append_X(counts); });
+  }
 }
 
 void write_result(const std::filesystem::path& path, const RunInput& input, const DenseMatrix& embedding,
@@ -83,10 +85,7 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
   });
   for_each_block(embedding, input.expression.rows, cells, ranks,
                  [&](const DenseMatrix& block) { writer->append_obsm("X_masksc", block); });
-  for (std::int64_t begin = 0; begin < cells; begin += block_rows) {
-    const CsrMatrix counts = read_on_root(*input.file, {begin, std::min(begin + block_rows, cells)}, ranks);
-    on_root(ranks, [&] { writer->append_X(counts); });
-  }
+  append_counts(writer.get(), *input.file, ranks);
   on_root(ranks, [&] { writer->finish(); });
 }
 
@@ -101,16 +100,21 @@ std::int64_t peak_memory() {
   return usage.ru_maxrss * 1024;
 }
 
-std::string result_table(const Json& m, const std::string& folder) {
+std::string score_rows(const Json& scores) {
   const auto score = [&](const char* name) {
-    return m.at(name).is_null() ? std::string("-") : fmt::format("{:.3f}", m.at(name).get<double>());
+    return scores.at(name).is_null() ? std::string("-") : fmt::format("{:.3f}", scores.at(name).get<double>());
   };
-  std::string text = fmt::format("\n  {:<12}{:>10}\n", "cells", m.at("cells").get<std::int64_t>());
-  text += fmt::format("  {:<12}{:>10}\n", "genes", m.at("genes").get<std::int64_t>());
-  text += fmt::format("  {:<12}{:>10}   ({})\n", "clusters", m.at("clusters").get<std::int64_t>(),
-                      printable(m.at("clusters_by").get<std::string>()));
+  std::string text = fmt::format("  {:<12}{:>10}   ({})\n", "clusters", scores.at("clusters").get<std::int64_t>(),
+                                 printable(scores.at("clusters_by").get<std::string>()));
   text += fmt::format("  {:<12}{:>10}\n  {:<12}{:>10}\n  {:<12}{:>10}\n", "ARI", score("ari"), "NMI", score("nmi"),
                       "silhouette", score("silhouette"));
+  return text;
+}
+
+std::string result_table(const Json& m, const std::string& folder) {
+  std::string text = fmt::format("\n  {:<12}{:>10}\n", "cells", m.at("cells").get<std::int64_t>());
+  text += fmt::format("  {:<12}{:>10}\n", "genes", m.at("genes").get<std::int64_t>());
+  text += score_rows(m);
   text += fmt::format("  {:<12}{:>10}   ({} ranks, {:.0f} cells/s in training)\n", "time",
                       format_duration(m.at("seconds").at("total").get<double>()), m.at("ranks").get<int>(),
                       m.at("cells_per_second").get<double>());

@@ -13,6 +13,7 @@
 #include "masksc/model/device.hpp"
 #include "masksc/model/host_memory.hpp"
 #include "masksc/model/mask.hpp"
+#include "masksc/run/clustering.hpp"
 #include "masksc/run/folder.hpp"
 #include "masksc/run/model_files.hpp"
 #include "masksc/run/outputs.hpp"
@@ -68,17 +69,12 @@ AutoencoderShape autoencoder_shape(const RunOptions& options, const Expression& 
   const MatrixLayout& layout = expression.layout;
   AutoencoderShape shape;
   shape.patch_genes = layout.patch_genes();
-  const std::int64_t across = layout.patches_across();
-  for (std::int64_t token = 0; token < layout.tokens(); ++token)
-    if (layout.token_has_genes[static_cast<std::size_t>(token)] != 0)
-      shape.token_places.emplace_back(token / across, token % across);
+  shape.token_places = token_places(layout);
   shape.target_features = targets.target_features();
   shape.teacher_features = targets.teacher_features();
   shape.model = options.model;
   return shape;
 }
-
-Json optional_number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
 
 /// Where the training's time went on rank 0, in seconds.
 Json training_report(const TrainOutcome& trained) {
@@ -147,12 +143,8 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
 
   const std::int64_t memory = peak_memory();
   const std::vector<std::int64_t> memories = ranks.gather_varied(std::span<const std::int64_t>(&memory, 1));
-  Json metrics = {{"ari", optional_number(outcome.ari)},
-                  {"nmi", optional_number(outcome.nmi)},
-                  {"silhouette", optional_number(outcome.silhouette)},
-                  {"clusters", outcome.clusters},
-                  {"clusters_by", outcome.clusters_by},
-                  {"cells", expression.cells},
+  Json metrics = score_json(outcome);
+  metrics.update({{"cells", expression.cells},
                   {"genes", expression.genes.size()},
                   {"ranks", ranks.size()},
                   {"seed", options.train.seed},
@@ -166,7 +158,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
                   {"peak_memory_bytes", memories},
                   {"weights_hash", model.parameters().hash()},
                   {"embedding_hash", hash},
-                  {"version", version_and_commit()}};
+                  {"version", version_and_commit()}});
   write_result(folder.path("result.h5ad"), input, embedding, outcome, {.maps = maps, .categories = {}, .numbers = {}},
                metrics, configuration, ranks);
   on_root(ranks, [&] {
@@ -219,15 +211,15 @@ Json finished_metrics(const RunFolder& folder, const ReportSettings& report, Col
 
 }  // namespace
 
-void use_cores(const RunOptions& options, const RunPlace& place) {
-  at::set_num_threads(options.run.threads > 0 ? static_cast<int>(options.run.threads) : place.cores_per_rank);
+void use_cores(std::int64_t threads, const RunPlace& place) {
+  at::set_num_threads(threads > 0 ? static_cast<int>(threads) : place.cores_per_rank);
 }
 
 Json run_pipeline(const RunOptions& options, const OptionTable& table, const RunPlace& place) {
   Collectives& ranks = place.ranks;
   validate(options);
   validate_deterministic(options.train, options.engine, ranks.size());
-  use_cores(options, place);
+  use_cores(options.run.threads, place);
   use_training_allocator();
   const std::vector<int> stop_signals = parse_stop_signals(options.run.stop_signals);
   install_stop_signals(stop_signals);

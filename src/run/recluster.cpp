@@ -12,13 +12,13 @@
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/h5ad_writer.hpp"
 #include "masksc/io/prepared.hpp"
-#include "masksc/run/cluster_again.hpp"
+#include "masksc/run/clustering.hpp"
+#include "masksc/run/outputs.hpp"
 
 namespace masksc {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::int64_t block_rows = 16384;
 
 /// Beside --output, until it is written.
 class Scratch {
@@ -63,11 +63,7 @@ void write(const ReclusterOptions& options, const Scratch& scratch, const Prepar
     writer->keep(scratch.rest(), {"obs/" + options.column});
     writer->add_obs(options.column, name_clusters(outcome.all, outcome.clusters));
   });
-  for (std::int64_t begin = 0; begin < file.cells(); begin += block_rows) {
-    const std::int64_t end = std::min(begin + block_rows, file.cells());
-    const CsrMatrix counts = file.read_rows(ranks.is_root() ? RowRange{begin, end} : RowRange{begin, begin});
-    on_root(ranks, [&] { writer->append_X(counts); });
-  }
+  append_counts(writer.get(), file, ranks);
   on_root(ranks, [&] { writer->finish(); });
 }
 
@@ -109,9 +105,7 @@ Json recluster(const ReclusterOptions& options, Collectives& ranks) {
   });
   const PreparedFile file(scratch.counts(), ranks);
   const std::int64_t cells = file.cells();
-  if (ranks.size() > cells)
-    throw UserError(fmt::format("{} ranks for {} cells: use at most one rank a cell", ranks.size(), cells));
-  const RowRange rows = rows_of_rank(cells, ranks.rank(), ranks.size());
+  const RowRange rows = own_rows(cells, ranks);
   DenseMatrix local;
   together(ranks, [&] {
     const DenseMatrix all = read_obsm(scratch.rest(), options.features, cells);

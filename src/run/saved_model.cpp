@@ -13,6 +13,7 @@
 #include "masksc/io/sealed_file.hpp"
 #include "masksc/model/distributed.hpp"
 #include "masksc/preprocess/normalize.hpp"
+#include "masksc/run/model_files.hpp"
 #include "masksc/run/options.hpp"
 #include "masksc/train/checkpoint.hpp"
 
@@ -127,10 +128,7 @@ SavedModel load_model(const std::filesystem::path& folder, at::Device device, Co
   shape.patch_genes = expression.layout.patch_genes();
   shape.target_features = outputs[0];
   shape.teacher_features = outputs[1];
-  const std::int64_t across = expression.layout.patches_across();
-  for (std::int64_t token = 0; token < expression.layout.tokens(); ++token)
-    if (expression.layout.token_has_genes[static_cast<std::size_t>(token)] != 0)
-      shape.token_places.emplace_back(token / across, token % across);
+  shape.token_places = token_places(expression.layout);
   model.network = std::make_unique<MaskedAutoencoder>(shape, 0, device);
   on_root(ranks, [&] {
     read_parameters(*seal, "weights", model.network->parameters(), model.network->parameters().values());

@@ -116,6 +116,12 @@ std::int64_t count_categories(const Labels& labels) {
   return static_cast<std::int64_t>(found.size());
 }
 
+RowRange own_rows(std::int64_t cells, const Collectives& ranks) {
+  if (ranks.size() > cells)
+    throw UserError(fmt::format("{} ranks for {} cells: use at most one rank a cell", ranks.size(), cells));
+  return rows_of_rank(cells, ranks.rank(), ranks.size());
+}
+
 RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives& ranks) {
   RunInput input;
   std::string path;
@@ -128,9 +134,7 @@ RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives
   input.identity.fingerprint = input.file->fingerprint();
   folder.check_data(input.identity.fingerprint);
   const std::int64_t cells = input.file->cells();
-  if (ranks.size() > cells)
-    throw UserError(fmt::format("{} ranks for {} cells: use at most one rank a cell", ranks.size(), cells));
-  const RowRange rows = rows_of_rank(cells, ranks.rank(), ranks.size());
+  const RowRange rows = own_rows(cells, ranks);
   input.expression = prepare_expression(input.file->read_rows(rows), cells, rows, input.file->gene_names(),
                                         input.file->highly_variable(), options.preparation, ranks);
   input.labels = wanted_labels(*input.file, path, options.counts);

@@ -239,7 +239,7 @@ ComparisonOutcome compare(const RunOptions& options, const RunOptions& paper, co
   validate(options);
   require_at_least("seeds", settings.seeds, 1);
   const std::vector<ComparedMethod> methods = choose_methods(settings.methods);
-  use_cores(options, place);
+  use_cores(options.run.threads, place);
   DataCache data(prepare(options, ranks), options.preparation);
   std::string fingerprint;
   const ComparedCells cells = compared_cells(options, data, fingerprint);

@@ -5,23 +5,17 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <string>
+
+#include "masksc/report/markup.hpp"
 
 namespace masksc {
 namespace {
 
-std::string escaped(const std::string& text) {
-  std::string safe;
-  for (const char c : text) {
-    if (c == '<')
-      safe += "&lt;";
-    else if (c == '>')
-      safe += "&gt;";
-    else if (c == '&')
-      safe += "&amp;";
-    else if (static_cast<unsigned char>(c) >= 0x20)
-      safe += c;
-  }
-  return safe;
+/// XML knows no control characters.
+std::string escaped(std::string text) {
+  std::erase_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+  return escape_markup(text);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // JSON that may be damaged, or made to harm: records of runs, manifests of files.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,9 @@ constexpr int deepest_json = 32;
 
 /// Throws UserError that begins with `subject` ("'run.json'") when `text` is no JSON, or nested too deeply.
 Json parse_json(std::string_view text, const std::string& subject);
+
+/// The JSON in a file. Throws UserError when it can't be read, or as parse_json.
+Json read_json_file(const std::filesystem::path& path);
 
 /// Runs `read`, which takes values out of JSON. Throws UserError that begins with `subject` when one is missing or of
 /// another kind.

@@ -28,8 +28,4 @@ DenseMatrix read_obsm(const std::filesystem::path& path, const std::string& name
 /// Names in obsm, sorted; none where the file has no obsm.
 std::vector<std::string> obsm_names(const std::filesystem::path& path);
 
-/// var/`name`, one flag a gene; empty when there is none.
-std::vector<std::uint8_t> read_var_flags(const std::filesystem::path& path, const std::string& name,
-                                         std::int64_t genes);
-
 }  // namespace masksc

@@ -19,7 +19,6 @@ constexpr const char* umap_name = "X_masksc_umap";
 struct CellMaps {
   DenseMatrix tsne;  // [cells, 2]
   DenseMatrix umap;  // [cells, 2]
-  std::string how;   // methods, parameters and seed in words
 };
 
 /// t-SNE (van der Maaten 2014, by qdtsne: perplexity 30, 1000 iterations) and UMAP (McInnes 2018, by umappp: 15

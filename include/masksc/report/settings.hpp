@@ -14,5 +14,7 @@ struct ReportSettings {
 };
 
 void describe(OptionTable& table, ReportSettings& settings);
+/// --report-genes alone.
+void describe_report_genes(OptionTable& table, std::vector<std::string>& genes);
 
 }  // namespace masksc

@@ -28,6 +28,9 @@ void save_sequence_encoder(const std::filesystem::path& file, const SequenceEnco
 void load_sequence_encoder(const std::filesystem::path& file, SequenceEncoder& encoder, const std::string& genes_hash,
                            Collectives& ranks);
 
+/// Where in the grid of patches the tokens that hold genes are: AutoencoderShape::token_places.
+std::vector<std::pair<std::int64_t, std::int64_t>> token_places(const MatrixLayout& layout);
+
 /// Weights of the masked autoencoder and the statistics of its targets; beside it the weights alone as safetensors. On
 /// one process.
 void save_autoencoder(const std::filesystem::path& file, const MaskedAutoencoder& model, Targets& targets);

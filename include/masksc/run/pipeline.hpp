@@ -14,8 +14,8 @@ struct RunPlace {
   int cores_per_rank = 1;  // threads where --threads does not say
 };
 
-/// From now on this rank computes with the threads that `options` and `place` give it.
-void use_cores(const RunOptions& options, const RunPlace& place);
+/// From now on this rank computes with so many `threads`, or where that is 0 with its cores.
+void use_cores(std::int64_t threads, const RunPlace& place);
 
 /// Does what `options` ask for, going on where an interrupted run of the same folder was; a finished one is only read.
 /// Returns the content of metrics.json on rank 0 (null elsewhere). A collective. Throws Error on all ranks.

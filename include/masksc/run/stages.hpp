@@ -40,6 +40,9 @@ Labels wanted_labels(const PreparedFile& file, const std::filesystem::path& path
 /// Categories that occur.
 std::int64_t count_categories(const Labels& labels);
 
+/// This rank's rows of `cells`. Throws UserError when there are more ranks than cells.
+RowRange own_rows(std::int64_t cells, const Collectives& ranks);
+
 /// Opens the prepared file, or makes it from --input (rank 0, streamed), and prepares the expression. A collective.
 RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives& ranks);
 

@@ -1,18 +1,25 @@
-// Clusters of features that are there already, in one go: no checkpoints, no training.
+// Clusters of features, and how good they are.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "masksc/run/stages.hpp"
 
 namespace masksc {
 
 /// K-means with the number of clusters that `settings` and `labels` (of all cells; may be empty) give, numbered by
-/// size, and scores, as the last stage of a run. A collective. Throws as decide_clusters and kmeans.
+/// size, and scores. A collective. Throws as decide_clusters and kmeans.
 ClusterOutcome cluster_features(const ClusterSettings& settings, const DenseMatrix& local, RowRange rows,
                                 std::int64_t cells, const Labels& labels, std::uint64_t seed, Collectives& ranks);
 
-/// The same with the communities that Leiden finds at settings.resolution, instead of K-means.
+/// The same once the number is decided: the last stage of a run too. `poll` and `progress` as kmeans takes them.
+ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& settings, const DenseMatrix& local,
+                            RowRange rows, std::int64_t cells, const Labels& labels, std::uint64_t seed,
+                            Collectives& ranks, const std::function<void()>& poll = {},
+                            KMeansProgress* progress = nullptr);
+
+/// cluster_features with the communities that Leiden finds at settings.resolution, instead of K-means.
 ClusterOutcome leiden_clusters(const ClusterSettings& settings, const DenseMatrix& local, RowRange rows,
                                std::int64_t cells, const Labels& labels, std::uint64_t seed, Collectives& ranks);
 

@@ -1,4 +1,4 @@
-#include "masksc/run/cluster_again.hpp"
+#include "masksc/run/clustering.hpp"
 
 #include "masksc/cluster/leiden.hpp"
 #include "masksc/cluster/order.hpp"
@@ -10,9 +10,9 @@ namespace {
 
 /// Scores of the local clusters that are there.
 void score(ClusterOutcome& outcome, const DenseMatrix& local, RowRange rows, std::int64_t cells, const Labels& labels,
-           Collectives& ranks) {
+           Collectives& ranks, const std::function<void()>& poll = {}) {
   outcome.all = ranks.gather_varied(std::span<const std::int32_t>(outcome.local));
-  outcome.silhouette = silhouette(local, rows, cells, outcome.local, ranks);
+  outcome.silhouette = silhouette(local, rows, cells, outcome.local, ranks, poll);
   if (!ranks.is_root() || labels.empty()) return;
   const LabelledCells both = labelled_cells(labels, outcome.all);
   if (both.labels.empty()) return;
@@ -25,6 +25,12 @@ void score(ClusterOutcome& outcome, const DenseMatrix& local, RowRange rows, std
 ClusterOutcome cluster_features(const ClusterSettings& settings, const DenseMatrix& local, RowRange rows,
                                 std::int64_t cells, const Labels& labels, std::uint64_t seed, Collectives& ranks) {
   const ClusterCount count = decide_clusters(settings, count_categories(labels), local, rows, cells, seed, ranks);
+  return cluster_into(count, settings, local, rows, cells, labels, seed, ranks);
+}
+
+ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& settings, const DenseMatrix& local,
+                            RowRange rows, std::int64_t cells, const Labels& labels, std::uint64_t seed,
+                            Collectives& ranks, const std::function<void()>& poll, KMeansProgress* progress) {
   ClusterOutcome outcome;
   outcome.clusters = count.clusters;
   outcome.clusters_by = count.source;
@@ -33,10 +39,10 @@ ClusterOutcome cluster_features(const ClusterSettings& settings, const DenseMatr
                                 .restarts = settings.restarts,
                                 .max_iterations = settings.max_iterations,
                                 .seed = seed},
-                               ranks);
+                               ranks, poll, progress);
   number_by_size(result, ranks);
   outcome.local = std::move(result.labels);
-  score(outcome, local, rows, cells, labels, ranks);
+  score(outcome, local, rows, cells, labels, ranks, poll);
   return outcome;
 }
 
