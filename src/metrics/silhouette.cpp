@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <numeric>
@@ -157,6 +158,23 @@ double silhouette_of(std::span<const double> sums, std::size_t own, const std::v
   return std::max(a, b) > 0 ? (b - a) / std::max(a, b) : 0;
 }
 
+struct Moments {
+  double mean, variance;
+};
+
+/// Of the values of all ranks, with the same bits however they are dealt out. Variance of a sample (n - 1).
+Moments moments(const std::vector<double>& local, Collectives& ranks) {
+  const auto count = static_cast<double>(ranks.all_reduce(static_cast<std::int64_t>(local.size())));
+  const auto total = [&](const auto& term) {
+    ExactSums sum(1);
+    for (const double v : local) sum.add(0, term(v));
+    ranks.all_reduce(sum.words());
+    return sum.value(0);
+  };
+  const double mean = total([](double v) { return v; }) / count;
+  return {mean, total([&](double v) { return (v - mean) * (v - mean); }) / std::max(1.0, count - 1)};
+}
+
 }  // namespace
 
 std::optional<std::vector<double>> silhouette_values(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
@@ -191,10 +209,31 @@ std::optional<double> silhouette(const DenseMatrix& local_rows, RowRange rows, s
                                  const std::function<void()>& poll) {
   const auto values = silhouette_values(local_rows, rows, cells, local_labels, ranks, poll);
   if (!values) return std::nullopt;
-  ExactSums sum(1);
-  for (const double v : *values) sum.add(0, v);
-  ranks.all_reduce(sum.words());
-  return sum.value(0) / static_cast<double>(cells);
+  return moments(*values, ranks).mean;
+}
+
+std::optional<SilhouetteScore> silhouette_score(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
+                                                std::span<const std::int32_t> local_labels,
+                                                const SilhouetteSample& sample, Collectives& ranks,
+                                                const std::function<void()>& poll) {
+  if (cells <= sample.most_cells) {
+    const auto mean = silhouette(local_rows, rows, cells, local_labels, ranks, poll);
+    if (!mean) return std::nullopt;
+    return SilhouetteScore{.mean = *mean, .cells = cells};
+  }
+  together(ranks, [&] { ensure(std::cmp_equal(local_labels.size(), rows.size()), "silhouette: one label a row"); });
+  const std::vector<std::int64_t> chosen = sample_rows(cells, sample.size, sample.seed);
+  const DealtSample taken = take_rows(local_rows, rows, chosen);
+  std::vector<std::int32_t> labels;
+  for (std::int64_t i = taken.rows.begin; i < taken.rows.end; ++i) {
+    labels.push_back(local_labels[static_cast<std::size_t>(chosen[static_cast<std::size_t>(i)] - rows.begin)]);
+  }
+  const auto size = static_cast<std::int64_t>(chosen.size());
+  const auto values = silhouette_values(taken.local_rows, taken.rows, size, labels, ranks, poll);
+  if (!values) return std::nullopt;
+  const Moments found = moments(*values, ranks);
+  return SilhouetteScore{
+      .mean = found.mean, .standard_error = std::sqrt(found.variance / static_cast<double>(size)), .cells = size};
 }
 
 }  // namespace masksc

@@ -10,6 +10,7 @@
 #include <umappp/umappp.hpp>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/on_threads.hpp"
 #include "masksc/dist/collectives.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 
@@ -17,26 +18,31 @@ namespace masksc {
 namespace {
 
 using Neighbours = knncolle::NeighborList<int, float>;
+using Index = knncolle::Prebuilt<int, float, float>;
 
 constexpr std::int64_t most_exact_cells = 20'000;
 constexpr int perplexity = 30;
 constexpr int umap_neighbours = 15;
+constexpr std::int64_t placed_by = 3;        // mapped cells
+constexpr std::int64_t placed_block = 4096;  // cells that a thread takes at once
+
+/// What finds the `count` nearest of `rows`: exact for a few, approximate for many.
+std::unique_ptr<Index> index_of(const DenseMatrix& rows, int count) {
+  const knncolle::SimpleMatrix<int, float> points(static_cast<std::size_t>(rows.columns), static_cast<int>(rows.rows),
+                                                  rows.values.data());
+  if (rows.rows <= most_exact_cells) {
+    return knncolle::VptreeBuilder<int, float, float>(std::make_shared<knncolle::EuclideanDistance<float, float>>())
+        .build_unique(points);
+  }
+  knncolle_hnsw::HnswOptions options;
+  options.ef_search = std::max(options.ef_search, count);
+  return knncolle_hnsw::HnswBuilder<int, float, float>(knncolle_hnsw::makeEuclideanDistanceConfig<float>(), options)
+      .build_unique(points);
+}
 
 /// The `count` nearest of each row, with their distances, nearest first.
 Neighbours nearest(const DenseMatrix& rows, int count, int threads) {
-  const knncolle::SimpleMatrix<int, float> points(static_cast<std::size_t>(rows.columns), static_cast<int>(rows.rows),
-                                                  rows.values.data());
-  std::unique_ptr<knncolle::Prebuilt<int, float, float>> index;
-  if (rows.rows <= most_exact_cells) {
-    index = knncolle::VptreeBuilder<int, float, float>(std::make_shared<knncolle::EuclideanDistance<float, float>>())
-                .build_unique(points);
-  } else {
-    knncolle_hnsw::HnswOptions options;
-    options.ef_search = std::max(options.ef_search, count);
-    index = knncolle_hnsw::HnswBuilder<int, float, float>(knncolle_hnsw::makeEuclideanDistanceConfig<float>(), options)
-                .build_unique(points);
-  }
-  return knncolle::find_nearest_neighbors(*index, count, threads);
+  return knncolle::find_nearest_neighbors(*index_of(rows, count), count, threads);
 }
 
 DenseMatrix to_matrix(const std::vector<double>& points) {
@@ -77,6 +83,21 @@ DenseMatrix umap_of(const Neighbours& neighbours, std::uint64_t seed, int thread
   return to_matrix(points);
 }
 
+/// The mean of the rows `near` of `map`, weighted by 1 / distance.
+void place(const std::vector<int>& near, const std::vector<float>& distances, const DenseMatrix& map,
+           std::span<float> at) {
+  double total = 0, x = 0, y = 0;
+  for (std::size_t n = 0; n < near.size(); ++n) {
+    const double weight = distances[n] > 0 ? 1 / static_cast<double>(distances[n]) : 1;
+    const auto point = map.row(near[n]);
+    total += weight;
+    x += weight * static_cast<double>(point[0]);
+    y += weight * static_cast<double>(point[1]);
+  }
+  at[0] = static_cast<float>(x / total);
+  at[1] = static_cast<float>(y / total);
+}
+
 }  // namespace
 
 CellMaps map_cells(const DenseMatrix& features, std::uint64_t seed, int threads) {
@@ -90,6 +111,27 @@ CellMaps map_cells(const DenseMatrix& features, std::uint64_t seed, int threads)
   maps.tsne = tsne_of(neighbours, seed, threads);
   maps.umap = umap_of(neighbours, seed, threads);
   return maps;
+}
+
+CellMaps place_cells(const DenseMatrix& features, const DenseMatrix& mapped, const CellMaps& maps, int threads) {
+  ensure(mapped.rows > 0 && maps.tsne.rows == mapped.rows && maps.umap.rows == mapped.rows, "place_cells: sizes");
+  ensure(features.rows == 0 || features.columns == mapped.columns, "place_cells: columns");
+  const int count = static_cast<int>(std::min(placed_by, mapped.rows));
+  const auto index = index_of(mapped, count);
+  CellMaps placed = {DenseMatrix(features.rows, 2), DenseMatrix(features.rows, 2)};
+  on_threads(threads, (features.rows + placed_block - 1) / placed_block, [&](std::int64_t block, int /*thread*/) {
+    const auto searcher = index->initialize();
+    std::vector<int> near;
+    std::vector<float> distances;
+    const std::int64_t end = std::min((block + 1) * placed_block, features.rows);
+    for (std::int64_t cell = block * placed_block; cell < end; ++cell) {
+      searcher->search(features.row(cell).data(), count, &near, &distances);
+      if (distances.front() == 0) near.resize(1);
+      place(near, distances, maps.tsne, placed.tsne.row(cell));
+      place(near, distances, maps.umap, placed.umap.row(cell));
+    }
+  });
+  return placed;
 }
 
 std::string describe_maps(std::int64_t cells, std::uint64_t seed) {

@@ -35,7 +35,7 @@ std::vector<Json> read_log(const std::filesystem::path& path) {
 std::optional<CellMaps> read_maps(const std::filesystem::path& result, std::int64_t cells) {
   const std::vector<std::string> names = obsm_names(result);
   const auto has = [&](const char* name) { return std::find(names.begin(), names.end(), name) != names.end(); };
-  if (cells > most_mapped_cells || !has(umap_name) || !has(tsne_name)) return std::nullopt;
+  if (!has(umap_name) || !has(tsne_name)) return std::nullopt;
   CellMaps maps;
   maps.umap = read_obsm(result, umap_name, cells);
   maps.tsne = read_obsm(result, tsne_name, cells);
@@ -101,6 +101,10 @@ void read_result(RunContent& run, const std::filesystem::path& result) {
   const DenseMatrix features = read_obsm(result, "X_masksc", run.all_cells);
   run.features = take_rows(features, {0, run.all_cells}, run.shown).local_rows;
   run.maps = read_maps(result, run.all_cells);
+  if (run.maps) {
+    for (DenseMatrix* map : {&run.maps->tsne, &run.maps->umap})
+      *map = take_rows(*map, {0, run.all_cells}, run.shown).local_rows;
+  }
   run.columns.push_back({"masksc", run.clusters, {}});
   for (const ObsColumn& column : read_obs(result))
     if (column.name != "masksc")

@@ -12,7 +12,7 @@ namespace {
 void score(ClusterOutcome& outcome, const DenseMatrix& local, RowRange rows, std::int64_t cells, const Labels& labels,
            Collectives& ranks, const std::function<void()>& poll = {}) {
   outcome.all = ranks.gather_varied(std::span<const std::int32_t>(outcome.local));
-  outcome.silhouette = silhouette(local, rows, cells, outcome.local, ranks, poll);
+  outcome.silhouette = silhouette_score(local, rows, cells, outcome.local, {}, ranks, poll);
   if (!ranks.is_root() || labels.empty()) return;
   const LabelledCells both = labelled_cells(labels, outcome.all);
   if (both.labels.empty()) return;
@@ -63,9 +63,12 @@ ClusterOutcome leiden_clusters(const ClusterSettings& settings, const DenseMatri
 
 Json score_json(const ClusterOutcome& outcome) {
   const auto number = [](const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); };
+  const SilhouetteScore sampled = outcome.silhouette.value_or(SilhouetteScore{});
   return {{"ari", number(outcome.ari)},
           {"nmi", number(outcome.nmi)},
-          {"silhouette", number(outcome.silhouette)},
+          {"silhouette", outcome.silhouette ? Json(sampled.mean) : Json(nullptr)},
+          {"silhouette_standard_error", sampled.standard_error},
+          {"silhouette_cells", sampled.cells},
           {"clusters", outcome.clusters},
           {"clusters_by", outcome.clusters_by}};
 }

@@ -45,6 +45,13 @@ void add_extras(H5adWriter& writer, const ResultExtras& extras) {
   }
 }
 
+/// How sure the silhouette of a sample is; nothing where no cell was left out.
+std::string silhouette_note(const Json& scores) {
+  const double error = scores.value("silhouette_standard_error", 0.0);
+  if (error <= 0) return "";
+  return fmt::format("   (\u00b1 {:.3f}, of {} cells)", error, scores.at("silhouette_cells").get<std::int64_t>());
+}
+
 }  // namespace
 
 std::string embedding_hash(const DenseMatrix& embedding, RowRange rows, std::int64_t cells, Collectives& ranks) {
@@ -106,8 +113,8 @@ std::string score_rows(const Json& scores) {
   };
   std::string text = fmt::format("  {:<12}{:>10}   ({})\n", "clusters", scores.at("clusters").get<std::int64_t>(),
                                  printable(scores.at("clusters_by").get<std::string>()));
-  text += fmt::format("  {:<12}{:>10}\n  {:<12}{:>10}\n  {:<12}{:>10}\n", "ARI", score("ari"), "NMI", score("nmi"),
-                      "silhouette", score("silhouette"));
+  text += fmt::format("  {:<12}{:>10}\n  {:<12}{:>10}\n  {:<12}{:>10}{}\n", "ARI", score("ari"), "NMI", score("nmi"),
+                      "silhouette", score("silhouette"), silhouette_note(scores));
   return text;
 }
 

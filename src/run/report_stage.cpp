@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "masksc/core/log.hpp"
+#include "masksc/metrics/dealt_rows.hpp"
 #include "masksc/run/attention.hpp"
 
 namespace masksc {
@@ -21,18 +22,33 @@ std::optional<AttentionGrid> attention_of(const RunContent& run) {
   }
 }
 
+/// Where all cells are, on rank 0, when each rank places its own among the mapped ones. A collective.
+CellMaps place_all(const DenseMatrix& local, const DenseMatrix& mapped, CellMaps maps, Collectives& ranks) {
+  ranks.broadcast(std::span(maps.tsne.values));
+  ranks.broadcast(std::span(maps.umap.values));
+  CellMaps all;
+  together(ranks, [&] { all = place_cells(local, mapped, maps, at::get_num_threads()); });
+  for (DenseMatrix* map : {&all.tsne, &all.umap}) {
+    map->values = ranks.gather_varied(std::span<const float>(map->values));
+    map->rows = std::ssize(map->values) / 2;
+  }
+  return all;
+}
+
 }  // namespace
 
 std::optional<CellMaps> map_stage(const ReportSettings& settings, const DenseMatrix& embedding, RowRange rows,
                                   std::int64_t cells, std::uint64_t seed, Collectives& ranks) {
-  if (!settings.report || cells > most_mapped_cells) return std::nullopt;
-  DenseMatrix all;
-  all.rows = cells;
-  all.columns = embedding.columns;
-  all.values = ranks.gather_varied(std::span<const float>(embedding.values));
+  if (!settings.report) return std::nullopt;
   ensure(rows.size() == embedding.rows, "map_stage: rows do not match");
-  std::optional<CellMaps> maps;
-  on_root(ranks, [&] { maps = map_cells(all, seed, at::get_num_threads()); });
+  const DealtSample sample = take_rows(embedding, rows, sample_rows(cells, most_mapped_cells, 0));
+  DenseMatrix mapped(0, embedding.columns);
+  mapped.values = ranks.all_gather_varied(std::span<const float>(sample.local_rows.values));
+  mapped.rows = std::min(cells, most_mapped_cells);
+  CellMaps maps = {DenseMatrix(mapped.rows, 2), DenseMatrix(mapped.rows, 2)};
+  on_root(ranks, [&] { maps = map_cells(mapped, seed, at::get_num_threads()); });
+  if (cells > most_mapped_cells) maps = place_all(embedding, mapped, std::move(maps), ranks);
+  if (!ranks.is_root()) return std::nullopt;
   return maps;
 }
 

@@ -27,4 +27,26 @@ std::optional<double> silhouette(const DenseMatrix& local_rows, RowRange rows, s
                                  std::span<const std::int32_t> local_labels, Collectives& ranks,
                                  const std::function<void()>& poll = {});
 
+/// A mean silhouette, of a sample where there are very many cells.
+struct SilhouetteScore {
+  double mean = 0;
+  double standard_error = 0;  // standard deviation / sqrt(cells); 0 when no cell was left out
+  std::int64_t cells = 0;     // whose silhouettes it is the mean of
+};
+
+/// How many cells are compared with each other, all pairs of them.
+struct SilhouetteSample {
+  std::int64_t most_cells = 100'000;  // up to so many all are taken
+  std::int64_t size = 25'000;         // of more, so many, drawn by seed and compared with each other only
+  std::uint64_t seed = 0;
+};
+
+/// The mean silhouette of all cells, or of a sample (as scikit-learn's sample_size) with its standard error; the same
+/// bits on any number of ranks. Nothing when there are fewer than 2 or more than sampled cells - 1 clusters in the
+/// sample. Otherwise as silhouette.
+std::optional<SilhouetteScore> silhouette_score(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
+                                                std::span<const std::int32_t> local_labels,
+                                                const SilhouetteSample& sample, Collectives& ranks,
+                                                const std::function<void()>& poll = {});
+
 }  // namespace masksc

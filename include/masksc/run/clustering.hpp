@@ -23,7 +23,7 @@ ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& se
 ClusterOutcome leiden_clusters(const ClusterSettings& settings, const DenseMatrix& local, RowRange rows,
                                std::int64_t cells, const Labels& labels, std::uint64_t seed, Collectives& ranks);
 
-/// ari, nmi, silhouette (null where there is none), clusters, clusters_by.
+/// ari, nmi, silhouette (null where there is none) with its standard error and number of cells, clusters, clusters_by.
 Json score_json(const ClusterOutcome& outcome);
 
 }  // namespace masksc

@@ -10,8 +10,9 @@
 
 namespace masksc {
 
-/// t-SNE and UMAP of all cells, drawn on rank 0 (nothing on the others) from this rank's `embedding`, gathered there.
-/// Nothing with --report no, or more than most_mapped_cells cells. A collective.
+/// t-SNE and UMAP of all cells, on rank 0 (nothing on the others), from the ranks' rows of the embedding. Of more than
+/// most_mapped_cells cells a sample is mapped, on rank 0, and every rank places its own cells among it (place_cells).
+/// Nothing with --report no. A collective.
 std::optional<CellMaps> map_stage(const ReportSettings& settings, const DenseMatrix& embedding, RowRange rows,
                                   std::int64_t cells, std::uint64_t seed, Collectives& ranks);
 

@@ -9,6 +9,7 @@
 #include "masksc/cluster/kmeans.hpp"
 #include "masksc/core/types.hpp"
 #include "masksc/io/prepared.hpp"
+#include "masksc/metrics/silhouette.hpp"
 #include "masksc/model/masked_autoencoder.hpp"
 #include "masksc/model/targets.hpp"
 #include "masksc/preprocess/prepare.hpp"
@@ -83,7 +84,7 @@ struct ClusterOutcome {
   std::vector<std::int32_t> all;    // of all cells, on rank 0
   std::optional<double> ari;
   std::optional<double> nmi;
-  std::optional<double> silhouette;
+  std::optional<SilhouetteScore> silhouette;  // of a sample where there are very many cells
 };
 ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const DenseMatrix& embedding,
                              const std::string& embedding_hash, const RunFolder& folder, TrainContext& context);

@@ -118,6 +118,45 @@ TEST(Silhouette, HasTheSameBitsOnAnyNumberOfRanks) {
   }
 }
 
+TEST(Silhouette, OfASampleIsNearAndKnowsHowNear) {
+  const Points points = random_points(4103, 7, 5);
+  const double exact = over_ranks(points, 1, false).back();
+  const auto sampled = [&](int ranks, std::uint64_t seed) {
+    SilhouetteScore score;
+    run_as_threads(ranks, [&](Collectives& all) {
+      const RowRange rows = deal(points.x.rows, all.rank(), ranks, ranks == 3);
+      const Codes labels(points.labels.begin() + rows.begin, points.labels.begin() + rows.end);
+      const auto found = silhouette_score(part_of(points.x, rows), rows, points.x.rows, labels,
+                                          {.most_cells = 4000, .size = 900, .seed = seed}, all);
+      ASSERT_TRUE(found);
+      if (all.is_root()) score = *found;
+    });
+    return score;
+  };
+  double squares = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const SilhouetteScore score = sampled(1, seed);
+    EXPECT_EQ(score.cells, 900);
+    squares += std::pow((score.mean - exact) / score.standard_error, 2) / 20;
+  }
+  // The error is as large as it says: the mean square of 20 standard normal values is in 0.3 .. 2.2 (99.9 %).
+  EXPECT_GT(squares, 0.3);
+  EXPECT_LT(squares, 2.2);
+  EXPECT_EQ(sampled(2, 1).mean, sampled(1, 1).mean);
+  EXPECT_EQ(sampled(3, 1).standard_error, sampled(1, 1).standard_error);
+}
+
+TEST(Silhouette, OfAllCellsHasNoError) {
+  const Points points = random_points(400, 3, 4);
+  const double exact = over_ranks(points, 1, false).back();
+  const auto alone = single_rank();
+  const auto found = silhouette_score(points.x, {0, 400}, 400, points.labels, {.most_cells = 400}, *alone);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->mean, exact);
+  EXPECT_EQ(found->standard_error, 0);
+  EXPECT_EQ(found->cells, 400);
+}
+
 TEST(Silhouette, IsNothingForTooFewOrTooManyClusters) {
   const Points points = random_points(10, 2, 3);
   Codes apart(10);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <utility>
 
 #include "masksc/core/error.hpp"
 
@@ -68,6 +69,41 @@ TEST(CellMaps, RefusesWhatIsNoNumber) {
   DenseMatrix cells = three_groups(5);
   cells.values[7] = std::nanf("");
   EXPECT_THROW(map_cells(cells, 0, 1), InvariantError);
+}
+
+TEST(CellMaps, OtherCellsArePlacedAmongThoseOfTheirGroup) {
+  const DenseMatrix mapped = three_groups(60);
+  const CellMaps maps = map_cells(mapped, 3, 2);
+  // A cell that is mapped, one beside it, and another that is mapped.
+  DenseMatrix cells(3, 8);
+  for (std::size_t f = 0; f < 8; ++f) {
+    cells.row(0)[f] = cells.row(1)[f] = mapped.row(70)[f];
+    cells.row(2)[f] = mapped.row(130)[f];
+  }
+  cells.row(1)[0] += 1e-4F;
+  const CellMaps placed = place_cells(cells, mapped, maps, 2);
+  for (const auto& [at, map] : {std::pair(&placed.tsne, &maps.tsne), std::pair(&placed.umap, &maps.umap)}) {
+    for (std::size_t d = 0; d < 2; ++d) {
+      EXPECT_EQ(at->row(0)[d], map->row(70)[d]);
+      EXPECT_NEAR(at->row(1)[d], map->row(70)[d], 0.02);
+      EXPECT_EQ(at->row(2)[d], map->row(130)[d]);
+    }
+  }
+  EXPECT_EQ(placed.umap.values, place_cells(cells, mapped, maps, 1).umap.values);
+  EXPECT_THROW(static_cast<void>(place_cells(DenseMatrix(1, 7), mapped, maps, 1)), InvariantError);
+}
+
+TEST(CellMaps, ACellBetweenTwoIsPlacedByItsDistances) {
+  DenseMatrix mapped(2, 1);
+  mapped.row(1)[0] = 4;
+  CellMaps maps = {DenseMatrix(2, 2), DenseMatrix(2, 2)};
+  maps.tsne.row(1)[0] = 8;
+  maps.umap.row(1)[1] = 16;
+  DenseMatrix cell(1, 1);
+  cell.row(0)[0] = 1;  // weights 1 and 1/3
+  const CellMaps placed = place_cells(cell, mapped, maps, 1);
+  EXPECT_FLOAT_EQ(placed.tsne.row(0)[0], 2);
+  EXPECT_FLOAT_EQ(placed.umap.row(0)[1], 4);
 }
 
 }  // namespace
