@@ -32,10 +32,13 @@ void check(const KMeansSettings& settings, std::int64_t cells) {
   }
 }
 
-detail::TiledRows pack(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, Collectives& ranks) {
+detail::TiledRows pack(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, int threads,
+                       Collectives& ranks) {
   const std::int64_t columns = check_dealt_rows(local_rows, rows, cells, ranks);
   check_finite(local_rows, rows, "K-means", ranks);
-  return detail::pack_rows(local_rows, rows, cells, columns, ranks);
+  detail::TiledRows data = detail::pack_rows(local_rows, rows, cells, columns, ranks);
+  data.threads = threads;
+  return data;
 }
 
 KMeansResult unscale(detail::LloydResult&& found, const detail::TiledRows& data, std::int64_t clusters) {
@@ -60,7 +63,7 @@ KMeansResult unscale(detail::LloydResult&& found, const detail::TiledRows& data,
 KMeansResult kmeans(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, const KMeansSettings& settings,
                     Collectives& ranks, const std::function<void()>& poll, KMeansProgress* progress) {
   check(settings, cells);
-  const detail::TiledRows data = pack(local_rows, rows, cells, ranks);
+  const detail::TiledRows data = pack(local_rows, rows, cells, settings.threads, ranks);
   KMeansProgress own;
   KMeansProgress& best = progress != nullptr ? *progress : own;
   std::vector<std::int32_t> labels;  // of the best, unless it was found in another run
@@ -81,7 +84,7 @@ KMeansResult kmeans(const DenseMatrix& local_rows, RowRange rows, std::int64_t c
 KMeansResult kmeans_from(const DenseMatrix& start, const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
                          const KMeansSettings& settings, Collectives& ranks, const std::function<void()>& poll) {
   check(settings, cells);
-  const detail::TiledRows data = pack(local_rows, rows, cells, ranks);
+  const detail::TiledRows data = pack(local_rows, rows, cells, settings.threads, ranks);
   ensure(start.rows == settings.clusters && start.columns == data.columns,
          "K-means: one start a cluster, of the rows' columns");
   std::vector<float> centres(start.values.size());

@@ -21,10 +21,7 @@ std::vector<std::int32_t> vote(const detail::NeighbourTable& near, std::int64_t 
   std::vector<std::int32_t> votes(static_cast<std::size_t>(clusters));
   for (std::int64_t q = 0; q < queries; ++q) {
     std::fill(votes.begin(), votes.end(), 0);
-    for (std::int64_t i = 0; i < near.count; ++i) {
-      const std::int32_t row = near.rows[static_cast<std::size_t>(q * near.count + i)];
-      ++votes[static_cast<std::size_t>(codes[static_cast<std::size_t>(row)])];
-    }
+    for (const std::int32_t row : near.of(q)) ++votes[static_cast<std::size_t>(codes[static_cast<std::size_t>(row)])];
     winners.push_back(static_cast<std::int32_t>(std::max_element(votes.begin(), votes.end()) - votes.begin()));
   }
   return winners;
@@ -38,7 +35,8 @@ std::vector<std::int32_t> communities(const DenseMatrix& graph_rows, const Leide
   DenseMatrix queries(mine.size(), graph_rows.columns);
   std::copy_n(graph_rows.values.begin() + mine.begin * graph_rows.columns, queries.values.size(),
               queries.values.begin());
-  detail::NeighbourTable table = detail::nearest_rows(queries, graph_rows, settings.neighbours, mine.begin);
+  detail::NeighbourTable table =
+      detail::nearest_rows(queries, graph_rows, settings.neighbours, mine.begin, settings.threads);
   table.rows = ranks.gather_varied(std::span<const std::int32_t>(table.rows));
   std::vector<std::int32_t> codes(static_cast<std::size_t>(graph_rows.rows));
   on_root(ranks, [&] {
@@ -67,7 +65,8 @@ Labels leiden(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, 
   if (graph_rows.rows == cells) {
     local.assign(codes.begin() + rows.begin, codes.begin() + rows.end);
   } else {
-    local = vote(detail::nearest_rows(local_rows, graph_rows, settings.neighbours), rows.size(), codes, clusters);
+    local = vote(detail::nearest_rows(local_rows, graph_rows, settings.neighbours, -1, settings.threads), rows.size(),
+                 codes, clusters);
   }
   number_by_size(local, ranks);
   // A community of the sample may have no cell left after the vote: such come last, and have no name.

@@ -31,26 +31,48 @@ void add_row(const TiledRows& data, std::int64_t row, std::int64_t sign, std::in
   }
 }
 
+/// What the changes of labels that one thread has seen add to the sums and counts.
+struct Changes {
+  std::vector<std::int64_t> sums, counts;
+};
+
+/// Gives the rows of a tile their nearest centres.
+void assign_tile(const TiledRows& data, const PackedCentres& centres, std::int64_t tile,
+                 std::vector<std::int32_t>& labels, Changes& changes) {
+  std::array<std::int32_t, tile_rows> nearest{};
+  nearest_centres(data.tile(tile), data.columns, centres, nearest.data());
+  const std::int64_t end = std::min((tile + 1) * tile_rows, data.rows);
+  for (std::int64_t row = tile * tile_rows; row < end; ++row) {
+    const std::int32_t to = nearest[static_cast<std::size_t>(row - tile * tile_rows)];
+    std::int32_t& label = labels[static_cast<std::size_t>(row)];
+    if (label == to) continue;
+    if (label >= 0) {
+      add_row(data, row, -1, changes.sums.data() + label * data.columns);
+      --changes.counts[static_cast<std::size_t>(label)];
+    }
+    add_row(data, row, 1, changes.sums.data() + to * data.columns);
+    ++changes.counts[static_cast<std::size_t>(to)];
+    ++changes.counts.back();
+    label = to;
+  }
+}
+
 /// Gives each local row its nearest centre and brings the sums up to date.
 void assign(const TiledRows& data, const PackedCentres& centres, Assignment& now) {
   now.counts.back() = 0;
-  std::array<std::int32_t, tile_rows> nearest{};
-  for (std::int64_t t = 0; t < data.tiles(); ++t) {
-    nearest_centres(data.tile(t), data.columns, centres, nearest.data());
-    const std::int64_t end = std::min((t + 1) * tile_rows, data.rows);
-    for (std::int64_t row = t * tile_rows; row < end; ++row) {
-      const std::int32_t to = nearest[static_cast<std::size_t>(row - t * tile_rows)];
-      std::int32_t& label = now.labels[static_cast<std::size_t>(row)];
-      if (label == to) continue;
-      if (label >= 0) {
-        add_row(data, row, -1, now.sums.data() + label * data.columns);
-        --now.counts[static_cast<std::size_t>(label)];
-      }
-      add_row(data, row, 1, now.sums.data() + to * data.columns);
-      ++now.counts[static_cast<std::size_t>(to)];
-      ++now.counts.back();
-      label = to;
-    }
+  std::vector<Changes> of_thread(static_cast<std::size_t>(std::max(1, data.threads)));
+  for_blocks_of_tiles(data, [&](std::int64_t begin, std::int64_t end, int thread) {
+    Changes& changes = of_thread[static_cast<std::size_t>(thread)];
+    changes.sums.resize(now.sums.size());
+    changes.counts.resize(now.counts.size());
+    for (std::int64_t t = begin; t < end; ++t) assign_tile(data, centres, t, now.labels, changes);
+  });
+  const auto add = [](std::vector<std::int64_t>& to, const std::vector<std::int64_t>& some) {
+    for (std::size_t i = 0; i < some.size(); ++i) to[i] += some[i];
+  };
+  for (const Changes& changes : of_thread) {
+    add(now.sums, changes.sums);
+    add(now.counts, changes.counts);
   }
 }
 
@@ -58,14 +80,18 @@ void assign(const TiledRows& data, const PackedCentres& centres, Assignment& now
 std::vector<double> distances_to_own(const TiledRows& data, const std::vector<float>& centres,
                                      const std::vector<std::int32_t>& labels) {
   std::vector<double> squared(labels.size());
-  for (std::size_t r = 0; r < squared.size(); ++r) {
-    const float* row = data.row(static_cast<std::int64_t>(r));
-    const float* centre = centres.data() + labels[r] * data.columns;
-    for (std::int64_t f = 0; f < data.columns; ++f) {
-      const double difference = static_cast<double>(row[f * tile_rows]) - static_cast<double>(centre[f]);
-      squared[r] += difference * difference;
+  for_blocks_of_tiles(data, [&](std::int64_t begin, std::int64_t end, int /*thread*/) {
+    for (std::int64_t r = begin * tile_rows; r < std::min(end * tile_rows, data.rows); ++r) {
+      const float* row = data.row(r);
+      const float* centre = centres.data() + labels[static_cast<std::size_t>(r)] * data.columns;
+      double sum = 0;
+      for (std::int64_t f = 0; f < data.columns; ++f) {
+        const double difference = static_cast<double>(row[f * tile_rows]) - static_cast<double>(centre[f]);
+        sum += difference * difference;
+      }
+      squared[static_cast<std::size_t>(r)] = sum;
     }
-  }
+  });
   return squared;
 }
 

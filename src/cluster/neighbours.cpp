@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "masksc/core/on_threads.hpp"
 #include "masksc/dist/collectives.hpp"
 #include "tile_kernels.hpp"
 #include "tiled_rows.hpp"
@@ -34,9 +35,9 @@ class Nearest {
       std::push_heap(heap_.begin(), heap_.end());
     }
   }
-  void append_to(std::vector<std::int32_t>& rows) {
+  void write_to(std::int32_t* rows) {
     std::sort_heap(heap_.begin(), heap_.end());
-    for (const auto& entry : heap_) rows.push_back(entry.second);
+    for (const auto& entry : heap_) *rows++ = entry.second;
   }
 
  private:
@@ -56,49 +57,52 @@ std::vector<float> scale_queries(const DenseMatrix& queries, RowRange batch, con
   return scaled;
 }
 
+/// Fills in the rows of `table` of the queries in `batch`, which has at most batch_queries.
+void find_nearest(const DenseMatrix& queries, RowRange batch, const TiledRows& data, std::int64_t first_self,
+                  NeighbourTable& table) {
+  constexpr std::int64_t stride = batch_tiles * tile_rows;
+  std::vector<float> squared(static_cast<std::size_t>(batch_queries * stride));
+  const auto packed = pack_centres(scale_queries(queries, batch, data), batch.size(), data.columns);
+  std::vector<Nearest> nearest(static_cast<std::size_t>(batch.size()), Nearest(static_cast<std::size_t>(table.count)));
+  for (std::int64_t tile = 0; tile < data.tiles(); tile += batch_tiles) {
+    const std::int64_t last = std::min(tile + batch_tiles, data.tiles());
+    for (std::int64_t t = tile; t < last; ++t) {
+      squared_distances(data.tile(t), data.columns, packed, stride, squared.data() + (t - tile) * tile_rows);
+    }
+    const std::int64_t first = tile * tile_rows;
+    const auto size = static_cast<std::size_t>(std::min(last * tile_rows, data.rows) - first);
+    for (std::int64_t q = 0; q < batch.size(); ++q) {
+      const std::int64_t self = first_self >= 0 ? first_self + batch.begin + q : -1;
+      nearest[static_cast<std::size_t>(q)].meet({squared.data() + q * stride, size}, static_cast<std::int32_t>(first),
+                                                static_cast<std::int32_t>(self));
+    }
+  }
+  for (std::int64_t q = 0; q < batch.size(); ++q)
+    nearest[static_cast<std::size_t>(q)].write_to(table.rows.data() + (batch.begin + q) * table.count);
+}
+
 }  // namespace
 
 NeighbourTable nearest_rows(const DenseMatrix& queries, const DenseMatrix& rows, std::int64_t count,
-                            std::int64_t first_self) {
+                            std::int64_t first_self, int threads) {
   const auto alone = single_rank();
   const TiledRows data = pack_rows(rows, {0, rows.rows}, rows.rows, rows.columns, *alone);
   NeighbourTable table;
   table.count = std::clamp<std::int64_t>(rows.rows - (first_self >= 0 ? 1 : 0), 0, count);
   if (table.count == 0) return table;
-  constexpr std::int64_t stride = batch_tiles * tile_rows;
-  std::vector<float> squared(static_cast<std::size_t>(batch_queries * stride));
-  for (std::int64_t begin = 0; begin < queries.rows; begin += batch_queries) {
-    const RowRange batch = {begin, std::min(begin + batch_queries, queries.rows)};
-    const auto packed = pack_centres(scale_queries(queries, batch, data), batch.size(), rows.columns);
-    std::vector<Nearest> nearest(static_cast<std::size_t>(batch.size()),
-                                 Nearest(static_cast<std::size_t>(table.count)));
-    for (std::int64_t tile = 0; tile < data.tiles(); tile += batch_tiles) {
-      const std::int64_t last = std::min(tile + batch_tiles, data.tiles());
-      for (std::int64_t t = tile; t < last; ++t) {
-        squared_distances(data.tile(t), data.columns, packed, stride, squared.data() + (t - tile) * tile_rows);
-      }
-      const std::int64_t first = tile * tile_rows;
-      const auto size = static_cast<std::size_t>(std::min(last * tile_rows, data.rows) - first);
-      for (std::int64_t q = 0; q < batch.size(); ++q) {
-        const std::int64_t self = first_self >= 0 ? first_self + batch.begin + q : -1;
-        nearest[static_cast<std::size_t>(q)].meet({squared.data() + q * stride, size}, static_cast<std::int32_t>(first),
-                                                  static_cast<std::int32_t>(self));
-      }
-    }
-    for (Nearest& found : nearest) found.append_to(table.rows);
-  }
+  table.rows.resize(static_cast<std::size_t>(queries.rows * table.count));
+  on_threads(threads, (queries.rows + batch_queries - 1) / batch_queries, [&](std::int64_t batch, int /*thread*/) {
+    const std::int64_t begin = batch * batch_queries;
+    find_nearest(queries, {begin, std::min(begin + batch_queries, queries.rows)}, data, first_self, table);
+  });
   return table;
 }
 
 WeightedGraph shared_neighbour_graph(const NeighbourTable& neighbours, std::int64_t nodes) {
-  const auto of = [&](std::int64_t row) {
-    return std::span(neighbours.rows)
-        .subspan(static_cast<std::size_t>(row * neighbours.count), static_cast<std::size_t>(neighbours.count));
-  };
   std::vector<std::vector<std::int32_t>> hosts(static_cast<std::size_t>(nodes));  // whose neighbour, or self, a row is
   for (std::int32_t i = 0; i < nodes; ++i) {
     hosts[static_cast<std::size_t>(i)].push_back(i);
-    for (const std::int32_t near : of(i)) hosts[static_cast<std::size_t>(near)].push_back(i);
+    for (const std::int32_t near : neighbours.of(i)) hosts[static_cast<std::size_t>(near)].push_back(i);
   }
   WeightedGraph graph;
   graph.nodes = nodes;
@@ -111,7 +115,7 @@ WeightedGraph shared_neighbour_graph(const NeighbourTable& neighbours, std::int6
       }
     };
     visit(i);
-    for (const std::int32_t near : of(i)) visit(near);
+    for (const std::int32_t near : neighbours.of(i)) visit(near);
     std::sort(met.begin(), met.end());
     for (const std::int32_t host : met) {
       const std::int32_t both = std::exchange(shared[static_cast<std::size_t>(host)], 0);

@@ -1,7 +1,9 @@
 // Nearest neighbours (Euclidean, exact) and the graph of shared ones.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "masksc/core/types.hpp"
@@ -12,12 +14,16 @@ namespace masksc::detail {
 struct NeighbourTable {
   std::int64_t count = 0;
   std::vector<std::int32_t> rows;
+
+  [[nodiscard]] std::span<const std::int32_t> of(std::int64_t query) const {
+    return std::span(rows).subspan(static_cast<std::size_t>(query * count), static_cast<std::size_t>(count));
+  }
 };
 
 /// The `count` nearest of `rows` to each query; of all when there are fewer. With first_self >= 0, query q is itself
-/// row first_self + q and isn't its own neighbour. The same bits for any grouping of the queries.
+/// row first_self + q and isn't its own neighbour. The same bits for any grouping of the queries and any `threads`.
 NeighbourTable nearest_rows(const DenseMatrix& queries, const DenseMatrix& rows, std::int64_t count,
-                            std::int64_t first_self = -1);
+                            std::int64_t first_self = -1, int threads = 1);
 
 struct WeightedGraph {
   std::int64_t nodes = 0;

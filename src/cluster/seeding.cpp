@@ -83,9 +83,10 @@ std::vector<float> distances_to(const TiledRows& data, const std::vector<float>&
                                 std::int64_t stride) {
   const PackedCentres packed = pack_centres(candidates, count, data.columns);
   std::vector<float> squared(static_cast<std::size_t>(packed.groups * centre_group * stride));
-  for (std::int64_t t = 0; t < data.tiles(); ++t) {
-    squared_distances(data.tile(t), data.columns, packed, stride, squared.data() + t * tile_rows);
-  }
+  for_blocks_of_tiles(data, [&](std::int64_t begin, std::int64_t end, int /*thread*/) {
+    for (std::int64_t t = begin; t < end; ++t)
+      squared_distances(data.tile(t), data.columns, packed, stride, squared.data() + t * tile_rows);
+  });
   return squared;
 }
 

@@ -2,11 +2,13 @@
 // and the fixed point in which sums over rows are exact, whatever their order.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "masksc/core/on_threads.hpp"
 #include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"
 
@@ -24,6 +26,7 @@ struct TiledRows {
   double scale = 1;           // a power of two
   std::vector<float> quantum_scale;  // per column, a power of two: value * quantum_scale fits 31 bits
   double mean_variance = 0;          // over the columns, of the scaled values
+  int threads = 1;                   // that for_blocks_of_tiles uses
 
   [[nodiscard]] std::int64_t tiles() const { return (rows + tile_rows - 1) / tile_rows; }
   [[nodiscard]] const float* tile(std::int64_t t) const { return values.data() + t * columns * tile_rows; }
@@ -34,6 +37,14 @@ struct TiledRows {
 /// Packs the rows; statistics are over all ranks. Columns as check_dealt_rows gave them. A collective.
 TiledRows pack_rows(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::int64_t columns,
                     Collectives& ranks);
+
+/// Calls work(first tile, past the last, thread) for blocks of the tiles, each tile once, on data.threads threads.
+template <typename Work>
+void for_blocks_of_tiles(const TiledRows& data, const Work& work) {
+  constexpr std::int64_t block = 256;
+  on_threads(data.threads, (data.tiles() + block - 1) / block,
+             [&](std::int64_t b, int thread) { work(b * block, std::min((b + 1) * block, data.tiles()), thread); });
+}
 
 /// A value of column f in fixed point: at most 31 bits, so that the 64-bit sum of any number of rows is exact.
 inline std::int64_t to_fixed(float value, float quantum_scale) {

@@ -7,14 +7,12 @@
 #include <map>
 
 #include "masksc/core/error.hpp"
-#include "masksc/core/on_threads.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 #include "neighbours.hpp"
 
 namespace masksc {
 namespace {
 
-constexpr std::int64_t block_rows = 512;
 constexpr std::int64_t limit_cells = 10'000;
 constexpr double own_share = 0.99;
 
@@ -25,21 +23,6 @@ double distance_between(std::span<const float> a, std::span<const float> b) {
     squared += difference * difference;
   }
   return std::sqrt(squared);
-}
-
-/// Calls `work(row, its neighbours, nearest first)` for each of `queries`, blocks of them on threads.
-template <typename Work>
-void for_each_query(const DenseMatrix& queries, const DenseMatrix& rows, std::int64_t count, int threads,
-                    const Work& work) {
-  on_threads(threads, (queries.rows + block_rows - 1) / block_rows, [&](std::int64_t block, int /*thread*/) {
-    const std::int64_t begin = block * block_rows;
-    DenseMatrix some(std::min(block_rows, queries.rows - begin), queries.columns);
-    std::copy_n(queries.values.begin() + begin * queries.columns, some.values.size(), some.values.begin());
-    const detail::NeighbourTable table = detail::nearest_rows(some, rows, count);
-    for (std::int64_t i = 0; i < some.rows; ++i)
-      work(begin + i, std::span(table.rows)
-                          .subspan(static_cast<std::size_t>(i * table.count), static_cast<std::size_t>(table.count)));
-  });
 }
 
 double mean_distance(std::span<const float> cell, const DenseMatrix& rows, std::span<const std::int32_t> near) {
@@ -54,13 +37,14 @@ double limit_of(const DenseMatrix& rows, std::int64_t neighbours, int threads) {
   const DenseMatrix queries = take_rows(rows, {0, rows.rows}, sample).local_rows;
   std::vector<double> distances(sample.size());
   // One more neighbour, for a cell is found as its own.
-  for_each_query(queries, rows, neighbours + 1, threads, [&](std::int64_t query, std::span<const std::int32_t> near) {
+  const auto table = detail::nearest_rows(queries, rows, neighbours + 1, -1, threads);
+  for (std::int64_t query = 0; query < queries.rows; ++query) {
     std::vector<std::int32_t> others;
-    for (const std::int32_t row : near)
+    for (const std::int32_t row : table.of(query))
       if (row != sample[static_cast<std::size_t>(query)]) others.push_back(row);
     if (static_cast<std::int64_t>(others.size()) > neighbours) others.pop_back();
     distances[static_cast<std::size_t>(query)] = mean_distance(queries.row(query), rows, others);
-  });
+  }
   const auto place = static_cast<std::ptrdiff_t>(own_share * static_cast<double>(distances.size() - 1));
   std::nth_element(distances.begin(), distances.begin() + place, distances.end());
   return distances[static_cast<std::size_t>(place)];
@@ -110,15 +94,15 @@ LabelTransfer transfer_labels(const DenseMatrix& cells, const ReferenceCells& re
   transfer.distance.resize(count);
   transfer.novel.resize(count);
   transfer.novel_beyond = limit_of(reference.features, neighbours, threads);
-  for_each_query(cells, reference.features, neighbours, threads,
-                 [&](std::int64_t query, std::span<const std::int32_t> near) {
-                   const auto at = static_cast<std::size_t>(query);
-                   const Vote vote = vote_of(reference.labels, near);
-                   transfer.labels.codes[at] = vote.label;
-                   transfer.confidence[at] = vote.share;
-                   transfer.distance[at] = mean_distance(cells.row(query), reference.features, near);
-                   transfer.novel[at] = transfer.distance[at] > transfer.novel_beyond ? 1 : 0;
-                 });
+  const auto table = detail::nearest_rows(cells, reference.features, neighbours, -1, threads);
+  for (std::int64_t query = 0; query < cells.rows; ++query) {
+    const auto at = static_cast<std::size_t>(query);
+    const Vote vote = vote_of(reference.labels, table.of(query));
+    transfer.labels.codes[at] = vote.label;
+    transfer.confidence[at] = vote.share;
+    transfer.distance[at] = mean_distance(cells.row(query), reference.features, table.of(query));
+    transfer.novel[at] = transfer.distance[at] > transfer.novel_beyond ? 1 : 0;
+  }
   return transfer;
 }
 

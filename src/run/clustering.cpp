@@ -1,5 +1,7 @@
 #include "masksc/run/clustering.hpp"
 
+#include <ATen/Parallel.h>
+
 #include "masksc/cluster/leiden.hpp"
 #include "masksc/cluster/order.hpp"
 #include "masksc/metrics/agreement.hpp"
@@ -38,7 +40,8 @@ ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& se
                                {.clusters = count.clusters,
                                 .restarts = settings.restarts,
                                 .max_iterations = settings.max_iterations,
-                                .seed = seed},
+                                .seed = seed,
+                                .threads = at::get_num_threads()},
                                ranks, poll, progress);
   number_by_size(result, ranks);
   outcome.local = std::move(result.labels);
@@ -52,6 +55,7 @@ ClusterOutcome leiden_clusters(const ClusterSettings& settings, const DenseMatri
   graph.resolution = settings.resolution;
   graph.neighbours = settings.neighbours;
   graph.seed = seed;
+  graph.threads = at::get_num_threads();
   Labels found = leiden(local, rows, cells, graph, ranks);
   ClusterOutcome outcome;
   outcome.clusters = static_cast<std::int64_t>(found.names.size());

@@ -84,13 +84,17 @@ OptionTable describe_recluster(ReclusterOptions& o) {
   describe(table, o.cluster);
   table.begin_group("Run", OptionRole::runtime);
   table.add("seed", o.seed, "seed of the clustering");
+  table.add("threads", o.threads, "CPU threads a rank (0: the cores it has)");
   table.add_switch("quiet", o.quiet, "only warnings, errors and the final table");
   return table;
 }
 
-Json recluster(const ReclusterOptions& options, Collectives& ranks) {
+Json recluster(const ReclusterOptions& options, const RunPlace& place) {
+  Collectives& ranks = place.ranks;
   validate(options.cluster);
   require_at_least("seed", options.seed, 0);
+  require_at_least("threads", options.threads, 0);
+  use_cores(options.threads, place);
   if (options.method == ClusterMethod::leiden && !options.cluster.clusters.empty())
     throw UserError("--method leiden finds the number of clusters itself: leave --clusters out, or use --resolution");
   Scratch scratch(options.output);

@@ -16,9 +16,9 @@ def cluster(output, *arguments, ranks=2, data=RESULT):
 
 class Cluster(unittest.TestCase):
     def test_the_settings_of_the_run_give_its_clusters(self):
-        for ranks in (1, 2):
+        for ranks, threads in ((1, 3), (2, 1)):
             output = support.fresh("again.h5ad")
-            done = cluster(output, "--clusters", str(support.GROUPS), "--labels", "group", ranks=ranks)
+            done = cluster(output, "--clusters", str(support.GROUPS), "--labels", "group", "--threads", threads, ranks=ranks)
             self.assertEqual(done.codes, [0] * ranks, done)
             found = anndata.read_h5ad(output)
             self.assertEqual(found.obs["masksc_clusters"].tolist(), found.obs["masksc"].tolist())

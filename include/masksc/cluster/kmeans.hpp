@@ -18,6 +18,7 @@ struct KMeansSettings {
   std::int64_t max_iterations = 300;  // of Lloyd, per start
   double tolerance = 1e-4;            // stop when the centres' squared shift is below this share of the mean variance
   std::uint64_t seed = 0;
+  int threads = 1;  // of this rank: any number gives the same bits
 };
 
 struct KMeansResult {

@@ -14,6 +14,7 @@ struct LeidenSettings {
   std::int64_t neighbours = 15;      // nearest cells of a cell that make the graph
   std::int64_t most_cells = 50'000;  // in the graph; of more, a sample, and the others follow their nearest of these
   std::uint64_t seed = 0;
+  int threads = 1;  // of this rank
 };
 
 /// Whether this build has Leiden (igraph).

@@ -6,8 +6,8 @@
 
 #include "masksc/cluster/choose.hpp"
 #include "masksc/core/json.hpp"
-#include "masksc/dist/collectives.hpp"
 #include "masksc/io/counts_reader.hpp"
+#include "masksc/run/pipeline.hpp"
 
 namespace masksc {
 
@@ -23,6 +23,7 @@ struct ReclusterOptions {
   ClusterMethod method = ClusterMethod::kmeans;
   ClusterSettings cluster;
   std::int64_t seed = 0;
+  std::int64_t threads = 0;  // of a rank; 0: its cores
   bool quiet = false;
 };
 
@@ -31,6 +32,6 @@ OptionTable describe_recluster(ReclusterOptions& options);
 /// Clusters and writes --output: what the input holds, for the cells that have counts, and obs[column]. Returns ari,
 /// nmi, silhouette, clusters, clusters_by, cells and features on rank 0. A collective. Throws UserError on all ranks;
 /// an older --output stays as it was.
-Json recluster(const ReclusterOptions& options, Collectives& ranks);
+Json recluster(const ReclusterOptions& options, const RunPlace& place);
 
 }  // namespace masksc

@@ -103,6 +103,23 @@ DenseMatrix random_points(std::int64_t rows, std::int64_t columns, std::uint64_t
   return x;
 }
 
+// More rows than a thread takes at once.
+TEST(KMeans, HasTheSameBitsOnAnyNumberOfThreads) {
+  const DenseMatrix x = random_points(20'000, 3, 6);
+  KMeansSettings settings = {.clusters = 6, .restarts = 2, .max_iterations = 20};
+  const auto one = over_ranks(x, {x.rows}, settings);
+  expect_consistent(x, one);
+  for (const int threads : {2, 5}) {
+    settings.threads = threads;
+    for (const Ends& ends : {Ends{x.rows}, Ends{x.rows / 3, x.rows}}) {
+      const auto other = over_ranks(x, ends, settings);
+      EXPECT_EQ(other.labels, one.labels);
+      EXPECT_EQ(other.centres.values, one.centres.values);
+      EXPECT_EQ(other.inertia, one.inertia);
+    }
+  }
+}
+
 TEST(KMeans, EqualsScikitLearnFromTheSameStart) {
   std::ifstream file(MASKSC_TEST_GOLDEN "/kmeans.json");
   const Json golden = Json::parse(file);

@@ -47,6 +47,7 @@ TEST(Neighbours, AreTheNearestOfAllRows) {
   const NeighbourTable all = nearest_rows(x, x, 7, 0);
   const NeighbourTable part = nearest_rows(queries, x, 7, first);
   ASSERT_EQ(all.count, 7);
+  EXPECT_EQ(nearest_rows(x, x, 7, 0, 3).rows, all.rows);
   EXPECT_TRUE(std::equal(part.rows.begin(), part.rows.end(), all.rows.begin() + first * 7, all.rows.end()));
   for (std::int64_t q = 0; q < x.rows; q += 61) {
     const auto found = all.rows.begin() + q * 7;
