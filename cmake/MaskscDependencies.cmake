@@ -29,6 +29,12 @@ find_path(XXHASH_INCLUDE xxhash.h REQUIRED)
 find_library(XXHASH_LIBRARY xxhash REQUIRED)
 find_package(ZLIB REQUIRED)
 
+# Figures as PDF and PNG; without it masksc_report makes SVG only, and says so.
+find_package(PkgConfig)
+if(PkgConfig_FOUND)
+  pkg_check_modules(RSVG IMPORTED_TARGET librsvg-2.0>=2.52 cairo-pdf)
+endif()
+
 include(FindLibTorch)
 include(FindAssorthead)
 include(FindPlotly)

@@ -43,7 +43,7 @@ own_command() {
 # The packages whose commands or libraries are not there, one a line.
 missing_packages() {
   local wanted=(libboost-program-options-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libigraph-dev libxxhash-dev
-    zlib1g-dev libgtest-dev libgmock-dev)
+    zlib1g-dev libgtest-dev libgmock-dev librsvg2-dev)
   if ! own_command mpicc; then wanted+=(libopenmpi-dev openmpi-bin); fi
   if ! own_command h5pcc; then wanted+=(libhdf5-openmpi-dev); fi
   # A browser, for the test of report.html: nobody is asked for it, the test says that it is skipped.

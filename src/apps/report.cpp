@@ -1,25 +1,33 @@
-// masksc_report: the page of a finished run, comparison or sweep.
+// masksc_report: the page or the figures of a finished run, comparison or sweep.
 #include <fmt/format.h>
 
 #include <filesystem>
 
 #include "command_line.hpp"
+#include "figure_formats.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/dist/runtime.hpp"
 #include "masksc/run/report_stage.hpp"
+#include "masksc/study/figures.hpp"
 
 namespace {
 
+namespace fs = std::filesystem;
+
 const masksc::ProgramInfo program = {
-    "masksc_report", "Writes report.html, the page of a finished run, comparison or sweep.",
+    "masksc_report", "Writes report.html, the page of a finished run, comparison or sweep, or its figures for a paper.",
     "masksc_report DIR [--report-genes GENE] [--output FILE]\n"
+    "       masksc_report DIR --figures svg|pdf|png [--output FOLDER]\n"
     "       DIR is the --output of masksc_train, masksc_embed, masksc_compare or masksc_sweep",
     "folder"};
+
+enum class Wanted { page, svg, pdf, png };
 
 struct ReportOptions {
   std::string folder;
   std::string output;
   std::vector<std::string> genes;
+  Wanted wanted = Wanted::page;
   std::int64_t threads = 0;
   bool quiet = false;
 };
@@ -28,12 +36,32 @@ masksc::OptionTable describe(ReportOptions& options) {
   masksc::OptionTable table;
   table.begin_group("Input and output", masksc::OptionRole::path);
   table.add("folder", options.folder, "folder of a finished run, comparison or sweep", "DIR");
-  table.add("output", options.output, "the page; DIR/report.html without it", "FILE");
+  table.add("output", options.output,
+            "the page, DIR/report.html without it; or the folder of the figures, DIR/figures without it", "PATH");
+  table.add_choice("figures", options.wanted,
+                   {{"no", Wanted::page}, {"svg", Wanted::svg}, {"pdf", Wanted::pdf}, {"png", Wanted::png}},
+                   "instead of the page, the paper's figures 1, 4, 5 and 6 as far as there are results for them");
   masksc::describe_report_genes(table, options.genes);
   table.begin_group("Run", masksc::OptionRole::runtime);
   table.add("threads", options.threads, "CPU threads (0: the cores there are)");
   table.add_switch("quiet", options.quiet, "only warnings and errors");
   return table;
+}
+
+masksc::FigureFormat format_of(Wanted wanted) {
+  if (wanted == Wanted::pdf) return masksc::FigureFormat::pdf;
+  return wanted == Wanted::png ? masksc::FigureFormat::png : masksc::FigureFormat::svg;
+}
+
+void write_figures(const fs::path& folder, const fs::path& to, masksc::FigureFormat format, int threads) {
+  masksc::check_format(format);
+  const std::vector<masksc::Figure> figures = masksc::figures_of(folder, threads);
+  std::error_code error;
+  fs::create_directories(to, error);
+  if (error)
+    throw masksc::EnvironmentError(fmt::format("cannot make the folder '{}': {}", to.string(), error.message()));
+  for (const masksc::Figure& figure : figures)
+    masksc::log::info("figure: {}", masksc::write_figure(to / figure.name, figure.svg, format).string());
 }
 
 masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
@@ -46,11 +74,13 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
   masksc::on_root(world, [&] {
     if (options.folder.empty()) throw masksc::UserError("which run? give the folder that was its --output");
     masksc::require_at_least("threads", options.threads, 0);
-    const std::filesystem::path folder = options.folder;
+    const fs::path folder = options.folder;
     const int threads = options.threads > 0 ? static_cast<int>(options.threads) : runtime.cores_per_rank();
-    masksc::write_report(folder,
-                         options.output.empty() ? folder / "report.html" : std::filesystem::path(options.output),
-                         {options.genes, threads});
+    const auto to = [&](const char* name) { return options.output.empty() ? folder / name : fs::path(options.output); };
+    if (options.wanted == Wanted::page)
+      masksc::write_report(folder, to("report.html"), {options.genes, threads});
+    else
+      write_figures(folder, to("figures"), format_of(options.wanted), threads);
   });
   return masksc::ExitCode::done;
 }

@@ -52,6 +52,12 @@ std::optional<CellMaps> map_stage(const ReportSettings& settings, const DenseMat
   return maps;
 }
 
+RunContent read_attended_run(const std::filesystem::path& folder) {
+  RunContent run = read_run(folder);
+  run.attention = attention_of(run);
+  return run;
+}
+
 void write_report(const std::filesystem::path& folder, const std::filesystem::path& page,
                   const PageSettings& settings) {
   std::error_code ignored;
@@ -60,9 +66,7 @@ void write_report(const std::filesystem::path& folder, const std::filesystem::pa
       std::filesystem::exists(folder / "sweep.json", ignored)) {
     data = page_of_study(folder);
   } else {
-    RunContent run = read_run(folder);
-    run.attention = attention_of(run);
-    data = page_of_run(run, settings);
+    data = page_of_run(read_attended_run(folder), settings);
   }
   write_page(page, data);
   log::info("report: {}", page.string());

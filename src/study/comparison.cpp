@@ -84,6 +84,7 @@ ComparedCells compared_cells(const RunOptions& options, DataCache& data, std::st
   fingerprint = file.fingerprint();
   ComparedCells cells;
   cells.prepared = data.prepared();
+  cells.label_column = options.counts.labels;
   cells.labels = wanted_labels(file, cells.prepared, options.counts);
   if (const auto given = given_clusters(options.cluster, count_categories(cells.labels)))
     cells.clusters = given->clusters;

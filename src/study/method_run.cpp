@@ -92,6 +92,8 @@ void write_method_result(const std::filesystem::path& path, const MethodOutcome&
   };
   if (cells.clusters > 0) writer.add_obs("cluster", named(outcome.found.labels.front()));
   writer.add_obs("cluster_auto", named(outcome.found.labels.back()));
+  const bool own_name = cells.label_column == "cluster" || cells.label_column == "cluster_auto";
+  if (!cells.labels.empty() && !own_name) writer.add_obs(cells.label_column, cells.labels);
   writer.add_obsm("X_features", outcome.found.features.columns);
   writer.append_obsm("X_features", outcome.found.features);
   writer.finish();

@@ -34,6 +34,7 @@ ComparedData read_compared(const std::filesystem::path& prepared, const Preparat
 struct ComparedCells {
   std::filesystem::path prepared;
   Labels labels;              // empty without labels
+  std::string label_column;   // their name
   std::int64_t clusters = 0;  // the given number, 0 where there is none
   DenseMatrix common_space;   // 50 principal components of the shared preparation
   std::vector<std::string> names;

@@ -6,8 +6,8 @@
 #include <limits>
 #include <optional>
 
+#include "masksc/report/svg.hpp"
 #include "masksc/study/sweep_report.hpp"
-#include "svg.hpp"
 #include "table_text.hpp"
 
 namespace masksc {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "masksc/report/svg.hpp"
 #include "masksc/study/sweep_report.hpp"
-#include "svg.hpp"
 
 namespace masksc {
 namespace {

@@ -55,6 +55,18 @@ class Comparison(unittest.TestCase):
         for method in METHODS.split(","):
             self.assertIn(f"| `{method}` |", text)
 
+    def test_figures(self):
+        folder = support.fresh("compare_figures")
+        done = support.run("masksc_report", self.output, "--figures", "svg", "--output", folder, ranks=1)
+        self.assertEqual(done.codes, [0], done)
+        self.assertEqual(sorted(f.name for f in folder.iterdir()), ["figure1_methods.svg", "figure4_cells.svg"])
+        cells = (folder / "figure4_cells.svg").read_text()
+        for method in METHODS.split(","):
+            self.assertIn(f">{method}</text>", (folder / "figure1_methods.svg").read_text())
+            self.assertIn(f">{method}</text>", cells)
+        # Every panel is coloured by label: one legend for all.
+        self.assertEqual(cells.count("<circle"), len(METHODS.split(",")) * support.CELLS + support.GROUPS)
+
     def test_scores_as_scikit_learn(self):
         for method, features, given in (("pca-kmeans", "X_features", "cluster"), ("mask-sc", "X_masksc", None)):
             folder = self.output / "points" / f"{method}_seed-1"

@@ -2,6 +2,7 @@
 import pathlib
 import shutil
 import unittest
+import xml.etree.ElementTree
 
 import anndata
 import numpy as np
@@ -105,6 +106,37 @@ class Report(unittest.TestCase):
         done = support.run("masksc_report", copy, ranks=1)
         self.assertEqual(done.codes, [2], done)
         self.assertEqual((copy / "report.html").read_bytes(), before)
+
+    def test_figures_of_a_run(self):
+        start = {"svg": b"<svg", "pdf": b"%PDF-1", "png": b"\x89PNG"}
+        for kind, magic in start.items():
+            folder = support.fresh("figures")
+            done = support.run("masksc_report", support.BASE, "--figures", kind, "--output", folder, ranks=1)
+            if kind != "svg" and "librsvg" in done.err:
+                self.assertEqual(done.codes, [2])
+                self.skipTest("this build makes svg only (no librsvg)")
+            self.assertEqual(done.codes, [0], done)
+            self.assertEqual(sorted(f.name for f in folder.iterdir()),
+                             [f"figure4_cells.{kind}", f"figure6_attention.{kind}"])
+            for file in folder.iterdir():
+                self.assertTrue(file.read_bytes().startswith(magic), file)
+        cells = xml.etree.ElementTree.fromstring((self.svg_of(support.BASE) / "figure4_cells.svg").read_bytes())
+        circles = [e for e in cells.iter() if e.tag.endswith("circle")]
+        named = anndata.read_h5ad(support.BASE / "result.h5ad").obs
+        self.assertEqual(len(circles), 2 * len(named) + named["masksc"].nunique() + named["group"].nunique())
+
+    def svg_of(self, folder):
+        output = support.fresh("drawn")
+        self.assertEqual(support.run("masksc_report", folder, "--figures", "svg", "--output", output, ranks=1).codes, [0])
+        return output
+
+    def test_figures_have_no_folder_where_a_file_is(self):
+        file = support.fresh("taken")
+        file.write_text("mine")
+        done = support.run("masksc_report", support.BASE, "--figures", "svg", "--output", file, ranks=1)
+        self.assertEqual(done.codes, [3], done)
+        self.assertEqual(file.read_text(), "mine")
+        self.assertEqual(support.run("masksc_report", support.BASE, "--figures", "jpg", ranks=1).codes, [2])
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ namespace masksc {
 std::optional<CellMaps> map_stage(const ReportSettings& settings, const DenseMatrix& embedding, RowRange rows,
                                   std::int64_t cells, std::uint64_t seed, Collectives& ranks);
 
+/// read_run, with the attention of its model; a model that can't be read costs that, with a warning. Throws UserError.
+RunContent read_attended_run(const std::filesystem::path& folder);
+
 /// Writes report.html of the finished run, comparison or sweep in `folder` to `page`, from one process. A model that
 /// can't be read costs the section on attention, with a warning. Throws UserError, EnvironmentError.
 void write_report(const std::filesystem::path& folder, const std::filesystem::path& page, const PageSettings& settings);

@@ -1,4 +1,4 @@
-#include "svg.hpp"
+#include "masksc/report/svg.hpp"
 
 #include <fmt/format.h>
 

@@ -1,0 +1,20 @@
+// The figures of a finished run, comparison or sweep, numbered as in the paper.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace masksc {
+
+struct Figure {
+  std::string name;  // "figure1_methods"
+  std::string svg;
+};
+
+/// What the folder's results can be drawn as: of a comparison figure1_methods and figure4_cells (t-SNE of each method's
+/// features of its first seed that is done), of a sweep figure5_curves and figure5_heatmap, of a run figure4_cells and
+/// figure6_attention. `threads` for t-SNE. Throws UserError when the folder holds none of these, or nothing to draw.
+std::vector<Figure> figures_of(const std::filesystem::path& folder, int threads);
+
+}  // namespace masksc

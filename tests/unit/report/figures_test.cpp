@@ -1,0 +1,69 @@
+// Figures for papers: what they show is looked at by eye; here that they hold what they should, and nothing harmful.
+#include "masksc/report/figures.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace masksc {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+std::int64_t count_of(const std::string& text, const std::string& what) {
+  std::int64_t count = 0;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
+
+Json row(const std::string& method, const Json& ari, double sd) {
+  return {{"method", method}, {"ari", ari}, {"ari_sd", sd}, {"nmi", ari}, {"nmi_sd", 0.0}, {"seeds", 3}};
+}
+
+TEST(Figures, BarsHaveTheHeightOfTheirScore) {
+  const std::string svg =
+      bars_figure(Json::array({row("a<b", 0.5, 0.1), row("failed", nullptr, 0), row("c", -0.25, 0)}));
+  EXPECT_THAT(svg, HasSubstr("a&lt;b"));
+  EXPECT_THAT(svg, Not(HasSubstr("failed")));
+  // The axis goes from -0.4 to 1 over 240 pixels: 0.5 is 85.7 of them, -0.25 is 42.9.
+  EXPECT_EQ(count_of(svg, "height=\"85.7\""), 2);
+  EXPECT_EQ(count_of(svg, "height=\"42.9\""), 2);
+  EXPECT_EQ(bars_figure(Json::array({row("no labels", nullptr, 0)})), "");
+}
+
+TEST(Figures, CellsAreDrawnOnceEachUpToTenThousand) {
+  CellsPanel panel{"t-SNE", DenseMatrix(12'000, 2), {std::vector<std::int32_t>(12'000), {"A & B", "other"}}};
+  for (std::int64_t i = 0; i < panel.points.rows; ++i) {
+    panel.points.row(i)[0] = static_cast<float>(i);
+    panel.colours.codes[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(i % 3) - 1;
+  }
+  const std::string svg = cells_figure({panel});
+  EXPECT_EQ(count_of(svg, "<circle"), 10'000 + 2);  // and the legend
+  EXPECT_THAT(svg, HasSubstr("10000 of 12000 cells"));
+  EXPECT_THAT(svg, HasSubstr("A &amp; B"));
+  EXPECT_THAT(svg, HasSubstr("#c9c9c9"));  // cells without a label
+  EXPECT_THAT(svg, Not(HasSubstr("nan")));
+  EXPECT_EQ(cells_figure({}), "");
+}
+
+TEST(Figures, PanelsOfOtherNamesHaveALegendOfTheirOwn) {
+  CellsPanel one{"one", DenseMatrix(3, 2), {{0, 1, 0}, {"x", "y"}}};
+  CellsPanel two{"two", DenseMatrix(3, 2), {{0, 0, 0}, {"z"}}};
+  EXPECT_EQ(count_of(cells_figure({one, one}), "<circle"), 6 + 2);
+  EXPECT_EQ(count_of(cells_figure({one, two}), "<circle"), 6 + 2 + 1);
+}
+
+TEST(Figures, AttentionIsOnTheScaleOfItsCell) {
+  AttentionGrid grid{2, 4, 1, 2, std::vector<std::string>(8, "g"), {}};
+  grid.cells.push_back({7, 0, {0, 0, 0, 0, 0, 0, 0, 4}, {0, 0, 0, 0.25F}});
+  const std::string svg = attention_figure(grid, {"T cells"});
+  EXPECT_THAT(svg, HasSubstr("cluster T cells"));
+  // Most attention and most expression are the darkest blue, once each.
+  EXPECT_EQ(count_of(svg, "#08306b"), 2);
+  EXPECT_EQ(attention_figure({}, {}), "");
+}
+
+}  // namespace
+}  // namespace masksc
