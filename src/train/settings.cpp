@@ -86,6 +86,7 @@ void describe(OptionTable& table, RunSettings& s) {
       "MINUTES, [HOURS:]MINUTES:SECONDS or DAYS-HOURS[:MINUTES[:SECONDS]] from the start; none: a Slurm job's own",
       "none|TIME");
   table.add("grace", s.grace, "seconds before the time limit at which the run stops by itself");
+  table.add_switch("tensorboard", s.tensorboard, "the steps of log.jsonl as curves in DIR/tensorboard as well");
   table.add_switch("quiet", s.quiet, "only warnings, errors and the final table");
 }
 

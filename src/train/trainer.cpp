@@ -227,6 +227,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
                  {"learning_rate", learning_rate},
                  {"gradient_norm", report.gradient_norm},
                  {"cells_per_second", speed},
+                 {"time", log_time()},
                  {"seconds", describe(report.seconds)}};
     if (report.skipped) line["skipped"] = true;
     context.log.write(line);
