@@ -7,6 +7,7 @@
 
 #include "masksc/core/files.hpp"
 #include "masksc/core/log.hpp"
+#include "masksc/core/progress.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/dist/gpu_place.hpp"
 #include "masksc/dist/heartbeat.hpp"
@@ -230,6 +231,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
   validate(options);
   validate_deterministic(options.train, options.engine, ranks.size());
   use_cores(options.run.threads, place);
+  set_progress_interval(options.run.progress_seconds);
   use_training_allocator();
   const std::vector<int> stop_signals = parse_stop_signals(options.run.stop_signals);
   install_stop_signals(stop_signals);
