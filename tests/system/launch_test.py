@@ -120,6 +120,15 @@ class Installed(unittest.TestCase):
         share = second / "share" / "masksc"
         self.assertTrue((share / "configs" / "pbmc_cpu.ini").exists() and (share / "LICENSE").exists())
         self.assertIn("sbatch", script(share / "launch" / "slurm" / "train.sbatch", "--help").stdout)
+        for name in (path.name for path in (second / "bin").iterdir()):
+            for arguments, file in ((["--completion", "bash"], f"bash-completion/completions/{name}"),
+                                    (["--completion", "zsh"], f"zsh/site-functions/_{name}"),
+                                    (["--completion", "fish"], f"fish/vendor_completions.d/{name}.fish"),
+                                    (["--man"], f"man/man1/{name}.1")):
+                if name == "masksc_simulate":  # the other files are made in the same way
+                    printed = subprocess.run([second / "bin" / name, *arguments], capture_output=True, text=True)
+                    self.assertEqual((second / "share" / file).read_text(), printed.stdout, file)
+                self.assertIn(name, (second / "share" / file).read_text().lower())
         done = subprocess.run([share / "launch" / "run.sh", "2", "masksc_train", "--version"], capture_output=True,
                               text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
