@@ -14,7 +14,7 @@
 namespace masksc {
 
 /// CRC-32C (Castagnoli).
-std::uint32_t crc32c(std::string_view bytes);
+std::uint32_t crc32c(std::string_view data);
 
 /// A TFRecord: length (8 bytes, little-endian), its masked CRC, `payload`, its masked CRC.
 std::string tfrecord(std::string_view payload);
@@ -26,7 +26,7 @@ struct ScalarEvent {
 };
 
 /// The serialised Event of a step's scalars.
-std::string encode_event(const ScalarEvent& event);
+std::string encode_event(const ScalarEvent& scalars);
 
 /// A new event file in a folder: later ones sort after earlier ones, so that TensorBoard reads on in the newest. It
 /// begins with the version of the format, and with a start of session, which tells a TensorBoard that already shows
