@@ -11,6 +11,13 @@ if [ "$(id -u)" = 0 ]; then
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
 
+# Within a bundle (launch/bundle.sh): its own Open MPI.
+if [ -f "$MASKSC_ROOT/../../libexec/environment" ]; then
+  bundle=$(cd -- "$MASKSC_ROOT/../.." && pwd)
+  # shellcheck source=/dev/null
+  . "$bundle/libexec/environment"
+fi
+
 say() { printf '==> %s\n' "$*" >&2; }
 
 # fail CODE MESSAGE: 2 is the user's input, 3 the environment, as in the programs.

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Checks the style of the C++ files.
+"""Checks the style of the C++ files, and the recipes that bring mask-sc to other machines.
 
 lint.py format             clang-format, all files
 lint.py tidy BUILD_FOLDER  clang-tidy on the files of src/ that do not see LibTorch (those take over a minute each)
+lint.py recipes            launch/environment.yml names all that CMake looks for; launch/apptainer.def has all parts and
+                           copies what there is; shellcheck, where it is there, finds nothing in the shell scripts
 
 With MASKSC_BASE=COMMIT tidy takes only the files that changed since then, those with LibTorch as well.
 A file that passed is not checked again until it, a header of ours or the checks change.
@@ -91,10 +93,89 @@ def check_tidy(build):
     return 0 if all(results) else 1
 
 
+# What CMake and launch/setup.sh look for, as conda-forge calls it; None: not from conda-forge.
+CONDA_NAMES = {
+    "Threads": None, "MPI": "openmpi", "HDF5": "hdf5", "Boost": "libboost-devel", "spdlog": "spdlog", "fmt": "fmt",
+    "nlohmann_json": "nlohmann_json", "ZLIB": "zlib", "xxhash": "xxhash", "igraph": "igraph", "GTest": "gtest",
+    "Python3": "python", "torch_cpu": None, "torch_cuda": None, "c10": None,  # LibTorch: launch/requirements.txt
+    "cmake": "cmake", "ninja": "ninja", "g++": "gxx", "git": "git", "ccache": "ccache", "clang-tidy": "clang-tools"}
+
+
+def wanted_by_the_build():
+    """Names of packages, libraries and tools that CMake's files and launch/setup.sh look for."""
+    files = [*sorted((ROOT / "cmake").glob("*.cmake")), ROOT / "CMakeLists.txt", ROOT / "src/CMakeLists.txt",
+             ROOT / "tests/CMakeLists.txt"]
+    text = "\n".join(re.sub(r"#.*", "", file.read_text()) for file in files)
+    names = re.findall(r"find_package\((\w+)", text) + re.findall(r"find_library\(\w+ (\w+)", text)
+    tools = re.search(r"for tool in (.*); do", (ROOT / "launch/setup.sh").read_text()).group(1)
+    return set(names) | set(re.findall(r"([\w+-]+):[\w+-]+", tools.replace("${with_tests:+", " ")))
+
+
+def check_environment():
+    import yaml
+    path = ROOT / "launch/environment.yml"
+    content = yaml.safe_load(path.read_text())
+    entries = content.get("dependencies")
+    if content.get("name") != "masksc" or "conda-forge" not in content.get("channels", []) or not isinstance(entries, list):
+        return [f"{path}: it needs name: masksc, the channel conda-forge, and dependencies"]
+    findings = [f"{path}: {entry!r} is no name with a version" for entry in entries
+                if not isinstance(entry, str) or not re.fullmatch(r"[a-z0-9_.-]+([=<>]=?[0-9a-z_.*]+(,<[0-9.]+)?(=[a-z_*]+)?)?", entry)]
+    names = {re.match(r"[a-z0-9_.-]+", str(entry)).group() for entry in entries}
+    for wanted in sorted(wanted_by_the_build()):
+        if wanted not in CONDA_NAMES:
+            findings.append(f"{path}: the build looks for {wanted}; name its package here and in launch/lint.py")
+        elif CONDA_NAMES[wanted] not in names | {None}:
+            findings.append(f"{path}: no {CONDA_NAMES[wanted]}, which the build needs for {wanted}")
+    if not any(str(entry).startswith("hdf5") and "mpi_openmpi" in str(entry) for entry in entries):
+        findings.append(f"{path}: hdf5 must be the build with Open MPI (hdf5=*=mpi_openmpi*)")
+    return findings
+
+
+def shellcheck(name, text_or_path, *options):
+    tool = shutil.which("shellcheck")
+    if not tool:
+        print(f"no shellcheck: {name} is not checked by it")
+        return []
+    given = {} if isinstance(text_or_path, pathlib.Path) else {"input": text_or_path}
+    run = subprocess.run([tool, "-x", *options, str(text_or_path) if not given else "-"], capture_output=True, text=True,
+                         cwd=ROOT, **given)
+    return [] if run.returncode == 0 else [f"{name}: {run.stdout}"]
+
+
+def check_apptainer():
+    path = ROOT / "launch/apptainer.def"
+    head, *parts = re.split(r"^%(\w+)\n", path.read_text(), flags=re.MULTILINE)
+    sections = dict(zip(parts[::2], parts[1::2]))
+    findings = [f"{path}: no {key}: at its head" for key in ("Bootstrap", "From")
+                if not re.search(rf"^{key}: \S+$", head, re.MULTILINE)]
+    findings += [f"{path}: no %{name}" for name in ("files", "post", "environment", "runscript", "test", "labels", "help")
+                 if not sections.get(name, "").strip()]
+    for line in sections.get("files", "").split("\n"):
+        if line.strip() and not (ROOT / line.split()[0]).exists():
+            findings.append(f"{path}: there is no '{line.split()[0]}' to copy")
+    copied = {line.split()[0] for line in sections.get("files", "").split("\n") if line.strip()}
+    top = set(re.findall(r"^(?:add_subdirectory|include)\((\w+)", (ROOT / "CMakeLists.txt").read_text(), re.MULTILINE))
+    findings += [f"{path}: CMakeLists.txt adds '{name}', which is not copied" for name in sorted(top)
+                 if (ROOT / name).is_dir() and name not in copied]
+    for name in ("post", "environment", "runscript", "test"):
+        findings += shellcheck(f"{path}, %{name}", sections.get(name, ""), "--shell=sh")
+    return findings
+
+
+def check_recipes():
+    findings = check_environment() + check_apptainer()
+    for script in sorted([*(ROOT / "launch").rglob("*.sh"), *(ROOT / "launch").rglob("*.sbatch")]):
+        findings += shellcheck(script, script)
+    print("\n".join(findings) or "recipes: nothing found")
+    return 1 if findings else 0
+
+
 def main(arguments):
     match arguments:
         case ["format"]:
             return check_format()
+        case ["recipes"]:
+            return check_recipes()
         case ["tidy", build]:
             return check_tidy(pathlib.Path(build).resolve())
     print(__doc__, file=sys.stderr)

@@ -28,6 +28,14 @@ shift 2
 mpi_options "$ranks"
 read -r -a extra <<<"${MPIRUN_OPTIONS:-}"
 
+# A rank's standard error is a pipe to mpirun: it is told when a terminal is at the other end, and how wide.
+unset MASKSC_TERMINAL
+if [ -t 2 ]; then
+  columns=$(stty size <&2 2>/dev/null) || columns=
+  columns=${columns##* }
+  export MASKSC_TERMINAL=$((${columns:-0} > 0 ? columns : 80))
+fi
+
 asked=0 first=0 job=
 pass_on() {
   interrupted=yes

@@ -2,9 +2,12 @@
 #include "command_line.hpp"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <boost/program_options.hpp>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,27 +17,26 @@
 #include "masksc/core/files.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
+#include "option_texts.hpp"
 
 namespace masksc {
 namespace {
 
 namespace po = boost::program_options;
 
-po::options_description describe_for_boost(const OptionTable& table) {
+po::options_description describe_for_boost(const std::vector<OptionText>& options) {
   po::options_description description;
-  for (const Option& option : table.options())
+  for (const OptionText& option : options)
     if (option.value.empty())
       description.add_options()(option.name.c_str(), po::value<std::string>()->zero_tokens(), "");
     else
       description.add_options()(option.name.c_str(), po::value<std::string>(), "");
-  description.add_options()("config", po::value<std::string>(), "")(
-      "help", po::value<std::string>()->zero_tokens(), "")("version", po::value<std::string>()->zero_tokens(), "");
   return description;
 }
 
-std::vector<std::string> known_names(const OptionTable& table) {
-  std::vector<std::string> names = table.names();
-  names.insert(names.end(), {"config", "help", "version"});
+std::vector<std::string> known_names(const std::vector<OptionText>& options) {
+  std::vector<std::string> names;
+  for (const OptionText& option : options) names.push_back(option.name);
   return names;
 }
 
@@ -43,8 +45,8 @@ std::string bare(std::string name) {
   return name.substr(0, name.find('='));
 }
 
-std::vector<po::option> parse_arguments(int argc, char** argv, const OptionTable& table) {
-  const po::options_description description = describe_for_boost(table);
+std::vector<po::option> parse_arguments(int argc, char** argv, const std::vector<OptionText>& options) {
+  const po::options_description description = describe_for_boost(options);
   using namespace po::command_line_style;
   try {
     return po::command_line_parser(argc, argv)
@@ -55,7 +57,7 @@ std::vector<po::option> parse_arguments(int argc, char** argv, const OptionTable
   } catch (const po::unknown_option& e) {
     const std::string name = bare(e.get_option_name());
     throw UserError(
-        fmt::format("unknown option --{}{} (--help lists all)", shown(name), suggestion(name, known_names(table))));
+        fmt::format("unknown option --{}{} (--help lists all)", shown(name), suggestion(name, known_names(options))));
   } catch (const po::error_with_option_name& e) {
     throw UserError(fmt::format("{} (--help tells its values)", printable(e.what())));
   } catch (const po::error& e) {
@@ -74,26 +76,6 @@ void apply_file(const std::string& path, OptionTable& table) {
     throw UserError(fmt::format("--config: {}", e.what()));
   }
   apply_configuration(text, path, table);
-}
-
-std::string help_text(const OptionTable& table, const ProgramInfo& program) {
-  std::string text = fmt::format("{}\n\nUsage: {}\n", program.summary, program.usage);
-  std::string group;
-  const auto line = [&](const std::string& name, const std::string& value, const std::string& help) {
-    const std::string left = value.empty() ? "--" + name : fmt::format("--{} {}", name, value);
-    text +=
-        left.size() < 34 ? fmt::format("  {:<34}{}\n", left, help) : fmt::format("  {}\n  {:34}{}\n", left, "", help);
-  };
-  for (const Option& option : table.options()) {
-    if (option.group != group) text += fmt::format("\n{}\n", group = option.group);
-    const std::string preset = option.value.empty() ? "" : option.get();
-    line(option.name, option.value, preset.empty() ? option.help : fmt::format("{} [{}]", option.help, preset));
-  }
-  text += "\nGeneral\n";
-  line("config", "FILE", "options from an INI file (name = value); the command line wins");
-  line("help", "", "this text");
-  line("version", "", "version and commit");
-  return text;
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -123,6 +105,22 @@ std::vector<std::pair<std::string, std::string>> configuration_entries(const std
   return entries;
 }
 
+/// Columns of the terminal that standard output is; 0 when it is none.
+int output_columns() {
+  winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+/// What an argument asks to be printed in place of a run, if it does.
+std::optional<std::string> printed(const po::option& argument, const std::vector<OptionText>& options,
+                                   const ProgramInfo& program) {
+  if (argument.string_key == "help") return help_text(options, program, output_columns());
+  if (argument.string_key == "version") return fmt::format("{} {}\n", program.name, version_and_commit());
+  if (argument.string_key == "man") return manual_page(options, program);
+  if (argument.string_key == "completion") return completion_script(argument.value.front(), options, program);
+  return std::nullopt;
+}
+
 }  // namespace
 
 void apply_configuration(const std::string& text, const std::string& path, OptionTable& table) {
@@ -140,13 +138,12 @@ void apply_configuration(const std::string& text, const std::string& path, Optio
 
 CommandLineAction parse_command_line(int argc, char** argv, OptionTable& table, const ProgramInfo& program,
                                      bool speaks) {
-  const std::string help = help_text(table, program);  // before parsing: it shows the defaults
-  const std::vector<po::option> arguments = parse_arguments(argc, argv, table);
+  const std::vector<OptionText> options = option_texts(table);  // before parsing: they show the defaults
+  const std::vector<po::option> arguments = parse_arguments(argc, argv, options);
   for (const po::option& argument : arguments) {
-    if (argument.string_key != "help" && argument.string_key != "version") continue;
-    if (speaks)
-      fmt::print("{}",
-                 argument.string_key == "help" ? help : fmt::format("{} {}\n", program.name, version_and_commit()));
+    const auto text = printed(argument, options, program);
+    if (!text) continue;
+    if (speaks) fmt::print("{}", *text);
     return CommandLineAction::exit_done;
   }
   for (const po::option& argument : arguments)

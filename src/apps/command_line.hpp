@@ -21,8 +21,8 @@ enum class CommandLineAction { run, exit_done };
 void apply_configuration(const std::string& text, const std::string& path, OptionTable& table);
 
 /// Sets the options of `table` from --config FILE (INI: name = value) and then from the command line, which wins.
-/// --help and --version print on rank 0 (`speaks`) and return exit_done. Throws UserError for unknown options and keys
-/// (with the nearest known name), values that don't parse, and paths in a configuration file.
+/// --help, --version, --man and --completion print on rank 0 (`speaks`) and return exit_done. Throws UserError for
+/// unknown options and keys (with the nearest known name), values that don't parse, and paths in a configuration file.
 CommandLineAction parse_command_line(int argc, char** argv, OptionTable& table, const ProgramInfo& program,
                                      bool speaks);
 

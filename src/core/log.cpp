@@ -7,13 +7,15 @@
 #include <memory>
 #include <string>
 
+#include "masksc/core/terminal.hpp"
 #include "masksc/core/text.hpp"
 
 namespace masksc::log {
 namespace {
 
 struct State {
-  std::shared_ptr<spdlog::logger> logger = spdlog::stderr_color_mt("masksc");
+  std::shared_ptr<spdlog::logger> logger = spdlog::stderr_color_mt(
+      "masksc", terminal_has_colours() ? spdlog::color_mode::always : spdlog::color_mode::never);
   int rank = 0;
   State() { logger->set_pattern("%H:%M:%S %^%l%$ %v"); }
 };
@@ -49,6 +51,7 @@ void write(Level level, std::string_view text) {
   if (level < lowest_here) return;
   const State& s = state();
   const std::string message = printable(text, /*keep_lines=*/true);  // names from files may hold anything
+  if (s.logger->should_log(to_spdlog(level))) clear_moving_line();
   if (s.rank == 0)
     s.logger->log(to_spdlog(level), "{}", message);
   else

@@ -1,38 +1,34 @@
 #include "masksc/core/progress.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cstdio>
+#include <atomic>
 #include <utility>
 
 #include "masksc/core/log.hpp"
+#include "masksc/core/terminal.hpp"
 #include "masksc/core/text.hpp"
 
 namespace masksc {
 namespace {
-constexpr double terminal_interval = 0.2;  // seconds between updates of the line
-constexpr double plain_interval = 10.0;    // seconds between plain lines
+constexpr double terminal_interval = 0.2;   // seconds between updates of the line
+std::atomic<double> plain_interval = 10.0;  // seconds between plain lines; 0: none
 }  // namespace
 
+void set_progress_interval(double seconds) { plain_interval = seconds; }
+
 Progress::Progress(std::string title, std::int64_t total, bool enabled, std::int64_t first)
-    : title_(std::move(title)),
-      total_(total),
-      first_(first),
-      enabled_(enabled),
-      terminal_(::isatty(STDERR_FILENO) == 1) {
+    : title_(std::move(title)), total_(total), first_(first), enabled_(enabled), terminal_(terminal_columns() > 0) {
   if (!terminal_) last_ = start_;  // the first plain line comes after one interval
 }
 
-Progress::~Progress() {
-  if (line_open_) std::fputs("\n", stderr);
-}
+Progress::~Progress() { end_moving_line(); }
 
 void Progress::update(std::int64_t done, const std::string& detail) {
-  if (!enabled_) return;
+  if (!enabled_ || (!terminal_ && plain_interval == 0)) return;
   const auto now = Clock::now();
   const double since = std::chrono::duration<double>(now - last_).count();
-  if (since < (terminal_ ? terminal_interval : plain_interval) && !(terminal_ && done == total_)) return;
+  if (since < (terminal_ ? terminal_interval : plain_interval.load()) && !(terminal_ && done == total_)) return;
   last_ = now;
   const double elapsed = std::chrono::duration<double>(now - start_).count();
   const auto advanced = static_cast<double>(done - first_);
@@ -40,8 +36,7 @@ void Progress::update(std::int64_t done, const std::string& detail) {
   const std::string text = fmt::format("{} {}/{} ({}%), {}, {} left", title_, done, total_,
                                        total_ > 0 ? 100 * done / total_ : 100, detail, format_duration(left));
   if (terminal_) {
-    std::fputs(fmt::format("\r\033[K{}", text).c_str(), stderr);
-    line_open_ = true;
+    show_moving_line(text);
   } else {
     log::write(log::Level::info, text);
   }

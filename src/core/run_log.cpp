@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <utility>
@@ -52,7 +53,10 @@ void RunLog::write(const Json& line) {
   const std::string text = line.dump() + "\n";
   const off_t before = ::lseek(file_, 0, SEEK_END);
   const ssize_t put = ::write(file_, text.data(), text.size());
-  if (put == static_cast<ssize_t>(text.size())) return;
+  if (put == static_cast<ssize_t>(text.size())) {
+    if (follower_) follower_(line);
+    return;
+  }
   const int code = put < 0 ? errno : ENOSPC;
   const bool whole = put <= 0 || ::ftruncate(file_, before) == 0;  // no torn line is left
   if (!std::exchange(warned_, true))
@@ -64,6 +68,11 @@ void RunLog::event(const std::string& stage, const std::string& event, std::int6
   Json line = {{"stage", stage}, {"event", event}, {"step", step}};
   line.update(more);
   write(line);
+}
+
+double log_time() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()) / 1000;
 }
 
 }  // namespace masksc

@@ -179,8 +179,8 @@ void RunFolder::check_data(const std::string& fingerprint) const {
 void RunFolder::begin(const InputIdentity& input, const std::string& configuration) {
   on_root(ranks_, [&] {
     if (replace_)
-      for (const char* name :
-           {"metrics.json", "result.h5ad", "report.html", "log.jsonl", "config.ini", "model", "checkpoints"})
+      for (const char* name : {"metrics.json", "result.h5ad", "report.html", "log.jsonl", "tensorboard", "config.ini",
+                               "model", "checkpoints"})
         fs::remove_all(path(name));
     make_folder(path("checkpoints"));
     make_folder(path("model"));

@@ -7,6 +7,7 @@
 
 #include "masksc/core/files.hpp"
 #include "masksc/core/log.hpp"
+#include "masksc/core/progress.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/dist/gpu_place.hpp"
 #include "masksc/dist/heartbeat.hpp"
@@ -19,6 +20,7 @@
 #include "masksc/run/outputs.hpp"
 #include "masksc/run/report_stage.hpp"
 #include "masksc/run/stages.hpp"
+#include "masksc/run/tensorboard.hpp"
 #include "masksc/train/stop.hpp"
 #include "masksc/train/time_limit.hpp"
 
@@ -197,14 +199,23 @@ bool input_unchanged(const RunOptions& options, const RunFolder& folder, Collect
   return same == 1;
 }
 
-/// metrics.json of a finished run, on rank 0; its page is drawn where it is wanted and missing.
-Json finished_metrics(const RunFolder& folder, const ReportSettings& report, Collectives& ranks) {
+/// On rank 0, where --tensorboard asks for it.
+std::unique_ptr<TensorBoard> make_board(const RunSettings& settings, const RunFolder& folder,
+                                        const Collectives& ranks) {
+  if (!settings.tensorboard || !ranks.is_root()) return nullptr;
+  return std::make_unique<TensorBoard>(folder.path("log.jsonl"), folder.path("tensorboard"));
+}
+
+/// metrics.json of a finished run, on rank 0; its page and curves are made where they are wanted and missing.
+Json finished_metrics(const RunFolder& folder, const RunOptions& options, Collectives& ranks) {
+  const ReportSettings& report = options.report;
   Json metrics;
   on_root(ranks, [&] { metrics = folder.read_record("metrics.json"); });
   log::info("--output '{}' holds this run, finished; its result:", folder.root().string());
   on_root(ranks, [&] {  // a run killed while it drew its page has none
     if (report.report && !std::filesystem::exists(folder.path("report.html")))
       report_or_warn(folder.root(), {report.genes, at::get_num_threads()});
+    if (!std::filesystem::exists(folder.path("tensorboard"))) make_board(options.run, folder, ranks);
   });
   return metrics;
 }
@@ -220,13 +231,14 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
   validate(options);
   validate_deterministic(options.train, options.engine, ranks.size());
   use_cores(options.run.threads, place);
+  set_progress_interval(options.run.progress_seconds);
   use_training_allocator();
   const std::vector<int> stop_signals = parse_stop_signals(options.run.stop_signals);
   install_stop_signals(stop_signals);
   watch_time_limit(options.run, ranks);
   RunFolder folder(options, table, ranks);
   if (folder.state() == FolderState::finished && input_unchanged(options, folder, ranks))
-    return finished_metrics(folder, options.report, ranks);
+    return finished_metrics(folder, options, ranks);
   std::optional<Heartbeat> heartbeat;
   try {
     folder.make();
@@ -247,6 +259,8 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     log::info("{} ranks on {}, {} threads each", ranks.size(), device.str(), at::get_num_threads());
     std::unique_ptr<RunLog> log = std::make_unique<RunLog>();
     on_root(ranks, [&] { log = std::make_unique<RunLog>(folder.path("log.jsonl")); });
+    const std::unique_ptr<TensorBoard> board = make_board(options.run, folder, ranks);
+    if (board) log->follow([&](const Json& line) { board->add(line); });
     for (const std::string& warning : input.warnings) log->event("sequence", "warning", 0, {{"message", warning}});
     TrainContext context{ranks, *log, device, ranks.is_root() && !options.run.quiet, nccl.get()};
     if (options.train.deterministic) context.shards = static_cast<int>(options.train.virtual_shards);

@@ -187,6 +187,7 @@ SequenceEncoders sequence_stage(const RunOptions& options, const Expression& exp
                             .settings = options.sequence,
                             .seed = seed,
                             .title = needed.title,
+                            .encoder = needed.parameter_set == per_patch_set ? "patch" : "",
                             .cadence = options.run.cadence,
                             .checkpoints = &checkpoints,
                             .description = description},

@@ -51,8 +51,9 @@ struct Setup {
 void refuse_unsuitable(const Factor& factor) {
   for (const auto& [option, value] : assignments(factor.name, factor.values.front())) {
     if (option == "seed") throw UserError("--sweep seed: give --seeds, the number of seeds from --seed on");
-    for (const char* other : {"output", "overwrite", "resume", "plan", "json", "sweep", "design", "seeds",
-                              "points-at-once", "point", "list", "collect", "time-limit", "stop-signals", "quiet"})
+    for (const char* other :
+         {"output", "overwrite", "resume", "plan", "json", "sweep", "design", "seeds", "points-at-once", "point",
+          "list", "collect", "time-limit", "stop-signals", "quiet", "tensorboard"})
       if (option == other) throw UserError(fmt::format("--sweep {}: this option is one of the whole sweep", option));
   }
 }

@@ -182,14 +182,18 @@ void train_sequence_encoder(SequenceEncoder& encoder, const SequenceJob& job, Tr
     ++done;
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const double speed = static_cast<double>(batch.global_cells) / seconds;
-    context.log.write({{"stage", "sequence"},
-                       {"epoch", epoch + 1},
-                       {"step", done},
-                       {"loss", loss},
-                       {"learning_rate", learning_rate},
-                       {"gradient_norm", norm},
-                       {"cells_per_second", speed}});
-    progress.update(done, fmt::format("loss {:.4f}, {:.0f} cells/s", loss, speed));
+    Json line = {{"stage", "sequence"},
+                 {"epoch", epoch + 1},
+                 {"step", done},
+                 {"loss", loss},
+                 {"learning_rate", learning_rate},
+                 {"gradient_norm", norm},
+                 {"cells_per_second", speed},
+                 {"time", log_time()}};
+    if (!job.encoder.empty()) line["encoder"] = job.encoder;
+    context.log.write(line);
+    progress.update(done,
+                    fmt::format("epoch {}/{}, loss {:.4f}, {:.0f} cells/s", epoch + 1, settings.epochs, loss, speed));
     const bool epoch_ends = step + 1 == steps;
     const StepVotes votes = share_votes(ranks, saver.votes(epoch_ends));
     ranks.end_step();

@@ -86,6 +86,9 @@ void describe(OptionTable& table, RunSettings& s) {
       "MINUTES, [HOURS:]MINUTES:SECONDS or DAYS-HOURS[:MINUTES[:SECONDS]] from the start; none: a Slurm job's own",
       "none|TIME");
   table.add("grace", s.grace, "seconds before the time limit at which the run stops by itself");
+  table.add_switch("tensorboard", s.tensorboard, "the steps of log.jsonl as curves in DIR/tensorboard as well");
+  table.add("progress-seconds", s.progress_seconds,
+            "seconds between lines of progress in a file (0: none); on a terminal one line moves");
   table.add_switch("quiet", s.quiet, "only warnings, errors and the final table");
 }
 
@@ -144,6 +147,7 @@ void validate(const RunSettings& s) {
   require_at_least("keep-last", s.keep_last, 1);
   require_at_least("keep-every", s.keep_every, 0);
   require_at_least("max-bad-steps", s.max_bad_steps, 1);
+  require_not_negative("progress-seconds", s.progress_seconds);
   parse_stop_signals(s.stop_signals);
   require_at_least("grace", s.grace, 0);
   const std::optional<std::int64_t> limit = parse_time_limit(s.time_limit);

@@ -227,10 +227,12 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
                  {"learning_rate", learning_rate},
                  {"gradient_norm", report.gradient_norm},
                  {"cells_per_second", speed},
+                 {"time", log_time()},
                  {"seconds", describe(report.seconds)}};
     if (report.skipped) line["skipped"] = true;
     context.log.write(line);
-    progress.update(step + 1, fmt::format("epoch {}, loss {:.4f}, {:.0f} cells/s", epoch + 1, report.loss, speed));
+    progress.update(step + 1, fmt::format("epoch {}/{}, loss {:.4f}, {:.0f} cells/s", epoch + 1, job.settings.epochs,
+                                          report.loss, speed));
     if (epoch_ends) {
       report_laggards(epoch_compute, step + 1, laggards, context);
       epoch_compute = 0;

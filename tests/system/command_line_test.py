@@ -88,7 +88,7 @@ class Refused(unittest.TestCase):
                               ("--profile", "5:2"), ("--collective-timeout", "0"), ("--stall-timeout", "4"),
                               ("--stop-signals", "KILL"), ("--time-limit", "2:00"), ("--time-limit", "soon"),
                               ("--grace", "-1"), ("--keep-last", "0"), ("--max-bad-steps", "0"),
-                              ("--checkpoint-every-minutes", "-1"),
+                              ("--checkpoint-every-minutes", "-1"), ("--progress-seconds", "-1"),
                               ("--reduce-precision", "fp16")]:
             with self.subTest(option=option, value=value):
                 self.check([option, value], option.lstrip("-"), value)

@@ -40,6 +40,31 @@ class Scripts(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
         self.assertLess(time.monotonic() - began, support.patience(1))
 
+    def test_without_an_administrator_packages_may_come_from_conda(self):
+        """On a machine that looks as if nothing of Debian's were installed and its user were not root."""
+        tools, conda = support.fresh("launch-tools"), support.fresh("launch-conda")
+        tools.mkdir()
+        for name, body in (("id", "echo 1000"), ("dpkg-query", "exit 1"), ("mpicc", "true"), ("h5pcc", "true")):
+            (tools / name).write_text(f"#!/bin/sh\n{body}\n")
+            (tools / name).chmod(0o755)
+        headers = ["boost/program_options.hpp", "spdlog/spdlog.h", "fmt/core.h", "nlohmann/json.hpp", "igraph/igraph.h",
+                   "xxhash.h", "zlib.h", "gtest/gtest.h", "gmock/gmock.h"]
+        for header in headers[1:]:
+            path = conda / "include" / header
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        variables = {"PATH": f"{tools}:{os.environ['PATH']}", "CONDA_PREFIX": conda}
+        done = script("setup.sh", **variables)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("apt-get install libboost-program-options-dev,", done.stderr)
+        self.assertNotIn("libspdlog-dev", done.stderr)
+        self.assertIn("launch/environment.yml", done.stderr)
+        (conda / "include" / "boost").mkdir()
+        (conda / "include" / headers[0]).touch()
+        done = script("setup.sh", **variables)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("libspdlog-dev", script("setup.sh", **{**variables, "CONDA_PREFIX": ""}).stderr)
+
     def test_setup_refuses_a_folder_that_is_no_libtorch(self):
         done = script("setup.sh", Torch_DIR="/nowhere")
         self.assertEqual(done.returncode, 2)
@@ -120,6 +145,15 @@ class Installed(unittest.TestCase):
         share = second / "share" / "masksc"
         self.assertTrue((share / "configs" / "pbmc_cpu.ini").exists() and (share / "LICENSE").exists())
         self.assertIn("sbatch", script(share / "launch" / "slurm" / "train.sbatch", "--help").stdout)
+        for name in (path.name for path in (second / "bin").iterdir()):
+            for arguments, file in ((["--completion", "bash"], f"bash-completion/completions/{name}"),
+                                    (["--completion", "zsh"], f"zsh/site-functions/_{name}"),
+                                    (["--completion", "fish"], f"fish/vendor_completions.d/{name}.fish"),
+                                    (["--man"], f"man/man1/{name}.1")):
+                if name == "masksc_simulate":  # the other files are made in the same way
+                    printed = subprocess.run([second / "bin" / name, *arguments], capture_output=True, text=True)
+                    self.assertEqual((second / "share" / file).read_text(), printed.stdout, file)
+                self.assertIn(name, (second / "share" / file).read_text().lower())
         done = subprocess.run([share / "launch" / "run.sh", "2", "masksc_train", "--version"], capture_output=True,
                               text=True)
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -7,6 +7,9 @@
 
 namespace masksc {
 
+/// Seconds between plain lines, 10 at first; 0: there are none. Not for lines on a terminal.
+void set_progress_interval(double seconds);
+
 /// Only rank 0 makes an enabled one. Writes to standard error.
 class Progress {
  public:
@@ -26,7 +29,6 @@ class Progress {
   std::int64_t first_;
   bool enabled_;
   bool terminal_;
-  bool line_open_ = false;
   Clock::time_point start_ = Clock::now();
   Clock::time_point last_{};
 };

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "masksc/core/json.hpp"
 
@@ -20,6 +22,8 @@ class RunLog {
   RunLog& operator=(const RunLog&) = delete;
 
   void write(const Json& line);
+  /// `follower` sees each line from now on, after it was written.
+  void follow(std::function<void(const Json& line)> follower) { follower_ = std::move(follower); }
   /// {"stage": ..., "event": ..., "step": ..., more...}
   void event(const std::string& stage, const std::string& event, std::int64_t step, const Json& more = Json::object());
 
@@ -27,6 +31,10 @@ class RunLog {
   int file_ = -1;
   std::string path_;
   bool warned_ = false;
+  std::function<void(const Json& line)> follower_;
 };
+
+/// Seconds since 1970, to the millisecond: the "time" of a step.
+double log_time();
 
 }  // namespace masksc

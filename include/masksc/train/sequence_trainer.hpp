@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "masksc/model/sequence_encoder.hpp"
 #include "masksc/model/settings.hpp"
@@ -16,6 +17,7 @@ struct SequenceJob {
   SequenceSettings settings;
   std::uint64_t seed = 0;
   const char* title = "sequence encoder: step";  // for progress
+  std::string encoder = {};  // for the log, where a run has two: which one; "": the one of whole cells
   CadenceSettings cadence = {};
   CheckpointFolder* checkpoints = nullptr;  // none: no checkpoints
   Json description = Json::object();        // what a checkpoint says of the run besides its state

@@ -63,6 +63,8 @@ struct RunSettings {
   std::string time_limit = "none";  // as Slurm writes it; none: that of the Slurm job, if any
   std::int64_t grace = 120;         // seconds before the limit at which the run stops by itself
   bool quiet = false;
+  double progress_seconds = 10;  // between lines of progress that are no terminal's
+  bool tensorboard = false;      // steps as TensorBoard's event files as well
 };
 
 void describe(OptionTable& table, TrainSettings& settings);

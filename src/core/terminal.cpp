@@ -1,0 +1,73 @@
+#include "masksc/core/terminal.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+
+namespace masksc {
+namespace {
+
+constexpr int usual_columns = 80;
+
+std::atomic<bool> line_open = false;  // messages may come from threads that save
+
+std::string_view variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string_view() : value;
+}
+
+/// 0 without one, or with a value that is no number.
+int told_columns() {
+  const std::string_view text = variable("MASKSC_TERMINAL");
+  int columns = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), columns);
+  return error == std::errc() && end == text.data() + text.size() && columns > 0 ? columns : 0;
+}
+
+/// The first `columns` characters of UTF-8.
+std::string_view cut(std::string_view text, int columns) {
+  std::size_t bytes = 0;
+  for (int taken = 0; bytes < text.size(); ++bytes) {
+    const bool begins = (static_cast<unsigned char>(text[bytes]) & 0xC0) != 0x80;
+    if (begins && taken++ == columns) break;
+  }
+  return text.substr(0, bytes);
+}
+
+void put(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
+}
+
+}  // namespace
+
+int terminal_columns() {
+  const std::string_view kind = variable("TERM");
+  if (kind.empty() || kind == "dumb") return 0;
+  if (::isatty(STDERR_FILENO) == 0) return told_columns();
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : usual_columns;
+}
+
+bool terminal_has_colours() { return variable("NO_COLOR").empty() && terminal_columns() > 0; }
+
+void show_moving_line(std::string_view text) {
+  // The last column stays free: a cursor behind it would be on the next line in some terminals.
+  put(fmt::format("\r\033[K{}", cut(text, terminal_columns() - 1)));
+  line_open = true;
+}
+
+void clear_moving_line() {
+  if (line_open.exchange(false)) put("\r\033[K");
+}
+
+void end_moving_line() {
+  if (line_open.exchange(false)) put("\n");
+}
+
+}  // namespace masksc
