@@ -1,6 +1,8 @@
 // Times what brings a prepared file to dense normalised batches on one rank; benchmarks/loader.py runs it.
 //
 //   benchmark_loader PREPARED MATRIX PATCH BATCH held|streamed BLOCK BUFFER     prints seconds by stage as JSON
+#include "masksc/data/loader.hpp"
+
 #include <fmt/format.h>
 
 #include <chrono>
@@ -9,7 +11,6 @@
 #include <string>
 
 #include "masksc/core/log.hpp"
-#include "masksc/data/loader.hpp"
 #include "masksc/io/prepared.hpp"
 #include "masksc/io/prepared_rows.hpp"
 #include "masksc/preprocess/prepare.hpp"

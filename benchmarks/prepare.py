@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 CELLS, GENES, TOP = 100_000, 3000, 1936
-ROUNDS = 3
+ROUNDS = 2
 
 
 def one_core():
