@@ -7,6 +7,7 @@
 #include "masksc/core/log.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/dist/runtime.hpp"
+#include "masksc/io/inputs.hpp"
 #include "masksc/io/prepared.hpp"
 #include "output_file.hpp"
 
@@ -14,10 +15,10 @@ namespace {
 
 const masksc::ProgramInfo program = {
     "masksc_prepare", "Writes counts as the file that masksc_train reads in parallel, to use it in many runs.",
-    "masksc_prepare --input FILE --output FILE [--labels COLUMN] [options]"};
+    "masksc_prepare --input FILE [--input FILE ...] --output FILE [--labels COLUMN] [options]"};
 
 struct PrepareOptions {
-  std::string input;
+  std::vector<std::string> inputs;
   masksc::OutputFile output;
   masksc::InputSettings counts;
   bool quiet = false;
@@ -26,21 +27,27 @@ struct PrepareOptions {
 masksc::OptionTable describe_prepare(PrepareOptions& options) {
   masksc::OptionTable table;
   table.begin_group("Input and output", masksc::OptionRole::path);
-  table.add("input", options.input, "counts: h5ad, X/Y or 10x HDF5, or a 10x folder (matrix.mtx)", "FILE");
+  table.add_list(
+      "input", options.inputs,
+      "counts: h5ad, X/Y or 10x HDF5, a 10x folder (matrix.mtx), or a prepared file; again for more, or @LIST, "
+      "a file that names them",
+      "FILE");
   describe(table, options.output, "the prepared file");
   describe(table, options.counts);
+  describe_joining(table, options.counts);
   table.begin_group("Run", masksc::OptionRole::runtime);
   table.add_switch("quiet", options.quiet, "only warnings and errors");
   return table;
 }
 
 void check(const PrepareOptions& options) {
-  if (options.input.empty()) throw masksc::UserError("--input is missing: give the file of counts");
-  check(options.output, options.input);
+  if (options.inputs.empty()) throw masksc::UserError("--input is missing: give the file of counts");
+  for (const std::filesystem::path& file : masksc::listed_inputs(options.inputs)) check(options.output, file.string());
 }
 
 void prepare(const PrepareOptions& options) {
-  const masksc::PreparationReport report = masksc::prepare_counts(options.input, options.counts, options.output.path);
+  const masksc::PreparationReport report =
+      masksc::prepare_counts(masksc::listed_inputs(options.inputs), options.counts, options.output.path);
   for (const std::string& warning : masksc::warnings_of(report)) masksc::log::warning("{}", warning);
   if (report.genes_without_counts > 0)
     masksc::log::info("{} genes have no counts; training drops them", report.genes_without_counts);

@@ -24,4 +24,10 @@ Json read_json_file(const std::filesystem::path& path) {
   return parse_json(read_file(path), fmt::format("'{}'", path.string()));
 }
 
+std::vector<std::string> texts_of(const Json& value) {
+  if (value.is_array()) return value.get<std::vector<std::string>>();
+  const auto text = value.get<std::string>();
+  return text.empty() ? std::vector<std::string>{} : std::vector<std::string>{text};
+}
+
 }  // namespace masksc

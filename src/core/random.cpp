@@ -39,10 +39,10 @@ std::uint64_t RandomStream::below(std::uint64_t bound) {
 }
 
 std::vector<std::int64_t> random_permutation(std::int64_t size, std::uint64_t seed, Purpose purpose,
-                                             std::uint32_t epoch) {
+                                             std::uint32_t epoch, std::uint64_t item) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(size));
   std::iota(order.begin(), order.end(), std::int64_t{0});
-  RandomStream random(seed, purpose, epoch, 0);
+  RandomStream random(seed, purpose, epoch, item);
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
   return order;
 }

@@ -1,180 +1,195 @@
 #include "masksc/data/loader.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
-
-#include "masksc/core/hash.hpp"
+#include <utility>
 
 namespace masksc {
 namespace {
 
 /// Sparse rows in the order in which they go out or came in.
 struct RowParcel {
-  std::vector<std::int64_t> cells;
+  std::vector<std::int64_t> places;
   std::vector<std::int64_t> sizes;
   std::vector<std::int32_t> indices;
   std::vector<float> values;
 
-  void add(std::int64_t cell, std::span<const std::int32_t> row_indices, std::span<const float> row_values) {
-    cells.push_back(cell);
+  void add(std::int64_t place, std::span<const std::int32_t> row_indices, std::span<const float> row_values) {
+    places.push_back(place);
     sizes.push_back(static_cast<std::int64_t>(row_indices.size()));
     indices.insert(indices.end(), row_indices.begin(), row_indices.end());
     values.insert(values.end(), row_values.begin(), row_values.end());
   }
 };
 
-RowParcel exchange(const RowParcel& out, const std::vector<std::int64_t>& rows_to,
-                   const std::vector<std::int64_t>& nonzeros_to, Collectives& ranks) {
+/// Sends each offered row to the rank that `rank_of` its place; `mine` are taken out of what is offered.
+RowParcel exchange(CsrMatrix rows, const std::vector<std::int64_t>& places, const std::vector<std::int32_t>& rank_of,
+                   Collectives& ranks) {
+  RowParcel out;
+  out.places.reserve(places.size());
+  out.indices.reserve(rows.indices.size());
+  out.values.reserve(rows.values.size());
+  std::vector<std::int64_t> rows_to;
+  std::vector<std::int64_t> nonzeros_to;
+  for (int rank = 0; rank < ranks.size(); ++rank) {
+    const auto rows_before = static_cast<std::int64_t>(out.places.size());
+    const auto before = static_cast<std::int64_t>(out.indices.size());
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      if (rank_of[static_cast<std::size_t>(places[i])] != rank) continue;
+      const auto row = static_cast<std::int64_t>(i);
+      out.add(places[i], rows.row_indices(row), rows.row_values(row));
+    }
+    rows_to.push_back(static_cast<std::int64_t>(out.places.size()) - rows_before);
+    nonzeros_to.push_back(static_cast<std::int64_t>(out.indices.size()) - before);
+  }
+  rows = {};
   RowParcel in;
-  in.cells = ranks.all_to_all(std::span(out.cells), rows_to);
-  in.sizes = ranks.all_to_all(std::span(out.sizes), rows_to);
-  in.indices = ranks.all_to_all(std::span(out.indices), nonzeros_to);
-  in.values = ranks.all_to_all(std::span(out.values), nonzeros_to);
+  in.places = ranks.all_to_all(std::span<const std::int64_t>(out.places), rows_to);
+  in.sizes = ranks.all_to_all(std::span<const std::int64_t>(out.sizes), rows_to);
+  in.indices = ranks.all_to_all(std::span<const std::int32_t>(out.indices), nonzeros_to);
+  in.values = ranks.all_to_all(std::span<const float>(out.values), nonzeros_to);
   return in;
+}
+
+/// The rows that came in, each at the row that `row_of` its place.
+CsrMatrix in_order(const RowParcel& in, const std::vector<std::int64_t>& row_of, std::int64_t columns) {
+  CsrMatrix rows;
+  rows.rows = static_cast<std::int64_t>(in.places.size());
+  rows.columns = columns;
+  rows.row_start.assign(in.places.size() + 1, 0);
+  const auto row = [&](std::size_t i) {
+    return static_cast<std::size_t>(row_of[static_cast<std::size_t>(in.places[i])]);
+  };
+  for (std::size_t i = 0; i < in.places.size(); ++i) rows.row_start[row(i) + 1] = in.sizes[i];
+  for (std::size_t i = 0; i < in.places.size(); ++i) rows.row_start[i + 1] += rows.row_start[i];
+  rows.indices.resize(in.indices.size());
+  rows.values.resize(in.values.size());
+  std::ptrdiff_t from = 0;
+  for (std::size_t i = 0; i < in.places.size(); ++i) {
+    const std::ptrdiff_t to = rows.row_start[row(i)];
+    std::copy_n(in.indices.begin() + from, in.sizes[i], rows.indices.begin() + to);
+    std::copy_n(in.values.begin() + from, in.sizes[i], rows.values.begin() + to);
+    from += in.sizes[i];
+  }
+  return rows;
+}
+
+void append(CsrMatrix& rows, const CsrMatrix& more) {
+  const std::int64_t before = rows.nonzeros();
+  rows.indices.insert(rows.indices.end(), more.indices.begin(), more.indices.end());
+  rows.values.insert(rows.values.end(), more.values.begin(), more.values.end());
+  for (std::size_t row = 1; row < more.row_start.size(); ++row) rows.row_start.push_back(before + more.row_start[row]);
+  rows.rows += more.rows;
+}
+
+CsrMatrix read_ranges(const ReadCounts& read, const std::vector<RowRange>& ranges, std::int64_t columns) {
+  CsrMatrix rows;
+  rows.columns = columns;
+  for (const RowRange& range : ranges) append(rows, read(range));
+  return rows;
 }
 
 }  // namespace
 
-BatchPlan::BatchPlan(std::int64_t cell_count, std::int64_t global_batch)
-    : cells(cell_count), steps((cell_count + global_batch - 1) / global_batch) {}
-
-std::int64_t BatchPlan::total_steps(std::int64_t epochs, std::int64_t max_steps) const {
-  return max_steps > 0 ? std::min(epochs * steps, max_steps) : epochs * steps;
-}
-
-std::int64_t BatchPlan::step_of(std::int64_t position) const {
-  std::int64_t step = std::min(position * steps / cells, steps - 1);
-  while (step + 1 < steps && batch(step).end <= position) ++step;
-  while (step > 0 && batch(step).begin > position) --step;
-  return step;
-}
-
-RowRange BatchPlan::slice(std::int64_t step, int part, int parts) const {
-  const RowRange whole = batch(step);
-  const RowRange slice = rows_of_rank(whole.size(), part, parts);
-  return {whole.begin + slice.begin, whole.begin + slice.end};
-}
-
-std::int64_t BatchPlan::padded_rows(int parts) const {
-  const std::int64_t largest_batch = (cells + steps - 1) / steps;
-  return (largest_batch + parts - 1) / parts;
-}
-
-Densifier::Densifier(const Expression& expression)
-    : slot_of_column_(static_cast<std::size_t>(expression.values.columns), -1), scaling_(expression.scaling) {
-  const MatrixLayout& layout = expression.layout;
-  const std::int64_t patch_genes = layout.patch_genes();
-  for (std::int64_t token = 0; token < layout.tokens(); ++token) {
-    if (layout.token_has_genes[static_cast<std::size_t>(token)] == 0) continue;
-    for (std::int64_t i = 0; i < patch_genes; ++i) {
-      const std::int32_t column = layout.slot_to_column[static_cast<std::size_t>(token * patch_genes + i)];
-      float zero = 0;
-      if (column >= 0) {
-        const auto c = static_cast<std::size_t>(column);
-        slot_of_column_[c] = static_cast<std::int32_t>(zero_row_.size());
-        zero = scaling_.scaled(c, 0);
-      }
-      zero_row_.push_back(zero);
-    }
-  }
-}
-
-void Densifier::fill(std::span<const std::int32_t> indices, std::span<const float> values, std::span<float> out) const {
-  std::copy(zero_row_.begin(), zero_row_.end(), out.begin());
-  for (std::size_t i = 0; i < indices.size(); ++i) {
-    const auto column = static_cast<std::size_t>(indices[i]);
-    out[static_cast<std::size_t>(slot_of_column_[column])] = scaling_.scaled(column, values[i]);
-  }
-}
-
 Loader::Loader(const Expression& expression, std::int64_t global_batch, std::uint64_t seed, std::uint32_t stage,
-               Collectives& ranks, int parts)
+               Collectives& ranks, int parts, const Shuffle& shuffle)
     : expression_(expression),
       ranks_(ranks),
       plan_(expression.cells, global_batch),
+      order_(plan_, shuffle, seed, stage),
       parts_(parts > 0 ? parts : ranks.size()),
       parts_of_rank_(parts_ / ranks.size()),
       part_rows_(plan_.padded_rows(parts_)),
-      seed_(seed),
-      stage_(stage),
       densifier_(expression) {
   ensure(parts_ % ranks.size() == 0, "every rank has the same number of parts");
 }
 
 void Loader::start_epoch(std::uint32_t epoch) {
-  const int size = ranks_.size();
-  const std::vector<std::int64_t> order =
-      random_permutation(expression_.cells, seed_, Purpose::permutation, 2 * epoch + stage_);
-  Hasher hasher;
-  hasher.add(std::span<const std::int64_t>(order));
-  order_hash_ = hasher.hex();
-  const RowRange mine = expression_.rows;
+  if (read_.valid()) read_.wait();
+  read_ = {};
+  reading_ = -1;
+  window_ = -1;
+  order_.start(epoch);
+  order_hash_ = order_.hash();
+}
 
-  // Positions of my rows, and which rank computes them.
-  std::vector<std::vector<std::int64_t>> positions_to(static_cast<std::size_t>(size));
-  std::vector<std::int64_t> counts_from(static_cast<std::size_t>(size));
-  std::vector<std::int64_t> my_positions;
+RowRange Loader::own_part(std::int64_t window) const {
+  return rows_of_rank(order_.positions(window).size(), ranks_.rank(), ranks_.size());
+}
+
+void Loader::begin_reading(std::int64_t window) {
+  reading_ = window;
+  read_ = std::async(std::launch::async, read_ranges, expression_.read, order_.sequence(window, own_part(window)),
+                     expression_.values.columns);
+}
+
+Loader::Offer Loader::read_rows(std::int64_t window) {
+  if (reading_ != window) begin_reading(window);
+  Offer offer;
+  together(ranks_, [&] { offer.rows = read_.get(); });
+  reading_ = -1;
+  const RowRange part = own_part(window);
+  const std::vector<std::int64_t> from = order_.permutation(window);
+  offer.places.resize(static_cast<std::size_t>(part.size()));
+  for (std::size_t place = 0; place < from.size(); ++place)
+    if (from[place] >= part.begin && from[place] < part.end)
+      offer.places[static_cast<std::size_t>(from[place] - part.begin)] = static_cast<std::int64_t>(place);
+  return offer;
+}
+
+Loader::Offer Loader::held_rows(std::int64_t window) const {
+  const RowRange mine = expression_.rows;
+  const std::vector<std::int64_t> cells = order_.cells(window);
+  Offer offer;
+  offer.rows.columns = expression_.values.columns;
+  for (std::size_t place = 0; place < cells.size(); ++place) {
+    if (cells[place] < mine.begin || cells[place] >= mine.end) continue;
+    const auto indices = expression_.values.row_indices(cells[place] - mine.begin);
+    const auto values = expression_.values.row_values(cells[place] - mine.begin);
+    offer.rows.indices.insert(offer.rows.indices.end(), indices.begin(), indices.end());
+    offer.rows.values.insert(offer.rows.values.end(), values.begin(), values.end());
+    offer.rows.row_start.push_back(static_cast<std::int64_t>(offer.rows.indices.size()));
+    ++offer.rows.rows;
+    offer.places.push_back(static_cast<std::int64_t>(place));
+  }
+  return offer;
+}
+
+void Loader::load(std::int64_t window) {
+  rows_ = {};
+  const std::int64_t first = order_.positions(window).begin;
+  const RowRange steps = order_.steps(window);
+  const std::vector<std::int64_t> cells = order_.cells(window);
+  std::vector<std::int32_t> rank_of(cells.size());     // of each place of the window
+  std::vector<std::int64_t> row_of(cells.size(), -1);  // among those of this rank
+  cells_.clear();
   part_start_.assign(1, 0);
-  for (std::int64_t step = 0; step < plan_.steps; ++step)
+  for (std::int64_t step = steps.begin; step < steps.end; ++step)
     for (int part = 0; part < parts_; ++part) {
       const int rank = part / parts_of_rank_;
       const RowRange slice = plan_.slice(step, part, parts_);
-      if (rank == ranks_.rank()) part_start_.push_back(part_start_.back() + slice.size());
       for (std::int64_t position = slice.begin; position < slice.end; ++position) {
-        const std::int64_t cell = order[static_cast<std::size_t>(position)];
-        if (cell >= mine.begin && cell < mine.end) positions_to[static_cast<std::size_t>(rank)].push_back(position);
-        if (rank == ranks_.rank()) my_positions.push_back(position);
+        const auto place = static_cast<std::size_t>(position - first);
+        rank_of[place] = rank;
+        if (rank != ranks_.rank()) continue;
+        row_of[place] = static_cast<std::int64_t>(cells_.size());
+        cells_.push_back(cells[place]);
       }
+      if (rank == ranks_.rank()) part_start_.push_back(static_cast<std::int64_t>(cells_.size()));
     }
 
-  RowParcel out;
-  std::vector<std::int64_t> rows_to;
-  std::vector<std::int64_t> nonzeros_to;
-  for (const auto& positions : positions_to) {
-    const auto before = static_cast<std::int64_t>(out.indices.size());
-    for (const std::int64_t position : positions) {
-      const std::int64_t cell = order[static_cast<std::size_t>(position)];
-      out.add(cell, expression_.values.row_indices(cell - mine.begin),
-              expression_.values.row_values(cell - mine.begin));
-    }
-    rows_to.push_back(static_cast<std::int64_t>(positions.size()));
-    nonzeros_to.push_back(static_cast<std::int64_t>(out.indices.size()) - before);
-  }
-  const RowParcel in = exchange(out, rows_to, nonzeros_to, ranks_);
-  ensure(in.cells.size() == my_positions.size(), "the rows of an epoch all arrive");
-
-  // What came in, in the order of my positions.
-  std::vector<std::int64_t> position_of(static_cast<std::size_t>(expression_.cells));
-  for (std::size_t p = 0; p < order.size(); ++p)
-    position_of[static_cast<std::size_t>(order[p])] = static_cast<std::int64_t>(p);
-  std::vector<std::size_t> starts(in.sizes.size() + 1, 0);
-  for (std::size_t i = 0; i < in.sizes.size(); ++i) starts[i + 1] = starts[i] + static_cast<std::size_t>(in.sizes[i]);
-  std::vector<std::size_t> arrival(in.cells.size());
-  std::iota(arrival.begin(), arrival.end(), std::size_t{0});
-  std::sort(arrival.begin(), arrival.end(), [&](std::size_t a, std::size_t b) {
-    return position_of[static_cast<std::size_t>(in.cells[a])] < position_of[static_cast<std::size_t>(in.cells[b])];
-  });
-
-  epoch_rows_ = CsrMatrix{};
-  epoch_rows_.columns = expression_.values.columns;
-  epoch_rows_.rows = static_cast<std::int64_t>(arrival.size());
-  epoch_rows_.indices.reserve(in.indices.size());
-  epoch_rows_.values.reserve(in.values.size());
-  epoch_cells_.clear();
-  for (const std::size_t i : arrival) {
-    epoch_cells_.push_back(in.cells[i]);
-    const auto from = static_cast<std::ptrdiff_t>(starts[i]);
-    const auto to = static_cast<std::ptrdiff_t>(starts[i + 1]);
-    epoch_rows_.indices.insert(epoch_rows_.indices.end(), in.indices.begin() + from, in.indices.begin() + to);
-    epoch_rows_.values.insert(epoch_rows_.values.end(), in.values.begin() + from, in.values.begin() + to);
-    epoch_rows_.row_start.push_back(static_cast<std::int64_t>(epoch_rows_.indices.size()));
-  }
+  Offer offer = expression_.streams() ? read_rows(window) : held_rows(window);
+  if (expression_.streams() && window + 1 < order_.windows()) begin_reading(window + 1);
+  const RowParcel in = exchange(std::move(offer.rows), offer.places, rank_of, ranks_);
+  ensure(in.places.size() == cells_.size(), "the rows of a window all arrive");
+  rows_ = in_order(in, row_of, expression_.values.columns);
+  window_ = window;
 }
 
-Batch Loader::batch(std::int64_t step) const {
-  const auto first_part = static_cast<std::size_t>(step * parts_of_rank_);
-  ensure(first_part + 1 < part_start_.size(), "a batch of a started epoch");
+Batch Loader::batch(std::int64_t step) {
+  ensure(step >= 0 && step < plan_.steps, "a batch of the epoch");
+  const std::int64_t window = order_.window_of(step);
+  if (window != window_) load(window);
+  const auto first_part = static_cast<std::size_t>((step - order_.steps(window).begin) * parts_of_rank_);
   Batch batch;
   batch.rows = rows();
   batch.part_rows = part_rows_;
@@ -188,10 +203,10 @@ Batch Loader::batch(std::int64_t step) const {
     const std::int64_t real = part_start_[first_part + static_cast<std::size_t>(part) + 1] - first;
     for (std::int64_t i = 0; i < real; ++i) {
       const auto at = static_cast<std::size_t>(part * part_rows_ + i);
-      batch.cells[at] = epoch_cells_[static_cast<std::size_t>(first + i)];
+      batch.cells[at] = cells_[static_cast<std::size_t>(first + i)];
       batch.weights[at] = 1.0F;
-      densifier_.fill(epoch_rows_.row_indices(first + i), epoch_rows_.row_values(first + i),
-                      std::span(batch.values).subspan(at * width, width));
+      densifier_.fill(rows_.row_indices(first + i), rows_.row_values(first + i),
+                      std::span(batch.values).subspan(at * width, width), expression_.batch(batch.cells[at]));
     }
     batch.part_real.push_back(real);
     batch.real += real;

@@ -24,9 +24,11 @@ Tile make_tile(const Expression& expression, const Densifier& densifier, std::in
   tile.rows = {std::max(start, mine.begin), std::min(start + tile_rows, mine.end)};
   tile.first_used = tile.rows.begin - start;
   at::Tensor host = at::zeros({tile_rows, width}, at::kFloat);
+  const ExpressionRows rows(expression, tile.rows);
   for (std::int64_t row = tile.rows.begin; row < tile.rows.end; ++row)
-    densifier.fill(expression.values.row_indices(row - mine.begin), expression.values.row_values(row - mine.begin),
-                   {host.data_ptr<float>() + (row - start) * width, static_cast<std::size_t>(width)});
+    densifier.fill(rows.indices(row), rows.values(row),
+                   {host.data_ptr<float>() + (row - start) * width, static_cast<std::size_t>(width)},
+                   expression.batch(row));
   tile.patches = host.view({tile_rows, width / patch_genes, patch_genes}).to(device);
   return tile;
 }

@@ -209,23 +209,31 @@ void ArrayFile::check_storage(const std::string& name) const {
   const auto lock = lock_hdf5();
   const ArrayInfo found = info(name);
   plausible_size(*impl_, found, name, found.size());
-  if (found.chunk.empty()) return;
+  if (!found.chunk.empty()) static_cast<void>(chunk_places(name));
+}
+
+std::vector<std::int64_t> ArrayFile::chunk_places(const std::string& name) const {
+  const auto lock = lock_hdf5();
+  const ArrayInfo found = info(name);
+  plausible_size(*impl_, found, name, found.size());
+  if (found.chunk.size() != 1 || found.compressed) impl_->damaged(name, "is not stored in plain chunks");
   const Handle dataset = impl_->open_dataset(name);
-  hsize_t wanted = static_cast<hsize_t>(found.element_bytes);
-  for (const std::int64_t extent : found.chunk) wanted *= static_cast<hsize_t>(extent);
+  const auto wanted = static_cast<hsize_t>(found.element_bytes) * static_cast<hsize_t>(found.chunk.front());
   const auto file_bytes = std::filesystem::file_size(impl_->path);
-  std::vector<hsize_t> offset(found.shape.size(), 0);
-  ensure(offset.size() == 1, "check_storage: arrays of one dimension");
-  for (; static_cast<std::int64_t>(offset[0]) < found.rows(); offset[0] += static_cast<hsize_t>(found.chunk[0])) {
+  std::vector<std::int64_t> places;
+  for (hsize_t offset = 0; static_cast<std::int64_t>(offset) < found.rows();
+       offset += static_cast<hsize_t>(found.chunk.front())) {
     still_working();
     hsize_t stored = 0;
     unsigned skipped = 0;
     haddr_t address = HADDR_UNDEF;
-    impl_->check(H5Dget_chunk_info_by_coord(dataset.id(), offset.data(), &skipped, &address, &stored),
+    impl_->check(H5Dget_chunk_info_by_coord(dataset.id(), &offset, &skipped, &address, &stored),
                  fmt::format("read '{}'", name));
     if (stored != wanted || address > file_bytes || stored > file_bytes - address)
       impl_->damaged(name, fmt::format("has a chunk of {} bytes at {}, in a file of {}", stored, address, file_bytes));
+    places.push_back(static_cast<std::int64_t>(address));
   }
+  return places;
 }
 
 }  // namespace masksc

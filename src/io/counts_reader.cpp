@@ -57,9 +57,20 @@ void describe(OptionTable& table, InputSettings& settings) {
   table.add("feature-type", settings.feature_type, "type of the features of a 10x input that are read", "NAME");
 }
 
+void describe_joining(OptionTable& table, InputSettings& settings) {
+  table.begin_group("Input", OptionRole::result);
+  table.add_choice("join", settings.join, {{"inner", GeneJoin::inner}, {"outer", GeneJoin::outer}},
+                   "of several inputs: genes that all have, or that any has (0 in the others)");
+  table.add("batch-key", settings.batch_key,
+            "column of obs with the batch of a cell; where no input has it, it is made of the files' names (several "
+            "inputs: batch when empty)",
+            "COLUMN");
+}
+
 CsrMatrix MatrixReader::read_rows(RowRange rows) {
   if (rows.begin < 0 || rows.begin > rows.end || rows.end > cells())
     throw InvariantError(fmt::format("rows [{}, {}) of {} cells", rows.begin, rows.end, cells()));
+  if (!source_) source_ = source_of(parts_);
   return source_->read_rows(rows);
 }
 

@@ -43,6 +43,21 @@ Labels read_obs(const ArrayFile& file, const std::string& column, std::int64_t c
   return read_labels(file, "obs/" + column, cells);
 }
 
+/// The batches in obs, where `column` names some. Throws UserError when a cell has none.
+void read_batches(MatrixReader::Parts& parts, const std::string& column, std::int64_t cells) {
+  const ArrayFile& file = parts.file;
+  const std::vector<std::string> columns = frame_columns(file, "obs");
+  if (column.empty() || std::find(columns.begin(), columns.end(), column) == columns.end()) return;
+  parts.batches = read_labels(file, "obs/" + column, cells);
+  const auto missing = std::find(parts.batches.codes.begin(), parts.batches.codes.end(), -1);
+  if (missing != parts.batches.codes.end())
+    throw UserError(
+        fmt::format("--batch-key '{}': obs of '{}' has no value for cell {} ('{}'); give every cell a batch",
+                    shown(column), file.path().string(), missing - parts.batches.codes.begin(),
+                    shown(parts.place.cell_names[static_cast<std::size_t>(missing - parts.batches.codes.begin())])));
+  parts.batch_column = column;
+}
+
 /// var['highly_variable'] for the genes of `matrix`; the genes of raw/var take the flags of their namesakes in var.
 std::vector<std::uint8_t> read_highly_variable(const ArrayFile& file, const Matrix& matrix,
                                                const std::vector<std::string>& genes) {
@@ -77,6 +92,7 @@ std::unique_ptr<CountsReader> open_h5ad(ArrayFile file, const InputSettings& set
     parts.labels = read_obs(in, settings.labels, shape.rows);
     parts.label_column = settings.labels;
   }
+  read_batches(parts, settings.batch_key, shape.rows);
   parts.highly_variable = read_highly_variable(in, matrix, parts.place.gene_names);
   return std::make_unique<MatrixReader>(std::move(parts));
 }

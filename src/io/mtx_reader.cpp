@@ -13,7 +13,10 @@ namespace {
 class MtxReader final : public CountsReader {
  public:
   MtxReader(std::string folder, const MtxFolder& files, CountsPlace place)
-      : folder_(std::move(folder)), place_(std::move(place)), source_(make_mtx_source(files.matrix, place_)) {}
+      : folder_(std::move(folder)),
+        matrix_(files.matrix),
+        place_(std::move(place)),
+        source_(make_mtx_source(matrix_, place_)) {}
 
   [[nodiscard]] std::string path() const override { return folder_; }
   [[nodiscard]] std::int64_t cells() const override { return place_.cells(); }
@@ -22,14 +25,19 @@ class MtxReader final : public CountsReader {
   [[nodiscard]] const std::vector<std::string>& gene_names() const override { return place_.gene_names; }
   [[nodiscard]] const Labels& labels() const override { return no_labels_; }
   [[nodiscard]] std::string label_column() const override { return {}; }
+  [[nodiscard]] const Labels& batches() const override { return no_labels_; }
+  [[nodiscard]] std::string batch_column() const override { return {}; }
   [[nodiscard]] std::vector<std::uint8_t> highly_variable() const override { return {}; }
   CsrMatrix read_rows(RowRange rows) override {
     ensure(rows.begin >= 0 && rows.begin <= rows.end && rows.end <= cells(), "rows that the folder has");
+    if (!source_) source_ = make_mtx_source(matrix_, place_);
     return source_->read_rows(rows);
   }
+  void release_rows() override { source_.reset(); }
 
  private:
   std::string folder_;
+  std::filesystem::path matrix_;
   CountsPlace place_;
   Labels no_labels_;
   std::unique_ptr<CountsSource> source_;

@@ -3,21 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "masksc/core/apart.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/prepared.hpp"
+#include "prepared_checks.hpp"
 #include "prepared_format.hpp"
 
 namespace masksc {
 namespace {
 
-[[noreturn]] void damaged(const ArrayFile& file, const std::string& what) {
-  throw UserError(
-      fmt::format("'{}' {}; the prepared file is damaged: run masksc_prepare again", file.path().string(), what));
-}
+[[noreturn]] void damaged(const ArrayFile& file, const std::string& what) { prepared::damaged(file.path(), what); }
 
 void check_format(const ArrayFile& file) {
   if (file.text_attribute("/", prepared::format_key) != std::optional<std::string>(prepared::format_name))
@@ -46,26 +43,9 @@ void expect_length(const ArrayFile& file, const std::string& name, NumericType t
   if (length != expected) damaged(file, fmt::format("has {} values in '{}' where {} belong", length, name, expected));
 }
 
-/// Throws unless `starts` ascend within [0, limit].
 void check_starts(const ArrayFile& file, const std::string& name, const std::vector<std::int64_t>& starts,
                   std::int64_t limit) {
-  if (starts.empty() || starts.front() < 0 || starts.back() > limit || !std::is_sorted(starts.begin(), starts.end()))
-    damaged(file, fmt::format("has offsets in '{}' that don't ascend within its {} entries", name, limit));
-}
-
-void check_entries(const ArrayFile& file, const CsrMatrix& matrix, std::int64_t first_row) {
-  for (std::int64_t row = 0; row < matrix.rows; ++row) {
-    std::int32_t before = -1;
-    for (const std::int32_t gene : matrix.row_indices(row)) {
-      if (gene <= before || gene >= matrix.columns)
-        damaged(file, fmt::format("has gene index {} after {} in cell {} ({} genes)", gene, before, first_row + row,
-                                  matrix.columns));
-      before = gene;
-    }
-    for (const float count : matrix.row_values(row))
-      if (!(count > 0 && count <= std::numeric_limits<float>::max()))
-        damaged(file, fmt::format("has the count {} in cell {}", count, first_row + row));
-  }
+  prepared::check_starts(file.path(), name, starts, limit);
 }
 
 }  // namespace
@@ -109,15 +89,31 @@ struct PreparedFile::Impl {
     expect_length(file, "indices", NumericType::i32, nonzeros);
     expect_length(file, "original_rows", NumericType::i64, cells);
     if (name_count("cell_names") != cells) damaged(file, "has cell names of another number than cells");
-    has_labels = file.exists("labels");
-    if (has_labels) {
-      expect_length(file, "labels/codes", NumericType::i32, cells);
-      if (name_count("labels/names") == 0) damaged(file, "has no names of its labels");
-    }
+    has_labels = has_categories("labels");
+    has_batches = has_categories("batches");
     has_flags = file.exists("highly_variable");
     if (has_flags) expect_length(file, "highly_variable", NumericType::u8, genes);
     fingerprint = file.text_attribute("/", prepared::fingerprint_key).value_or("");
     label_column = file.text_attribute("/", prepared::label_column_key).value_or("");
+    batch_column = file.text_attribute("/", prepared::batch_column_key).value_or("");
+    if (has_batches && batch_column.empty()) damaged(file, "has batches without the name of their column");
+  }
+  [[nodiscard]] bool has_categories(const std::string& group) const {
+    if (!file.exists(group)) return false;
+    expect_length(file, group + "/codes", NumericType::i32, cells);
+    if (name_count(group + "/names") == 0) damaged(file, fmt::format("has no names of its {}", group));
+    return true;
+  }
+  /// A collective. The lowest code is `least`.
+  [[nodiscard]] Labels read_categories(const std::string& group, std::int32_t least) const {
+    Labels labels;
+    labels.names = read_names(group + "/names", {0, name_count(group + "/names")});
+    together(ranks, [&] { labels.codes = file.read<std::int32_t>(group + "/codes"); });
+    const auto names = static_cast<std::int32_t>(labels.names.size());
+    for (const std::int32_t code : labels.codes)
+      if (code < least || code >= names)
+        damaged(file, fmt::format("has the code {} of {} names in '{}'", code, names, group));
+    return labels;
   }
 
   Collectives& ranks;
@@ -126,9 +122,11 @@ struct PreparedFile::Impl {
   std::int64_t genes = 0;
   std::int64_t nonzeros = 0;
   bool has_labels = false;
+  bool has_batches = false;
   bool has_flags = false;
   std::string fingerprint;
   std::string label_column;
+  std::string batch_column;
   std::vector<std::string> gene_names;
   std::vector<std::uint8_t> highly_variable;
 };
@@ -149,6 +147,7 @@ void rehearse(const std::filesystem::path& path) {
   const auto self = single_rank();
   const PreparedFile file(path, *self);
   static_cast<void>(file.labels());
+  static_cast<void>(file.batches());
   static_cast<void>(file.original_rows());
   static_cast<void>(file.cell_names({0, file.cells()}));
   const ArrayFile arrays = ArrayFile::open(path);
@@ -184,6 +183,7 @@ std::int64_t PreparedFile::nonzeros() const { return impl_->nonzeros; }
 const std::vector<std::string>& PreparedFile::gene_names() const { return impl_->gene_names; }
 std::string PreparedFile::fingerprint() const { return impl_->fingerprint; }
 std::string PreparedFile::label_column() const { return impl_->label_column; }
+std::string PreparedFile::batch_column() const { return impl_->batch_column; }
 const std::vector<std::uint8_t>& PreparedFile::highly_variable() const { return impl_->highly_variable; }
 bool PreparedFile::reads_were_collective() const { return impl_->file.transfers_were_collective(); }
 
@@ -202,22 +202,14 @@ CsrMatrix PreparedFile::read_rows(RowRange rows) const {
     matrix.values = file.read_rows<float>("values", entries);
   });
   for (std::int64_t& start : matrix.row_start) start -= entries.begin;
-  together(impl_->ranks, [&] { check_entries(file, matrix, rows.begin); });
+  together(impl_->ranks, [&] { prepared::check_entries(file.path(), matrix, rows.begin); });
   return matrix;
 }
 
 std::vector<std::string> PreparedFile::cell_names(RowRange rows) const { return impl_->read_names("cell_names", rows); }
 
-Labels PreparedFile::labels() const {
-  Labels labels;
-  if (!impl_->has_labels) return labels;
-  labels.names = impl_->read_names("labels/names", {0, impl_->name_count("labels/names")});
-  together(impl_->ranks, [&] { labels.codes = impl_->file.read<std::int32_t>("labels/codes"); });
-  const auto names = static_cast<std::int32_t>(labels.names.size());
-  for (const std::int32_t code : labels.codes)
-    if (code < -1 || code >= names) damaged(impl_->file, fmt::format("has label code {} of {} names", code, names));
-  return labels;
-}
+Labels PreparedFile::labels() const { return impl_->has_labels ? impl_->read_categories("labels", -1) : Labels(); }
+Labels PreparedFile::batches() const { return impl_->has_batches ? impl_->read_categories("batches", 0) : Labels(); }
 
 std::vector<std::int64_t> PreparedFile::original_rows() const {
   std::vector<std::int64_t> rows;

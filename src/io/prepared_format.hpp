@@ -11,5 +11,6 @@ constexpr const char* version_key = "version";
 constexpr std::int64_t version = 1;
 constexpr const char* fingerprint_key = "fingerprint";
 constexpr const char* label_column_key = "label_column";
+constexpr const char* batch_column_key = "batch_column";
 
 }  // namespace masksc::prepared

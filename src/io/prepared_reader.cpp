@@ -16,6 +16,7 @@ class PreparedReader final : public CountsReader {
         file_(path, *self_),
         cell_names_(file_.cell_names({0, file_.cells()})) {
     if (with_labels) labels_ = file_.labels();
+    batches_ = file_.batches();
   }
   [[nodiscard]] std::string path() const override { return path_; }
   [[nodiscard]] std::int64_t cells() const override { return file_.cells(); }
@@ -25,6 +26,8 @@ class PreparedReader final : public CountsReader {
   [[nodiscard]] const Labels& labels() const override { return labels_; }
   [[nodiscard]] std::string label_column() const override { return labels_.empty() ? "" : file_.label_column(); }
   [[nodiscard]] std::vector<std::uint8_t> highly_variable() const override { return file_.highly_variable(); }
+  [[nodiscard]] const Labels& batches() const override { return batches_; }
+  [[nodiscard]] std::string batch_column() const override { return file_.batch_column(); }
   [[nodiscard]] std::string prepared_column() const { return file_.label_column(); }
   CsrMatrix read_rows(RowRange rows) override { return file_.read_rows(rows); }
 
@@ -34,6 +37,7 @@ class PreparedReader final : public CountsReader {
   PreparedFile file_;
   std::vector<std::string> cell_names_;
   Labels labels_;
+  Labels batches_;
 };
 
 }  // namespace

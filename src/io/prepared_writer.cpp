@@ -10,6 +10,7 @@
 #include "masksc/core/json.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/io/array_file.hpp"
+#include "masksc/io/inputs.hpp"
 #include "masksc/io/prepared.hpp"
 #include "prepared_format.hpp"
 #include "unique_names.hpp"
@@ -87,13 +88,15 @@ class Writer {
   Hasher values_hash_;
 };
 
-void write_labels(ArrayFile& file, const CountsReader& reader, const std::vector<std::int64_t>& rows) {
-  if (reader.labels().empty()) return;
+/// One of the categories of all cells of the input, for the kept `rows`.
+void write_categories(ArrayFile& file, const std::string& group, const Labels& labels, const char* column_key,
+                      const std::string& column, const std::vector<std::int64_t>& rows) {
+  if (labels.empty()) return;
   std::vector<std::int32_t> codes;
-  for (const std::int64_t row : rows) codes.push_back(reader.labels().codes[static_cast<std::size_t>(row)]);
-  file.write("labels/codes", view(codes), {static_cast<std::int64_t>(codes.size())}, {chunk_rows, 0});
-  write_names(file, "labels/names", reader.labels().names);
-  file.set_attribute("/", prepared::label_column_key, reader.label_column());
+  for (const std::int64_t row : rows) codes.push_back(labels.codes[static_cast<std::size_t>(row)]);
+  file.write(group + "/codes", view(codes), {static_cast<std::int64_t>(codes.size())}, {chunk_rows, 0});
+  write_names(file, group + "/names", labels.names);
+  file.set_attribute("/", column_key, column);
 }
 
 std::string report_text(const PreparationReport& report) {
@@ -128,20 +131,27 @@ std::vector<std::int64_t> kept_rows(const std::filesystem::path& prepared) {
 
 }  // namespace
 
-PreparationReport prepare_counts(const std::filesystem::path& from, const InputSettings& settings,
+PreparationReport prepare_counts(const std::vector<std::filesystem::path>& from, const InputSettings& settings,
                                  const std::filesystem::path& to, const std::filesystem::path& keep) {
+  ensure(!from.empty(), "prepare_counts: an input");
   const StagedFile removed_after_a_crash(to);
   const StagedFile this_too(keep.empty() ? to : keep);
   const auto work = [&] {
-    if (!keep.empty()) require_h5ad(from);
-    const auto reader = open_counts(from, settings);
-    log::info("reading {}: {} cells x {} genes", from.string(), reader->cells(), reader->genes());
+    if (!keep.empty()) {
+      if (from.size() > 1)
+        throw UserError("--keep-input keeps what one h5ad file holds, not several: leave the option out");
+      require_h5ad(from.front());
+    }
+    const auto reader = open_inputs(from, settings);
+    log::info("reading {}: {} cells x {} genes", reader->path(), reader->cells(), reader->genes());
     PreparationReport report = write_prepared(*reader, to);
-    if (!keep.empty()) report.not_kept = keep_input(from, settings, kept_rows(to), keep);
+    if (!keep.empty()) report.not_kept = keep_input(from.front(), settings, kept_rows(to), keep);
     return report_text(report);
   };
   try {
-    return parse_report(run_apart(fmt::format("'{}'", from.string()), work));
+    std::string subject = fmt::format("'{}'", from.front().string());
+    if (from.size() > 1) subject += fmt::format(" or one of the {} other inputs", from.size() - 1);
+    return parse_report(run_apart(subject, work));
   } catch (...) {
     std::error_code ignored;
     if (!keep.empty()) std::filesystem::remove(to, ignored);  // both files or none
@@ -173,7 +183,8 @@ PreparationReport write_prepared(CountsReader& reader, const std::filesystem::pa
   file.write("original_rows", view(rows), {kept}, {chunk_rows, 0});
   write_names(file, "cell_names", cell_names);
   write_names(file, "gene_names", gene_names);
-  write_labels(file, reader, rows);
+  write_categories(file, "labels", reader.labels(), prepared::label_column_key, reader.label_column(), rows);
+  write_categories(file, "batches", reader.batches(), prepared::batch_column_key, reader.batch_column(), rows);
   const std::vector<std::uint8_t> flags = reader.highly_variable();
   if (!flags.empty()) file.write("highly_variable", view(flags), {reader.genes()}, {});
   file.set_attribute("/", prepared::fingerprint_key, writer.fingerprint(cell_names, gene_names));

@@ -19,6 +19,8 @@ class MatrixReader final : public CountsReader {
     std::string label_column;
     std::vector<std::uint8_t> highly_variable;
     bool rows_are_cells = false;  // CSR without the attributes of anndata that say so
+    Labels batches = {};
+    std::string batch_column = {};
   };
   explicit MatrixReader(Parts parts) : parts_(std::move(parts)), source_(source_of(parts_)) {}
 
@@ -29,7 +31,10 @@ class MatrixReader final : public CountsReader {
   [[nodiscard]] const std::vector<std::string>& gene_names() const override { return parts_.place.gene_names; }
   [[nodiscard]] const Labels& labels() const override { return parts_.labels; }
   [[nodiscard]] std::string label_column() const override { return parts_.label_column; }
+  [[nodiscard]] const Labels& batches() const override { return parts_.batches; }
+  [[nodiscard]] std::string batch_column() const override { return parts_.batch_column; }
   [[nodiscard]] std::vector<std::uint8_t> highly_variable() const override { return parts_.highly_variable; }
+  void release_rows() override { source_.reset(); }
   CsrMatrix read_rows(RowRange rows) override;
 
  private:

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "masksc/data/settings.hpp"
 #include "masksc/plan/plan.hpp"
 
 namespace masksc {
@@ -28,6 +29,15 @@ Json memory_json(const PlanInput& input) {
           {"total", whole(memory.total())},
           {"device", whole(input.device.memory)},
           {"fits", memory.total() <= input.device.memory}};
+}
+
+Json counts_json(const PlanInput& input) {
+  const DataBytes bytes = data_bytes(input.cells, input.nonzeros, input.ranks, input.shuffle);
+  return {{"resident", whole(bytes.resident)},
+          {"streamed", whole(bytes.streamed)},
+          {"shuffle_block", input.shuffle.block},
+          {"shuffle_buffer", input.shuffle.buffer},
+          {"streams", input.host_budget > 0 ? Json(input.host_budget < bytes.resident) : Json(nullptr)}};
 }
 
 Json curve_json(const std::vector<CurvePoint>& curve) {
@@ -64,6 +74,7 @@ Json plan_json(const PlanInput& input) {
           {"gpus_per_node", input.gpus_per_node},
           {"batch", {{"global", input.batch}, {"rank", rows.batch}, {"micro", rows.micro}}},
           {"memory_bytes", memory_json(input)},
+          {"host_counts_bytes", counts_json(input)},
           {"checkpointing", checkpointing},
           {"communication", {{"bytes_per_step", whole(step.sent_bytes)}, {"seconds", step.communication}}},
           {"step",

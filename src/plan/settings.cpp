@@ -20,6 +20,7 @@ void describe(OptionTable& table, PlanSettings& s) {
   table.add_switch("json", s.json, "the plan as JSON, with nothing else on standard output");
   table.add("plan-cells", s.cells, "cells of the data");
   table.add("plan-genes", s.genes, "usable genes of the data (0: a full --matrix; 2000 with --matrix auto)");
+  table.add("plan-density", s.density, "assumed: share of a cell's genes that have counts");
   table.add("plan-ranks", s.ranks, "ranks, one a GPU");
   table.add("plan-gpus-per-node", s.gpus_per_node, "GPUs of a node");
   table.add("plan-device", s.device, "device of a rank; cpu is a core",
@@ -41,6 +42,7 @@ void validate(const PlanSettings& s) {
   if (s.json && !s.plan) throw UserError("--json goes with --plan; a run writes its numbers to metrics.json");
   require_within("plan-cells", s.cells, 1, 1'000'000'000'000);
   require_within("plan-genes", s.genes, 0, 1'000'000'000);
+  require_within("plan-density", s.density, 0.0, 1.0);
   require_within("plan-ranks", s.ranks, 1, 1'000'000);
   require_within("plan-gpus-per-node", s.gpus_per_node, 1, 1'000'000);
   require_within("plan-links", s.links, 1, 1'000'000);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "masksc/core/text.hpp"
+#include "masksc/data/settings.hpp"
 #include "masksc/plan/plan.hpp"
 
 namespace masksc {
@@ -77,6 +78,22 @@ std::string memory_text(const PlanInput& input) {
   return text;
 }
 
+std::string counts_text(const PlanInput& input) {
+  const DataBytes bytes = data_bytes(input.cells, input.nonzeros, input.ranks, input.shuffle);
+  const Unit unit = byte_unit(bytes.resident);
+  std::string text = fmt::format("\nCounts in host memory a rank, {}\n", unit.name);
+  text += line("all in memory", unit.show(bytes.resident));
+  if (input.shuffle.block > 0)
+    text += line("streamed", unit.show(bytes.streamed),
+                 fmt::format("blocks of {} cells, {} mixed at a time", input.shuffle.block, input.shuffle.buffer));
+  if (input.host_budget > 0)
+    text += line("--data-memory", unit.show(input.host_budget),
+                 input.host_budget >= bytes.resident ? "all in memory"
+                 : input.shuffle.block > 0           ? "streamed"
+                                                     : "DOES NOT FIT: take --shuffle-block");
+  return text;
+}
+
 std::string step_text(const PlanInput& input) {
   const PlanRows rows = rows_of(input);
   const StepTime step = step_time(input, rows.batch, input.ranks);
@@ -128,8 +145,8 @@ std::string assumption_text(const PlanInput& input) {
 }  // namespace
 
 std::string plan_table(const PlanInput& input) {
-  return model_text(input) + flop_text(input) + memory_text(input) + step_text(input) + curve_text(input) +
-         assumption_text(input);
+  return model_text(input) + flop_text(input) + memory_text(input) + counts_text(input) + step_text(input) +
+         curve_text(input) + assumption_text(input);
 }
 
 }  // namespace masksc

@@ -57,6 +57,12 @@ IntegerSums sum_products(const CsrMatrix& matrix, std::int64_t cells, RowRange r
 
 }  // namespace
 
+bool is_correlated_cell(std::int64_t cell, std::int64_t cells) {
+  const std::int64_t sampled = std::min(cells, kCoexpressionCells);
+  const std::int64_t i = (cell * sampled + cells - 1) / cells;  // the first sample at or behind the cell
+  return i * cells / sampled == cell;
+}
+
 PairDistances correlation_distances(const CsrMatrix& values, std::int64_t cells, RowRange rows, Collectives& ranks) {
   const std::int64_t genes = values.columns;
   const std::int64_t sampled = std::min(cells, kCoexpressionCells);

@@ -5,8 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <span>
-
-#include "masksc/core/exact_sum.hpp"
+#include <utility>
 
 namespace masksc {
 namespace {
@@ -50,52 +49,87 @@ class TermCache {
   std::array<Entry, 256> entries_{};
 };
 
-/// Moments of value_of(x) with squares square_of(value). |value_of(x)| <= largest, value_of(0) = 0.
-template <typename Value, typename Square>
-GeneMoments moments(const CsrMatrix& matrix, std::int64_t cells, double largest, Collectives& ranks, Value value_of,
-                    Square square_of) {
-  const auto n = static_cast<double>(cells);
-  const auto genes = static_cast<std::size_t>(matrix.columns);
-  const double sum_scale = fitting_scale(n * largest);
-  const double square_scale = fitting_scale(n * largest * largest);
+double largest_of(MomentSums::Of of, double median) {
+  return of == MomentSums::Of::logs ? std::log1p(1.01 * median) : 1.01 * median;
+}
+
+std::int64_t largest_group(const std::vector<std::int64_t>& group_cells) {
+  return *std::max_element(group_cells.begin(), group_cells.end());
+}
+
+/// Adds value_of(x) and its square for every entry. value_of(0) = 0.
+template <typename Value>
+void add_entries(const CsrMatrix& block, std::span<const std::int32_t> group, std::size_t genes, double sum_scale,
+                 double square_scale, std::span<std::int64_t> words, Value value_of) {
   TermCache terms([&](float x, ExactSums& pair) {
     const auto value = value_of(x);
     pair.add(0, static_cast<double>(value) * sum_scale);
-    pair.add(1, static_cast<double>(square_of(value)) * square_scale);
+    pair.add(1, static_cast<double>(value * value) * square_scale);
   });
-  ExactSums sums(2 * genes);  // value and square of each gene, side by side in memory
-  const std::span<std::int64_t> words = sums.words();
-  for (std::size_t i = 0; i < matrix.indices.size(); ++i) {
-    const auto& add = terms(matrix.values[i]);
-    std::int64_t* to = words.data() + 4 * static_cast<std::size_t>(matrix.indices[i]);
-    for (std::size_t k = 0; k < add.size(); ++k) to[k] += add[k];
+  for (std::int64_t row = 0; row < block.rows; ++row) {
+    const std::size_t first =
+        group.empty() ? 0 : static_cast<std::size_t>(group[static_cast<std::size_t>(row)]) * genes;
+    std::int64_t* of_group = words.data() + 4 * first;
+    const auto indices = block.row_indices(row);
+    const auto values = block.row_values(row);
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      const auto& add = terms(values[i]);
+      std::int64_t* to = of_group + 4 * static_cast<std::size_t>(indices[i]);
+      for (std::size_t k = 0; k < add.size(); ++k) to[k] += add[k];
+    }
   }
-  ranks.all_reduce(words);
+}
 
-  GeneMoments result{std::vector<double>(genes), std::vector<double>(genes)};
-  const double unbiased = cells > 1 ? n / (n - 1) : 1;
-  for (std::size_t gene = 0; gene < genes; ++gene) {
-    const double mean = sums.value(2 * gene) / sum_scale / n;
-    const double variance = sums.value(2 * gene + 1) / square_scale / n - mean * mean;
-    // What a constant gene leaves after cancellation is rounding, not variance.
-    const bool constant = variance <= 1e-12 * mean * mean;
-    result.mean[gene] = mean;
-    result.variance[gene] = constant ? 0 : variance * unbiased;
-  }
-  return result;
+GeneMoments moments(const CsrMatrix& values, MomentSums::Of of, std::int64_t cells, double median, Collectives& ranks) {
+  MomentSums sums(of, values.columns, {cells}, median);
+  sums.add(values);
+  return sums.finish(ranks).front();
 }
 
 }  // namespace
 
+MomentSums::MomentSums(Of of, std::int64_t genes, std::vector<std::int64_t> group_cells, double median)
+    : of_(of),
+      genes_(static_cast<std::size_t>(genes)),
+      group_cells_(std::move(group_cells)),
+      sum_scale_(fitting_scale(static_cast<double>(largest_group(group_cells_)) * largest_of(of, median))),
+      square_scale_(fitting_scale(static_cast<double>(largest_group(group_cells_)) * largest_of(of, median) *
+                                  largest_of(of, median))),
+      sums_(2 * genes_ * group_cells_.size()) {}
+
+void MomentSums::add(const CsrMatrix& block, std::span<const std::int32_t> group) {
+  if (of_ == Of::logs)
+    add_entries(block, group, genes_, sum_scale_, square_scale_, sums_.words(),
+                [](float x) { return static_cast<double>(x); });
+  else  // in float32, where scanpy rounds
+    add_entries(block, group, genes_, sum_scale_, square_scale_, sums_.words(), [](float x) { return std::expm1(x); });
+}
+
+std::vector<GeneMoments> MomentSums::finish(Collectives& ranks) {
+  ranks.all_reduce(sums_.words());
+  std::vector<GeneMoments> all;
+  for (std::size_t group = 0; group < group_cells_.size(); ++group) {
+    GeneMoments& result = all.emplace_back();
+    const auto n = static_cast<double>(std::max<std::int64_t>(group_cells_[group], 1));
+    const double unbiased = n > 1 ? n / (n - 1) : 1;
+    for (std::size_t gene = group * genes_; gene < (group + 1) * genes_; ++gene) {
+      const double mean = sums_.value(2 * gene) / sum_scale_ / n;
+      const double variance = sums_.value(2 * gene + 1) / square_scale_ / n - mean * mean;
+      // What a constant gene leaves after cancellation is rounding, not variance.
+      const bool constant = variance <= 1e-12 * mean * mean;
+      result.mean.push_back(mean);
+      result.variance.push_back(constant ? 0 : variance * unbiased);
+    }
+  }
+  return all;
+}
+
 GeneMoments normalized_count_moments(const CsrMatrix& values, std::int64_t cells, double median, Collectives& ranks) {
-  return moments(
-      values, cells, 1.01 * median, ranks, [](float x) { return std::expm1(x); }, [](float v) { return v * v; });
+  return moments(values, MomentSums::Of::normalized_counts, cells, median, ranks);
 }
 
 GeneMoments log_moments(const CsrMatrix& values, std::int64_t cells, double median, Collectives& ranks) {
-  return moments(
-      values, cells, std::log1p(1.01 * median), ranks, [](float x) { return static_cast<double>(x); },
-      [](double v) { return v * v; });
+  return moments(values, MomentSums::Of::logs, cells, median, ranks);
 }
 
 }  // namespace masksc

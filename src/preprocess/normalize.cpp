@@ -38,10 +38,14 @@ double kth_smallest(std::span<const double> values, std::int64_t k, Collectives&
 
 }  // namespace
 
-std::vector<std::uint8_t> genes_with_counts(const CsrMatrix& counts, Collectives& ranks) {
-  std::vector<std::uint8_t> expressed(static_cast<std::size_t>(counts.columns));
+void mark_genes_with_counts(const CsrMatrix& counts, std::span<std::uint8_t> expressed) {
   for (std::size_t i = 0; i < counts.indices.size(); ++i)
     if (counts.values[i] > 0) expressed[static_cast<std::size_t>(counts.indices[i])] = 1;
+}
+
+std::vector<std::uint8_t> genes_with_counts(const CsrMatrix& counts, Collectives& ranks) {
+  std::vector<std::uint8_t> expressed(static_cast<std::size_t>(counts.columns));
+  mark_genes_with_counts(counts, expressed);
   ranks.all_reduce(std::span(expressed), ReduceOp::max);
   return expressed;
 }

@@ -14,6 +14,7 @@
 #include "masksc/preprocess/moments.hpp"
 #include "masksc/preprocess/normalize.hpp"
 #include "masksc/preprocess/variable_genes.hpp"
+#include "shard_rows.hpp"
 
 namespace masksc {
 namespace {
@@ -38,10 +39,12 @@ std::vector<std::int64_t> admitted_genes(std::span<const std::string> gene_names
 }
 
 /// `usable` by descending normalised dispersion, ranked among all genes with counts as scanpy does after filter_genes.
-std::vector<std::int64_t> rank_genes(const CsrMatrix& values, std::int64_t cells, double median,
+std::vector<std::int64_t> rank_genes(const ShardRows& shard, std::int64_t cells, double median,
                                      std::span<const std::uint8_t> expressed, std::span<const std::int64_t> usable,
                                      Collectives& ranks) {
-  const GeneMoments all = normalized_count_moments(values, cells, median, ranks);
+  MomentSums sums(MomentSums::Of::normalized_counts, shard.columns(), {cells}, median);
+  together(ranks, [&] { shard.for_each([&](const CsrMatrix& block, RowRange) { sums.add(block); }); });
+  const GeneMoments all = sums.finish(ranks).front();
   GeneMoments kept;
   std::vector<std::size_t> position(expressed.size());
   for (std::size_t gene = 0; gene < expressed.size(); ++gene) {
@@ -58,21 +61,28 @@ std::vector<std::int64_t> rank_genes(const CsrMatrix& values, std::int64_t cells
   return order;
 }
 
-GeneScaling scaling_of(const CsrMatrix& values, std::int64_t cells, double median, bool standardize,
+/// `batches`: the names; `batch_of_cell`: empty for one batch.
+GeneScaling scaling_of(const ShardRows& shard, const Expression& expression, std::size_t batches, bool standardize,
                        Collectives& ranks) {
-  const auto genes = static_cast<std::size_t>(values.columns);
-  GeneScaling scaling{std::vector<float>(genes, 0.0F), std::vector<float>(genes, 1.0F), 10.0F};
-  if (!standardize) {
-    scaling.clip = std::numeric_limits<float>::max();
-    return scaling;
+  const auto genes = static_cast<std::size_t>(shard.columns());
+  if (!standardize)
+    return {std::vector<float>(genes, 0.0F), std::vector<float>(genes, 1.0F), std::numeric_limits<float>::max()};
+  std::vector<std::int64_t> cells = {expression.cells};
+  if (!expression.batch_of_cell.empty()) {
+    cells.assign(batches, 0);
+    for (const std::int32_t batch : expression.batch_of_cell) ++cells[static_cast<std::size_t>(batch)];
   }
-  const GeneMoments moments = log_moments(values, cells, median, ranks);
-  for (std::size_t gene = 0; gene < genes; ++gene) {
-    scaling.mean[gene] = static_cast<float>(moments.mean[gene]);
-    if (moments.variance[gene] > 0)
-      scaling.inverse_sd[gene] = static_cast<float>(1 / std::sqrt(moments.variance[gene]));
-  }
-  return scaling;
+  const auto count = static_cast<std::int64_t>(cells.size());
+  MomentSums sums(MomentSums::Of::logs, shard.columns(), std::move(cells), expression.target_total);
+  together(ranks, [&] {
+    shard.for_each([&](const CsrMatrix& block, RowRange rows) {
+      std::span<const std::int32_t> batch(expression.batch_of_cell);
+      if (!batch.empty())
+        batch = batch.subspan(static_cast<std::size_t>(rows.begin), static_cast<std::size_t>(rows.size()));
+      sums.add(block, batch);
+    });
+  });
+  return standardisation(sums, count, ranks);
 }
 
 void report(std::int64_t cells, std::size_t all, std::size_t admitted, std::size_t usable, const Expression& chosen,
@@ -87,11 +97,80 @@ void report(std::int64_t cells, std::size_t all, std::size_t admitted, std::size
             kept < slots ? fmt::format(", {} slots padded", slots - kept) : std::string());
 }
 
-void check_shard(const CsrMatrix& counts, std::int64_t cells, RowRange rows, std::span<const std::string> gene_names,
-                 std::span<const std::uint8_t> highly_variable) {
-  ensure(counts.rows == rows.size() && rows.begin >= 0 && rows.end <= cells, "prepare_expression: rows do not match");
-  ensure(counts.columns == static_cast<std::int64_t>(gene_names.size()), "prepare_expression: one name a gene");
-  ensure(highly_variable.empty() || highly_variable.size() == gene_names.size(), "prepare_expression: one flag a gene");
+/// What preparation is told of the cells and genes beside their counts.
+struct ShardFacts {
+  std::int64_t cells = 0;
+  std::span<const std::string> gene_names;
+  std::span<const std::uint8_t> highly_variable;
+  const Labels& batches;
+};
+
+void check_shard(const ShardRows& shard, const ShardFacts& facts) {
+  const auto genes = static_cast<std::size_t>(shard.columns());
+  ensure(shard.rows().begin >= 0 && shard.rows().end <= facts.cells, "prepare_expression: rows do not match");
+  ensure(genes == facts.gene_names.size(), "prepare_expression: one name a gene");
+  ensure(facts.highly_variable.empty() || facts.highly_variable.size() == genes, "prepare_expression: one flag a gene");
+  ensure(facts.batches.empty() || static_cast<std::int64_t>(facts.batches.codes.size()) == facts.cells,
+         "prepare_expression: one batch a cell");
+}
+
+Expression prepare(ShardRows shard, const ShardFacts& facts, const PreparationSettings& settings, Collectives& ranks) {
+  check_shard(shard, facts);
+  if (settings.batch_statistics && facts.batches.empty())
+    throw UserError("--batch-statistics needs to know the batches: give several --input, or --batch-key COLUMN of obs");
+  const std::int64_t cells = facts.cells;
+  std::vector<std::uint8_t> expressed(facts.gene_names.size());
+  std::vector<double> totals;
+  together(ranks, [&] {
+    shard.for_each([&](const CsrMatrix& block, RowRange) {
+      mark_genes_with_counts(block, expressed);
+      const std::vector<double> some = cell_totals(block);
+      totals.insert(totals.end(), some.begin(), some.end());
+    });
+  });
+  ranks.all_reduce(std::span(expressed), ReduceOp::max);
+  const double median = median_total(totals, ranks);
+  if (!(median > 0)) throw UserError("the input has no counts: nothing to prepare");
+  shard.normalize(totals, median);
+
+  const auto admitted = admitted_genes(facts.gene_names, facts.highly_variable, settings, ranks);
+  std::vector<std::int64_t> genes;
+  std::copy_if(admitted.begin(), admitted.end(), std::back_inserter(genes),
+               [&](std::int64_t gene) { return expressed[static_cast<std::size_t>(gene)] != 0; });
+  const std::size_t usable = genes.size();
+  const PatchedShape shape =
+      choose_shape(settings.matrix, settings.patch, static_cast<std::int64_t>(usable), settings.tokens);
+  const auto slots = static_cast<std::size_t>(shape.rows * shape.columns);
+  if (usable > slots || settings.gene_order == GeneOrder::variable) {
+    genes = rank_genes(shard, cells, median, expressed, genes, ranks);
+    genes.resize(std::min(usable, slots));
+    if (settings.gene_order != GeneOrder::variable) std::sort(genes.begin(), genes.end());
+  }
+
+  Expression expression;
+  shard.select(genes);
+  if (settings.gene_order == GeneOrder::coexpression) {
+    CsrMatrix correlated;
+    together(ranks,
+             [&] { correlated = shard.only([&](std::int64_t cell) { return is_correlated_cell(cell, cells); }); });
+    const auto order = coexpression_order(correlated, cells, shard.rows(), ranks);
+    shard.select(order);
+    const auto in_file_order = genes;
+    std::transform(order.begin(), order.end(), genes.begin(),
+                   [&](std::int64_t column) { return in_file_order[static_cast<std::size_t>(column)]; });
+  }
+  expression.cells = cells;
+  expression.rows = shard.rows();
+  expression.target_total = median;
+  if (settings.batch_statistics) expression.batch_of_cell = facts.batches.codes;
+  expression.scaling = scaling_of(shard, expression, facts.batches.names.size(), settings.standardize, ranks);
+  shard.move_to(expression);
+  for (const std::int64_t gene : genes)
+    expression.gene_names.push_back(facts.gene_names[static_cast<std::size_t>(gene)]);
+  expression.layout = lay_out(shape, static_cast<std::int64_t>(genes.size()));
+  expression.genes = std::move(genes);
+  report(cells, facts.gene_names.size(), admitted.size(), usable, expression, settings);
+  return expression;
 }
 
 }  // namespace
@@ -111,10 +190,14 @@ void describe(OptionTable& table, PreparationSettings& settings) {
       {{"file", GeneOrder::file}, {"variable", GeneOrder::variable}, {"coexpression", GeneOrder::coexpression}},
       "order of the genes in the matrix");
   table.add("standardize", settings.standardize, "standardise each gene and clip at 10 standard deviations");
+  table.add_switch("batch-statistics", settings.batch_statistics,
+                   "standardise each gene within each batch (--batch-key, or each of several inputs)");
 }
 
 void validate(const PreparationSettings& settings) {
   validate_shape(settings.matrix, settings.patch, settings.tokens);
+  if (settings.batch_statistics && !settings.standardize)
+    throw UserError("--batch-statistics is a way to standardise: leave --standardize no out");
   std::error_code ignored;
   if (!settings.genes.empty() && settings.genes != kFlagged &&
       !std::filesystem::is_regular_file(settings.genes, ignored))
@@ -122,48 +205,37 @@ void validate(const PreparationSettings& settings) {
                                 shown(settings.genes), kFlagged));
 }
 
+ExpressionRows::ExpressionRows(const Expression& expression, RowRange rows)
+    : matrix_(&expression.values), first_(expression.rows.begin) {
+  if (!expression.streams()) return;
+  read_ = expression.read(rows);
+  matrix_ = &read_;
+  first_ = rows.begin;
+}
+
+GeneScaling standardisation(MomentSums& sums, std::int64_t batches, Collectives& ranks) {
+  GeneScaling scaling{{}, {}, 10.0F, batches};
+  for (const GeneMoments& moments : sums.finish(ranks))
+    for (std::size_t gene = 0; gene < moments.mean.size(); ++gene) {
+      scaling.mean.push_back(static_cast<float>(moments.mean[gene]));
+      const double variance = moments.variance[gene];
+      scaling.inverse_sd.push_back(variance > 0 ? static_cast<float>(1 / std::sqrt(variance)) : 1.0F);
+    }
+  return scaling;
+}
+
 Expression prepare_expression(CsrMatrix counts, std::int64_t cells, RowRange rows,
                               std::span<const std::string> gene_names, std::span<const std::uint8_t> highly_variable,
-                              const PreparationSettings& settings, Collectives& ranks) {
-  check_shard(counts, cells, rows, gene_names, highly_variable);
-  const auto expressed = genes_with_counts(counts, ranks);
-  const auto totals = cell_totals(counts);
-  const double median = median_total(totals, ranks);
-  if (!(median > 0)) throw UserError("the input has no counts: nothing to prepare");
-  log_normalize(counts, totals, median);
+                              const PreparationSettings& settings, Collectives& ranks, const Labels& batches) {
+  ensure(counts.rows == rows.size(), "prepare_expression: rows do not match");
+  return prepare(ShardRows(std::move(counts), rows), {cells, gene_names, highly_variable, batches}, settings, ranks);
+}
 
-  const auto admitted = admitted_genes(gene_names, highly_variable, settings, ranks);
-  std::vector<std::int64_t> genes;
-  std::copy_if(admitted.begin(), admitted.end(), std::back_inserter(genes),
-               [&](std::int64_t gene) { return expressed[static_cast<std::size_t>(gene)] != 0; });
-  const std::size_t usable = genes.size();
-  const PatchedShape shape =
-      choose_shape(settings.matrix, settings.patch, static_cast<std::int64_t>(usable), settings.tokens);
-  const auto slots = static_cast<std::size_t>(shape.rows * shape.columns);
-  if (usable > slots || settings.gene_order == GeneOrder::variable) {
-    genes = rank_genes(counts, cells, median, expressed, genes, ranks);
-    genes.resize(std::min(usable, slots));
-    if (settings.gene_order != GeneOrder::variable) std::sort(genes.begin(), genes.end());
-  }
-
-  Expression expression;
-  expression.values = select_columns(std::move(counts), genes);
-  if (settings.gene_order == GeneOrder::coexpression) {
-    const auto order = coexpression_order(expression.values, cells, rows, ranks);
-    expression.values = select_columns(std::move(expression.values), order);
-    const auto in_file_order = genes;
-    std::transform(order.begin(), order.end(), genes.begin(),
-                   [&](std::int64_t column) { return in_file_order[static_cast<std::size_t>(column)]; });
-  }
-  expression.cells = cells;
-  expression.rows = rows;
-  expression.target_total = median;
-  expression.scaling = scaling_of(expression.values, cells, median, settings.standardize, ranks);
-  for (const std::int64_t gene : genes) expression.gene_names.push_back(gene_names[static_cast<std::size_t>(gene)]);
-  expression.layout = lay_out(shape, static_cast<std::int64_t>(genes.size()));
-  expression.genes = std::move(genes);
-  report(cells, gene_names.size(), admitted.size(), usable, expression, settings);
-  return expression;
+Expression prepare_streamed(ReadCounts read, std::int64_t block_rows, std::int64_t cells, RowRange rows,
+                            std::span<const std::string> gene_names, std::span<const std::uint8_t> highly_variable,
+                            const PreparationSettings& settings, Collectives& ranks, const Labels& batches) {
+  return prepare(ShardRows(std::move(read), block_rows, rows, static_cast<std::int64_t>(gene_names.size())),
+                 {cells, gene_names, highly_variable, batches}, settings, ranks);
 }
 
 }  // namespace masksc

@@ -41,7 +41,8 @@ std::string folder_name(const std::filesystem::path& folder) {
 }  // namespace
 
 Json page_of_run(const RunContent& run, const PageSettings& settings) {
-  const std::string file = std::filesystem::path(run.input).filename().string();
+  std::string file = run.inputs.empty() ? "" : std::filesystem::path(run.inputs.front()).filename().string();
+  if (run.inputs.size() > 1) file += fmt::format(" and {} more", run.inputs.size() - 1);
   Json page = frame_of(
       fmt::format("{}: {} cells in {} clusters", folder_name(run.folder), run.all_cells, run.clusters.names.size()),
       file.empty() ? std::string("a run of masksc_train") : fmt::format("{}, by masksc_train", file));

@@ -115,14 +115,16 @@ std::string quoted(const std::string& word) {
 }
 
 std::string command_of(const RunContent& run) {
+  std::string inputs;
+  for (const std::string& input : run.inputs) inputs += fmt::format(" --input {}", quoted(input));
+  if (inputs.empty()) inputs = " --input FILE";
   if (!run.model.empty())
-    return fmt::format("mpirun -np {} masksc_embed --config {} --model {} --input {} --output DIR",
+    return fmt::format("mpirun -np {} masksc_embed --config {} --model {}{} --output DIR",
                        run.metrics.at("ranks").get<int>(), quoted((run.folder / "config.ini").string()),
-                       quoted(run.model), quoted(run.input));
+                       quoted(run.model), inputs);
   const std::string labels = run.labels.empty() ? "" : " --labels " + quoted(run.labels);
-  return fmt::format("mpirun -np {} masksc_train --config {} --input {}{} --output DIR",
-                     run.metrics.at("ranks").get<int>(), quoted((run.folder / "config.ini").string()),
-                     run.input.empty() ? "FILE" : quoted(run.input), labels);
+  return fmt::format("mpirun -np {} masksc_train --config {}{}{} --output DIR", run.metrics.at("ranks").get<int>(),
+                     quoted((run.folder / "config.ini").string()), inputs, labels);
 }
 
 }  // namespace

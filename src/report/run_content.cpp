@@ -78,7 +78,7 @@ void read_identity(RunContent& run) {
   const Json record = trained ? read_json_file(path) : run.metrics;
   read_json(fmt::format("'{}'", (trained ? path : run.folder / "metrics.json").string()), [&] {
     run.labels = record.at("labels").get<std::string>();
-    run.input = trained ? record.at("input").at("path").get<std::string>() : record.at("input").get<std::string>();
+    run.inputs = texts_of(trained ? record.at("input").at("path") : record.at("input"));
     run.model = trained ? std::string() : record.at("model").get<std::string>();
     return run.metrics.at("seed").get<std::uint64_t>();
   });

@@ -1,6 +1,7 @@
 #include "masksc/run/attention.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "masksc/data/loader.hpp"
 
@@ -56,6 +57,14 @@ std::size_t place_of(const MatrixLayout& layout, std::int64_t slot) {
   return static_cast<std::size_t>(row * layout.columns + column);
 }
 
+/// The batch of each cell of the run; empty where all are of one.
+Labels batches_of(const RunContent& run) {
+  const std::string name = run.metrics.value("batch", "");
+  const auto found = std::find_if(run.columns.begin(), run.columns.end(),
+                                  [&](const ObsColumn& column) { return column.name == name; });
+  return found == run.columns.end() ? Labels() : found->categories;
+}
+
 }  // namespace
 
 AttentionGrid attend(const SavedModel& model, const RunContent& run, std::int64_t per_cluster) {
@@ -71,8 +80,18 @@ AttentionGrid attend(const SavedModel& model, const RunContent& run, std::int64_
 
   const std::vector<std::int64_t> typical = typical_rows(run.features, run.clusters, per_cluster);
   const auto count = static_cast<std::int64_t>(typical.size());
+  // Where cells are standardised within their batches, all of a batch are needed.
+  std::vector<std::int64_t> read = typical;
+  Labels batches;
+  if (model.batch_statistics) {
+    read.resize(static_cast<std::size_t>(run.counts.rows));
+    std::iota(read.begin(), read.end(), std::int64_t{0});
+    batches = batches_of(run);
+  }
+  const auto alone = single_rank();
+  const auto rows = static_cast<std::int64_t>(read.size());
   const Expression expression =
-      express(model, match_genes(model, run.genes), rows_of(run.counts, typical), count, {0, count});
+      express(model, match_genes(model, run.genes), rows_of(run.counts, read), rows, {0, rows}, batches, *alone);
   const Densifier densifier(expression);
   const std::int64_t patch = layout.patch_genes(), width = densifier.width();
   for (std::int64_t i = 0; i < count; ++i) {
@@ -80,7 +99,8 @@ AttentionGrid attend(const SavedModel& model, const RunContent& run, std::int64_
                       std::vector<float>(static_cast<std::size_t>(layout.tokens()))};
     cell.cluster = run.clusters.codes[static_cast<std::size_t>(cell.cell)];
     std::vector<float> dense(static_cast<std::size_t>(width));
-    densifier.fill(expression.values.row_indices(i), expression.values.row_values(i), dense);
+    const std::int64_t row = model.batch_statistics ? typical[static_cast<std::size_t>(i)] : i;
+    densifier.fill(expression.values.row_indices(row), expression.values.row_values(row), dense, expression.batch(row));
     const at::Tensor patches = at::from_blob(dense.data(), {1, width / patch, patch}, at::kFloat).clone();
     const at::Tensor weights = model.network->last_attention(patches.to(model.network->parameters().values().device()))
                                    .to(at::kFloat)

@@ -11,6 +11,7 @@
 #include "masksc/core/version.hpp"
 #include "masksc/embed/embed.hpp"
 #include "masksc/io/array_file.hpp"
+#include "masksc/io/inputs.hpp"
 #include "masksc/model/device.hpp"
 #include "masksc/model/one_thread.hpp"
 #include "masksc/run/clustering.hpp"
@@ -26,7 +27,7 @@ constexpr const char* weights_key = "uns/masksc/metrics/weights_hash";
 
 void check(const EmbedOptions& o) {
   if (o.model.empty()) throw UserError("--model is missing: give the folder model/ of a finished run");
-  if (o.input.empty()) throw UserError("--input is missing: give the file of counts");
+  if (o.inputs.empty()) throw UserError("--input is missing: give the file of counts");
   if (o.output.empty()) throw UserError("--output is missing: give the folder of the results");
   if (!o.overwrite && fs::exists(fs::path(o.output) / "metrics.json"))
     throw UserError(fmt::format("--output '{}' holds a result; give another folder or --overwrite", o.output));
@@ -37,9 +38,13 @@ void check(const EmbedOptions& o) {
 
 /// The prepared form of --input: itself, or one in --output that goes at the end.
 fs::path prepared_form(const EmbedOptions& options) {
-  if (is_prepared(options.input)) return options.input;
+  const std::vector<fs::path> files = listed_inputs(options.inputs);
+  if (files.size() == 1 && is_prepared(files.front())) {
+    refuse_choices(files.front(), options.counts);
+    return files.front();
+  }
   fs::path path = fs::path(options.output) / "prepared.h5";
-  for (const std::string& warning : warnings_of(prepare_counts(options.input, options.counts, path)))
+  for (const std::string& warning : warnings_of(prepare_counts(files, options.counts, path)))
     log::warning("{}", warning);
   return path;
 }
@@ -109,10 +114,15 @@ OptionTable describe_embed(EmbedOptions& o) {
   OptionTable table;
   table.begin_group("Input and output", OptionRole::path);
   table.add("model", o.model, "folder model/ of a finished run of masksc_train", "DIR");
-  table.add("input", o.input, "counts of the new cells, in any format that masksc_train reads", "FILE");
+  table.add_list(
+      "input", o.inputs,
+      "counts of the new cells, in any format that masksc_train reads; again for more, or @LIST, a file that "
+      "names them",
+      "FILE");
   table.add("output", o.output, "folder of the results", "DIR");
   table.add_switch("overwrite", o.overwrite, "replace the result in --output");
   describe(table, o.counts);
+  describe_joining(table, o.counts);
   table.begin_group("Labels of known cells", OptionRole::path);
   table.add("reference", o.reference, "result.h5ad of cells that this model embedded: their labels go to the new cells",
             "FILE");
@@ -153,7 +163,8 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   const GeneMatch match = match_genes(model, input.file->gene_names());
   log::info("genes: {} of the model's {} are in the input; the others count as 0", match.known,
             model.expression.gene_names.size());
-  input.expression = express(model, match, input.file->read_rows(rows), cells, rows);
+  input.batches = wanted_batches(*input.file, path, options.counts);
+  input.expression = express(model, match, input.file->read_rows(rows), cells, rows, input.batches, ranks);
   for (std::size_t gene = 0; gene < match.column.size(); ++gene)
     if (match.column[gene] >= 0) input.expression.genes.push_back(static_cast<std::int64_t>(gene));
   input.labels = wanted_labels(*input.file, path, options.counts);
@@ -171,8 +182,9 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
                   {"genes_of_model", model.expression.gene_names.size()},
                   {"ranks", ranks.size()},
                   {"seed", options.seed},
-                  {"input", options.input},
+                  {"input", one_or_all(options.inputs)},
                   {"labels", options.counts.labels},
+                  {"batch", input.file->batch_column()},
                   {"model", fs::absolute(options.model).string()},
                   {"weights_hash", weights},
                   {"embedding_hash", hash},
@@ -189,7 +201,7 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   on_root(ranks, [&] {
     write_file(folder / "config.ini", configuration);
     write_file(folder / "metrics.json", metrics.dump(2) + "\n");
-    if (path != options.input) fs::remove(path);
+    if (path == (folder / "prepared.h5").string()) fs::remove(path);
     if (options.report.report) report_or_warn(folder, {options.report.genes, at::get_num_threads()});
   });
   return metrics;

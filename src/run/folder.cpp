@@ -1,6 +1,7 @@
 #include "masksc/run/folder.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -13,6 +14,7 @@
 #include "masksc/core/json_text.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/dist/heartbeat_record.hpp"
+#include "masksc/io/inputs.hpp"
 
 namespace masksc {
 namespace {
@@ -78,17 +80,22 @@ void make_folder(const fs::path& folder) {
 
 }  // namespace
 
-InputIdentity identify(const std::string& path) {
-  InputIdentity identity{fs::absolute(path).lexically_normal().string()};
-  for (const fs::path& file : input_files(path)) {
-    struct stat status {};
-    if (::stat(file.c_str(), &status) != 0)
-      throw UserError(fmt::format("cannot read --input '{}': {}", file.string(), std::strerror(errno)));
-    identity.bytes += static_cast<std::int64_t>(status.st_size);
-    identity.modified += static_cast<std::int64_t>(status.st_mtime);
+InputIdentity identify(const std::vector<std::string>& inputs) {
+  InputIdentity identity;
+  for (const fs::path& input : listed_inputs(inputs)) {
+    identity.paths.push_back(fs::absolute(input).lexically_normal().string());
+    for (const fs::path& file : input_files(input)) {
+      struct stat status {};
+      if (::stat(file.c_str(), &status) != 0)
+        throw UserError(fmt::format("cannot read --input '{}': {}", file.string(), std::strerror(errno)));
+      identity.bytes += static_cast<std::int64_t>(status.st_size);
+      identity.modified += static_cast<std::int64_t>(status.st_mtime);
+    }
   }
   return identity;
 }
+
+Json one_or_all(const std::vector<std::string>& paths) { return paths.size() == 1 ? Json(paths.front()) : Json(paths); }
 
 RunFolder::RunFolder(const RunOptions& options, const OptionTable& table, Collectives& ranks)
     : options_(options), ranks_(ranks), root_(options.output) {
@@ -119,7 +126,8 @@ void RunFolder::look(const OptionTable& table) {
   const Json record = read_record("checkpoints/run.json");
   or_start_over([&] {
     read_json(quoted(path("checkpoints/run.json")), [&] {
-      recorded_ = {record.at("input").value("path", ""), record.at("input").value("bytes", std::int64_t{0}),
+      recorded_ = {texts_of(record.at("input").value("path", Json(""))),
+                   record.at("input").value("bytes", std::int64_t{0}),
                    record.at("input").value("modified", std::int64_t{0}), record.at("input").value("fingerprint", "")};
       labels_ = record.value("labels", "");
       sequence_model_ = record.value("sequence_model", "");
@@ -172,8 +180,8 @@ void RunFolder::compare(const OptionTable& table) const {
 
 void RunFolder::check_data(const std::string& fingerprint) const {
   if (recorded_.fingerprint.empty() || recorded_.fingerprint == fingerprint) return;
-  throw UserError(
-      fmt::format("--output '{}' holds a run on other data ('{}'); {}", root_.string(), recorded_.path, start_over));
+  throw UserError(fmt::format("--output '{}' holds a run on other data ('{}'); {}", root_.string(),
+                              fmt::join(recorded_.paths, "', '"), start_over));
 }
 
 void RunFolder::begin(const InputIdentity& input, const std::string& configuration) {
@@ -185,7 +193,7 @@ void RunFolder::begin(const InputIdentity& input, const std::string& configurati
     make_folder(path("checkpoints"));
     make_folder(path("model"));
     const Json record = {{"input",
-                          {{"path", input.path},
+                          {{"path", one_or_all(input.paths)},
                            {"bytes", input.bytes},
                            {"modified", input.modified},
                            {"fingerprint", input.fingerprint}}},

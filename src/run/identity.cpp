@@ -21,7 +21,11 @@ void add_options(Json& identity, const RunOptions& options, std::initializer_lis
   }
 }
 
-Json of_data(const RunIdentity& run) { return {{"data", run.data}, {"genes in their matrix", run.genes}}; }
+Json of_data(const RunIdentity& run) {
+  Json identity = {{"data", run.data}, {"genes in their matrix", run.genes}};
+  if (run.shuffle.block > 0) identity["shuffle"] = {run.shuffle.block, run.shuffle.buffer};
+  return identity;
+}
 
 }  // namespace
 

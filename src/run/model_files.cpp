@@ -40,6 +40,8 @@ Json describe_expression(const Expression& expression) {
           {"mean", expression.scaling.mean},
           {"inverse_sd", expression.scaling.inverse_sd},
           {"clip", expression.scaling.clip},
+          {"batches", expression.scaling.batches},
+          {"batch_statistics", !expression.batch_of_cell.empty()},
           {"matrix", {expression.layout.rows, expression.layout.columns}},
           {"patch", {expression.layout.patch_rows, expression.layout.patch_columns}},
           {"slot_to_column", expression.layout.slot_to_column}};

@@ -9,15 +9,20 @@ namespace masksc {
 OptionTable describe_run(RunOptions& o) {
   OptionTable table;
   table.begin_group("Input and output", OptionRole::path);
-  table.add("input", o.input,
-            "counts: h5ad, X/Y or 10x HDF5, a 10x folder (matrix.mtx), or a file made by masksc_prepare", "FILE");
+  table.add_list(
+      "input", o.inputs,
+      "counts: h5ad, X/Y or 10x HDF5, a 10x folder (matrix.mtx), or a file made by masksc_prepare; again for more, "
+      "or @LIST, a file that names them",
+      "FILE");
   table.add("output", o.output, "folder of the results", "DIR");
   table.add_switch("overwrite", o.overwrite, "replace the run in --output");
   describe(table, o.counts);
+  describe_joining(table, o.counts);
   table.add_switch(
       "keep-input", o.keep_input,
       "result.h5ad holds all that is in an h5ad input: obs, var, layers, obsm, obsp, varm, varp, uns, raw");
   describe(table, o.preparation);
+  describe(table, o.data);
   describe(table, o.sequence);
   describe(table, o.target);
   describe(table, o.model);
@@ -33,10 +38,11 @@ OptionTable describe_run(RunOptions& o) {
 void validate(const RunOptions& o) {
   validate(o.plan);
   if (!o.plan.plan) {
-    if (o.input.empty()) throw UserError("--input is missing: give the file of counts");
+    if (o.inputs.empty()) throw UserError("--input is missing: give the file of counts");
     if (o.output.empty()) throw UserError("--output is missing: give the folder of the results");
   }
   validate(o.preparation);
+  validate(o.data);
   validate(o.sequence);
   validate(o.target);
   validate(o.model);

@@ -83,6 +83,9 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
     writer->add_obs("masksc", name_clusters(outcome.all, outcome.clusters));
     const std::string labels = input.file->label_column();
     if (!input.labels.empty() && !writer->has("obs/" + labels)) writer->add_obs(labels, input.labels);
+    const std::string batch = input.file->batch_column();
+    if (!input.batches.empty() && !writer->has("obs/" + batch) && (input.labels.empty() || batch != labels))
+      writer->add_obs(batch, input.batches);
     std::vector<std::uint8_t> used(static_cast<std::size_t>(input.file->genes()), 0);
     for (const std::int64_t gene : input.expression.genes) used[static_cast<std::size_t>(gene)] = 1;
     writer->add_var("masksc", used);

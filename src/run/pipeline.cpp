@@ -115,7 +115,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
   StageClock clock(context.log, heartbeat);
   clock.add("prepare", prepare_seconds);
 
-  const RunIdentity identity = {input.identity.fingerprint, genes_hash(expression)};
+  const RunIdentity identity = {input.identity.fingerprint, genes_hash(expression), input.shuffle};
   const Json description = describe_for_checkpoints(options, configuration, ranks.size());
   const SequenceEncoders encoders = clock.time(
       "sequence", [&] { return sequence_stage(options, expression, identity, description, folder, given, context); });
@@ -149,6 +149,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
   metrics.update({{"cells", expression.cells},
                   {"genes", expression.genes.size()},
                   {"ranks", ranks.size()},
+                  {"batch", input.file->batch_column()},
                   {"seed", options.train.seed},
                   {"epochs", options.train.epochs},
                   {"max_steps", options.train.max_steps},
@@ -157,6 +158,10 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
                   {"seconds", clock.seconds()},
                   {"cells_per_second", trained.seconds > 0 ? static_cast<double>(trained.cells) / trained.seconds : 0},
                   {"training", training_report(trained)},
+                  {"data",
+                   {{"streamed", expression.streams()},
+                    {"shuffle_block", input.shuffle.block},
+                    {"shuffle_buffer", input.shuffle.buffer}}},
                   {"peak_memory_bytes", memories},
                   {"weights_hash", model.parameters().hash()},
                   {"embedding_hash", hash},
@@ -194,7 +199,7 @@ void check_fit(const RunOptions& options, const RunInput& input, Collectives& ra
 /// Whether --input is the very file that the folder's run was made from. A collective.
 bool input_unchanged(const RunOptions& options, const RunFolder& folder, Collectives& ranks) {
   std::int32_t same = 0;
-  on_root(ranks, [&] { same = identify(options.input).same_file(folder.recorded_input()) ? 1 : 0; });
+  on_root(ranks, [&] { same = identify(options.inputs).same_file(folder.recorded_input()) ? 1 : 0; });
   ranks.broadcast(std::span(&same, 1));
   return same == 1;
 }
@@ -263,6 +268,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     if (board) log->follow([&](const Json& line) { board->add(line); });
     for (const std::string& warning : input.warnings) log->event("sequence", "warning", 0, {{"message", warning}});
     TrainContext context{ranks, *log, device, ranks.is_root() && !options.run.quiet, nccl.get()};
+    context.shuffle = input.shuffle;
     if (options.train.deterministic) context.shards = static_cast<int>(options.train.virtual_shards);
     Json metrics =
         train_and_cluster(options, input, prepare_seconds, configuration, folder, given, *heartbeat, context);

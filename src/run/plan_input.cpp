@@ -78,6 +78,11 @@ PlanInput plan_input(const RunOptions& o) {
   input.sequence_targets = o.target.target != Target::raw;
   input.sequence = {sequence.hidden1, sequence.hidden2, sequence.outputs};
   input.cells = o.plan.cells;
+  const std::int64_t genes = o.plan.genes > 0 ? o.plan.genes : input.tokens * input.patch_genes;
+  input.nonzeros =
+      static_cast<std::int64_t>(o.plan.density * static_cast<double>(genes) * static_cast<double>(input.cells));
+  input.shuffle = choose_shuffle(o.data, input.nonzeros);
+  input.host_budget = o.data.memory_gib * 1024 * 1024 * 1024;
   input.epochs = o.train.epochs;
   input.max_steps = o.train.max_steps;
   input.batch = o.train.batch_size;

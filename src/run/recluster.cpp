@@ -104,7 +104,7 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
     InputSettings counts = options.counts;
     counts.allow_noninteger = true;  // counts are copied, not used
     for (const std::string& warning :
-         warnings_of(prepare_counts(options.input, counts, scratch.counts(), scratch.rest())))
+         warnings_of(prepare_counts({options.input}, counts, scratch.counts(), scratch.rest())))
       log::warning("{}", warning);
   });
   const PreparedFile file(scratch.counts(), ranks);

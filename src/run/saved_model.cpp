@@ -46,8 +46,10 @@ bool is_sound(const Expression& expression) {
   const MatrixLayout& layout = expression.layout;
   const auto genes = static_cast<std::int64_t>(expression.gene_names.size());
   constexpr std::int64_t most = 1 << 20;
-  if (genes < 1 || expression.scaling.mean.size() != expression.gene_names.size() ||
-      expression.scaling.inverse_sd.size() != expression.gene_names.size() || !(expression.target_total > 0))
+  const GeneScaling& scaling = expression.scaling;
+  if (genes < 1 || scaling.batches < 1 || scaling.batches > most ||
+      static_cast<std::int64_t>(scaling.mean.size()) != scaling.batches * genes ||
+      scaling.inverse_sd.size() != scaling.mean.size() || !(expression.target_total > 0))
     return false;
   if (layout.patch_rows < 1 || layout.patch_columns < 1 || layout.rows < layout.patch_rows || layout.rows > most ||
       layout.columns < layout.patch_columns || layout.columns > most || layout.rows % layout.patch_rows != 0 ||
@@ -71,7 +73,7 @@ Expression expression_of(const Json& e) {
   expression.gene_names = e.at("genes").get<std::vector<std::string>>();
   expression.target_total = e.at("target_total");
   expression.scaling = {e.at("mean").get<std::vector<float>>(), e.at("inverse_sd").get<std::vector<float>>(),
-                        e.at("clip").get<float>()};
+                        e.at("clip").get<float>(), e.value("batches", std::int64_t{1})};
   expression.layout = layout_of(e);
   return expression;
 }
@@ -108,6 +110,7 @@ SavedModel load_model(const std::filesystem::path& folder, at::Device device, Co
       throw UserError(fmt::format("{} is a '{}' of mask-sc {}; this one reads '{}'", subject, shown(format),
                                   shown(model.version), known_format));
     model.expression = expression_of(description.at("expression"));
+    model.batch_statistics = description.at("expression").value("batch_statistics", false);
     shape.model = model_settings(description.at("settings"));
     return 0;
   });
@@ -157,8 +160,29 @@ GeneMatch match_genes(const SavedModel& model, std::span<const std::string> gene
   return match;
 }
 
-Expression express(const SavedModel& model, const GeneMatch& match, CsrMatrix counts, std::int64_t cells,
-                   RowRange rows) {
+namespace {
+
+/// Standardises each gene within the batches of the new cells.
+void scale_batches(Expression& expression, const Labels& batches, Collectives& ranks) {
+  const RowRange rows = expression.rows;
+  std::vector<std::int64_t> cells = {expression.cells};
+  if (!batches.empty()) {
+    expression.batch_of_cell = batches.codes;
+    cells.assign(batches.names.size(), 0);
+    for (const std::int32_t batch : batches.codes) ++cells[static_cast<std::size_t>(batch)];
+  }
+  const auto count = static_cast<std::int64_t>(cells.size());
+  MomentSums sums(MomentSums::Of::logs, expression.values.columns, std::move(cells), expression.target_total);
+  std::span<const std::int32_t> mine(expression.batch_of_cell);
+  if (!mine.empty()) mine = mine.subspan(static_cast<std::size_t>(rows.begin), static_cast<std::size_t>(rows.size()));
+  sums.add(expression.values, mine);
+  expression.scaling = standardisation(sums, count, ranks);
+}
+
+}  // namespace
+
+Expression express(const SavedModel& model, const GeneMatch& match, CsrMatrix counts, std::int64_t cells, RowRange rows,
+                   const Labels& batches, Collectives& ranks) {
   ensure(counts.columns == static_cast<std::int64_t>(match.column.size()), "express: one match a gene");
   Expression expression = model.expression;
   expression.cells = cells;
@@ -183,6 +207,7 @@ Expression express(const SavedModel& model, const GeneMatch& match, CsrMatrix co
     }
     values.row_start.push_back(static_cast<std::int64_t>(values.indices.size()));
   }
+  if (model.batch_statistics) scale_batches(expression, batches, ranks);
   return expression;
 }
 

@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <set>
-
 #include "masksc/core/log.hpp"
 #include "masksc/data/loader.hpp"
 #include "masksc/embed/embed.hpp"
@@ -15,42 +12,6 @@
 
 namespace masksc {
 namespace {
-
-/// Whether an interrupted run left its prepared file sound.
-bool still_prepared(const std::filesystem::path& path) {
-  try {
-    return is_prepared(path);
-  } catch (const UserError& e) {
-    log::warning("{}; the counts are read again", e.what());
-    return false;
-  }
-}
-
-/// Makes `input.kept`, where --keep-input asks for it, and returns the prepared file of this input: the input itself,
-/// the one of an interrupted run, or a new one.
-std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& folder, RunInput& input) {
-  if (is_prepared(options.input)) {
-    refuse_choices(options.input, options.counts);
-    if (options.keep_input)
-      throw UserError(
-          fmt::format("--keep-input: '{}' is a prepared file, which holds nothing but counts, names and labels: give "
-                      "the h5ad file itself as --input",
-                      options.input));
-    return options.input;
-  }
-  const std::filesystem::path path = folder.path(prepared_name);
-  if (options.keep_input) input.kept = folder.path(kept_name);
-  const bool have_kept = input.kept.empty() || std::filesystem::exists(input.kept);
-  if (folder.state() != FolderState::empty && folder.recorded_input().same_file(input.identity) && have_kept &&
-      still_prepared(path))
-    return path;
-  const PreparationReport report = prepare_counts(options.input, options.counts, path, input.kept);
-  for (std::string& warning : warnings_of(report)) {
-    log::warning("{}", warning);
-    input.warnings.push_back(std::move(warning));
-  }
-  return path;
-}
 
 /// Batches of this rank's cells, each cell once, for the statistics of the targets.
 auto every_patch(const Expression& expression, const Densifier& densifier, std::int64_t patch_genes, at::Device device,
@@ -100,47 +61,6 @@ std::vector<NeededEncoder> needed_encoders(const TargetSettings& target, const E
 }
 
 }  // namespace
-
-Labels wanted_labels(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings) {
-  if (settings.labels.empty()) return {};
-  Labels labels = file.labels();
-  if (labels.empty())
-    throw UserError(fmt::format("the prepared file '{}' holds no labels; prepare it with --labels {}", path.string(),
-                                settings.labels));
-  return labels;
-}
-
-std::int64_t count_categories(const Labels& labels) {
-  std::set<std::int32_t> found(labels.codes.begin(), labels.codes.end());
-  found.erase(-1);
-  return static_cast<std::int64_t>(found.size());
-}
-
-RowRange own_rows(std::int64_t cells, const Collectives& ranks) {
-  if (ranks.size() > cells)
-    throw UserError(fmt::format("{} ranks for {} cells: use at most one rank a cell", ranks.size(), cells));
-  return rows_of_rank(cells, ranks.rank(), ranks.size());
-}
-
-RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives& ranks) {
-  RunInput input;
-  std::string path;
-  on_root(ranks, [&] {
-    input.identity = identify(options.input);
-    path = prepared_path(options, folder, input).string();
-  });
-  path = broadcast_text(ranks, path);
-  input.file = std::make_unique<PreparedFile>(path, ranks);
-  input.identity.fingerprint = input.file->fingerprint();
-  folder.check_data(input.identity.fingerprint);
-  const std::int64_t cells = input.file->cells();
-  const RowRange rows = own_rows(cells, ranks);
-  input.expression = prepare_expression(input.file->read_rows(rows), cells, rows, input.file->gene_names(),
-                                        input.file->highly_variable(), options.preparation, ranks);
-  input.labels = wanted_labels(*input.file, path, options.counts);
-  input.label_count = count_categories(input.labels);
-  return input;
-}
 
 std::string SequenceEncoders::hash() const {
   return (whole ? whole->parameters().hash() : std::string("-")) + (per_patch ? per_patch->parameters().hash() : "-");

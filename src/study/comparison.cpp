@@ -1,6 +1,7 @@
 #include "masksc/study/comparison.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "masksc/core/log.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
+#include "masksc/io/inputs.hpp"
 #include "masksc/io/prepared.hpp"
 #include "masksc/run/stages.hpp"
 #include "masksc/study/comparison_table.hpp"
@@ -63,15 +65,18 @@ class DataCache {
 fs::path prepare(const RunOptions& options, Collectives& ranks) {
   std::string path;
   on_root(ranks, [&] {
+    if (options.preparation.batch_statistics)
+      throw UserError("--batch-statistics belongs to masksc_train: leave it out of a comparison");
     if (options.keep_input) throw UserError("--keep-input belongs to masksc_train: leave it out of a comparison");
-    if (is_prepared(options.input)) {
-      refuse_choices(options.input, options.counts);
-      path = options.input;
+    const std::vector<fs::path> files = listed_inputs(options.inputs);
+    if (files.size() == 1 && is_prepared(files.front())) {
+      refuse_choices(files.front(), options.counts);
+      path = files.front().string();
       return;
     }
     const fs::path target = fs::path(options.output) / "prepared.h5";
     fs::create_directories(options.output);
-    const PreparationReport report = prepare_counts(options.input, options.counts, target);
+    const PreparationReport report = prepare_counts(files, options.counts, target);
     for (const std::string& warning : warnings_of(report)) log::warning("{}", warning);
     path = target.string();
   });
@@ -97,7 +102,7 @@ ComparedCells compared_cells(const RunOptions& options, DataCache& data, std::st
 /// Options of the run of mask-sc that a point is.
 RunOptions run_of(const RunOptions& recipe, const ComparedCells& cells, std::int64_t seed, const fs::path& folder) {
   RunOptions run = recipe;
-  run.input = cells.prepared.string();
+  run.inputs = {cells.prepared.string()};
   run.counts = InputSettings();  // all but the labels was chosen when the file was made
   run.counts.labels = recipe.counts.labels;
   run.output = folder.string();
@@ -199,7 +204,7 @@ Json table_of(const Comparison& comparison, const std::vector<ComparedMethod>& m
   }
   const ComparedCells& cells = comparison.cells;
   const int ranks = comparison.place.ranks.size();
-  return {{"input", comparison.options.input},
+  return {{"input", fmt::format("{}", fmt::join(comparison.options.inputs, ", "))},
           {"cells", cells.common_space.rows},
           {"labels", cells.labels.empty() ? Json(nullptr) : Json(comparison.options.counts.labels)},
           {"categories", count_categories(cells.labels)},

@@ -80,8 +80,8 @@ Json identity_of(const SweepPoint& point) {
   for (const Option& option : table.options())
     if (option.role == OptionRole::result || option.name == "labels" || option.name == "sequence-model")
       identity[option.name] = option.get();
-  const InputIdentity input = identify(options.input);
-  identity["input"] = input.path;
+  const InputIdentity input = identify(options.inputs);
+  identity["input"] = one_or_all(input.paths);
   identity["input bytes"] = input.bytes;
   identity["input modified"] = input.modified;
   return identity;

@@ -147,7 +147,7 @@ void train_sequence_encoder(SequenceEncoder& encoder, const SequenceJob& job, Tr
   const SequenceSettings& settings = job.settings;
   const OneThreadEach each(context.shards > 0);
   const int threads = context.device.is_cpu() ? each.threads() : 1;
-  Loader loader(job.expression, settings.batch_size, job.seed, /*stage=*/1, ranks, context.shards);
+  Loader loader(job.expression, settings.batch_size, job.seed, /*stage=*/1, ranks, context.shards, context.shuffle);
   AdamW adam(encoder.parameters(), {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0});
   const std::int64_t steps = loader.plan().steps;
   const std::int64_t total = settings.epochs * steps;

@@ -168,7 +168,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
   const auto seed = static_cast<std::uint64_t>(job.settings.seed);
   const double guidance = job.target_settings.guidance;
   Loader loader(job.expression, job.settings.batch_size, seed, /*stage=*/0, context.ranks,
-                job.settings.parts(context.ranks.size()));
+                job.settings.parts(context.ranks.size()), context.shuffle);
   const std::int64_t total = total_steps(job.expression.cells, job.settings);
   const std::int64_t steps_per_epoch = loader.plan().steps;
   Saver saver(job.checkpoints, job.cadence, "train", context);

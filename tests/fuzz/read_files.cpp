@@ -97,7 +97,7 @@ void read_like_programs(const fs::path& path, const masksc::InputSettings& setti
     return std::string();
   });
   const bool prepared = masksc::is_prepared(path);
-  if (!prepared) masksc::prepare_counts(path, settings, scratch);
+  if (!prepared) masksc::prepare_counts({path}, settings, scratch);
   const auto self = masksc::single_rank();
   const masksc::PreparedFile file(prepared ? path : scratch, *self);
   const masksc::RowRange rows{0, file.cells()};
@@ -115,7 +115,7 @@ void read_like_programs(const fs::path& path, const masksc::InputSettings& setti
 void keep_like_programs(const fs::path& path, const masksc::InputSettings& settings, const fs::path& scratch) {
   const fs::path kept = scratch.string() + ".kept.h5";
   const fs::path result = scratch.string() + ".result.h5ad";
-  masksc::prepare_counts(path, settings, scratch, kept);
+  masksc::prepare_counts({path}, settings, scratch, kept);
   const auto self = masksc::single_rank();
   const masksc::PreparedFile file(scratch, *self);
   masksc::H5adWriter writer(result, file.cell_names({0, file.cells()}), file.gene_names());

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "masksc/core/error.hpp"
 #include "masksc/core/json.hpp"
@@ -18,6 +19,9 @@ Json parse_json(std::string_view text, const std::string& subject);
 
 /// The JSON in a file. Throws UserError when it can't be read, or as parse_json.
 Json read_json_file(const std::filesystem::path& path);
+
+/// The texts of a list, or the one that stands alone. Throws Json::exception for anything else.
+std::vector<std::string> texts_of(const Json& value);
 
 /// Runs `read`, which takes values out of JSON. Throws UserError that begins with `subject` when one is missing or of
 /// another kind.

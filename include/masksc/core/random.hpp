@@ -62,8 +62,8 @@ class RandomStream {
   PhiloxBlock buffer_{};
 };
 
-/// A random order of 0 .. size-1, the same for equal (seed, purpose, epoch) on every rank.
+/// A random order of 0 .. size-1, the same for equal (seed, purpose, epoch, item) on every rank.
 std::vector<std::int64_t> random_permutation(std::int64_t size, std::uint64_t seed, Purpose purpose,
-                                             std::uint32_t epoch);
+                                             std::uint32_t epoch, std::uint64_t item = 0);
 
 }  // namespace masksc

@@ -2,16 +2,18 @@
 // batch is the same set of cells on any number of ranks, and each rank computes its slice of it. --deterministic cuts
 // batches into more parts than ranks, the same ones on any number of ranks; a rank computes neighbouring ones.
 //
-// Every rank keeps only its rows. At the start of an epoch one all-to-all hands each sparse row to the rank that will
-// compute it; batches are then made dense locally.
+// Every rank keeps only its rows, or reads only its part of each window (see EpochOrder), the next one in a thread of
+// its own while this one is used. One all-to-all a window hands each sparse row to the rank that will compute it;
+// batches are then made dense locally.
 #pragma once
 
 #include <cstdint>
+#include <future>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "masksc/core/random.hpp"
+#include "masksc/data/epoch_order.hpp"
 #include "masksc/dist/collectives.hpp"
 #include "masksc/preprocess/prepare.hpp"
 
@@ -30,36 +32,19 @@ struct Batch {
   std::vector<float> values;            // [rows, tokens * patch_genes], patch-major; padding slots and rows are 0
 };
 
-/// How the cells of an epoch are cut into batches: `steps` nearly equal slices, so that no batch is ragged by more than
-/// one cell and every cell is used exactly once an epoch.
-struct BatchPlan {
-  std::int64_t cells = 0;
-  std::int64_t steps = 0;
-  BatchPlan(std::int64_t cell_count, std::int64_t global_batch);
-  /// Positions of the epoch's permutation that make up the batch of `step` (from 0).
-  [[nodiscard]] RowRange batch(std::int64_t step) const { return {cells * step / steps, cells * (step + 1) / steps}; }
-  /// Steps of a training; max_steps 0: all epochs.
-  [[nodiscard]] std::int64_t total_steps(std::int64_t epochs, std::int64_t max_steps) const;
-  /// The step whose batch holds `position`.
-  [[nodiscard]] std::int64_t step_of(std::int64_t position) const;
-  /// Positions of part `part` of `parts` of the batch of `step`: what a rank computes, when there are as many parts as
-  /// ranks.
-  [[nodiscard]] RowRange slice(std::int64_t step, int part, int parts) const;
-  /// Static row count of a part: the largest of any part at any step.
-  [[nodiscard]] std::int64_t padded_rows(int parts) const;
-};
-
 /// Makes sparse log-normalised rows dense in the slots of the matrix layout, standardised and clipped.
 class Densifier {
  public:
   explicit Densifier(const Expression& expression);
   /// Floats of a dense row: tokens that hold genes * genes of a patch.
-  [[nodiscard]] std::int64_t width() const { return static_cast<std::int64_t>(zero_row_.size()); }
-  /// Fills `out` [width] from one sparse row.
-  void fill(std::span<const std::int32_t> indices, std::span<const float> values, std::span<float> out) const;
+  [[nodiscard]] std::int64_t width() const { return width_; }
+  /// Fills `out` [width] from one sparse row of a cell of `batch`.
+  void fill(std::span<const std::int32_t> indices, std::span<const float> values, std::span<float> out,
+            std::int32_t batch = 0) const;
 
  private:
-  std::vector<float> zero_row_;  // [width] a cell without counts
+  std::int64_t width_ = 0;
+  std::vector<float> zero_rows_;  // [batches, width] a cell without counts
   std::vector<std::int32_t> slot_of_column_;
   GeneScaling scaling_;
 };
@@ -69,33 +54,48 @@ class Loader {
   /// `expression` and `ranks` must outlive the loader. `stage` tells apart the orders of two stages. A batch is cut
   /// into `parts`, the same number of them a rank; 0: one a rank.
   Loader(const Expression& expression, std::int64_t global_batch, std::uint64_t seed, std::uint32_t stage,
-         Collectives& ranks, int parts = 0);
+         Collectives& ranks, int parts = 0, const Shuffle& shuffle = {});
 
   [[nodiscard]] const BatchPlan& plan() const { return plan_; }
   [[nodiscard]] std::int64_t rows() const { return part_rows_ * parts_of_rank_; }
   [[nodiscard]] const Densifier& densifier() const { return densifier_; }
 
-  /// Hands out the rows of `epoch`. A collective.
+  /// Equal on all ranks. Throws nothing and moves nothing: rows move when batches are asked for.
   void start_epoch(std::uint32_t epoch);
   /// Hash of the order of the cells in the epoch started last: of the cell at each position.
   [[nodiscard]] const std::string& order_hash() const { return order_hash_; }
-  /// This rank's slice of the batch of `step` (from 0) of the epoch started last.
-  [[nodiscard]] Batch batch(std::int64_t step) const;
+  /// This rank's slice of the batch of `step` (from 0) of the epoch started last. A collective: the first batch of a
+  /// window brings the window's rows. Throws UserError, EnvironmentError on all ranks when rows can't be read.
+  [[nodiscard]] Batch batch(std::int64_t step);
 
  private:
+  /// Rows that this rank hands out, in the order of `places`.
+  struct Offer {
+    CsrMatrix rows;
+    std::vector<std::int64_t> places;  // in the window
+  };
+  void load(std::int64_t window);
+  void begin_reading(std::int64_t window);
+  [[nodiscard]] Offer held_rows(std::int64_t window) const;
+  [[nodiscard]] Offer read_rows(std::int64_t window);
+  /// The part of the window's sequence of blocks that this rank reads.
+  [[nodiscard]] RowRange own_part(std::int64_t window) const;
+
   const Expression& expression_;
   Collectives& ranks_;
   BatchPlan plan_;
+  EpochOrder order_;
   int parts_;
   int parts_of_rank_;
   std::int64_t part_rows_;
-  std::uint64_t seed_;
-  std::uint32_t stage_;
   Densifier densifier_;
   std::string order_hash_;
-  CsrMatrix epoch_rows_;                   // rows this rank computes this epoch, in order of position
-  std::vector<std::int64_t> epoch_cells_;  // their global cells
-  std::vector<std::int64_t> part_start_;   // [steps * parts of a rank + 1] first of epoch_rows_ of each part
+  std::int64_t window_ = -1;              // whose rows are here
+  CsrMatrix rows_;                        // those this rank computes in the window, in order of position
+  std::vector<std::int64_t> cells_;       // their global cells
+  std::vector<std::int64_t> part_start_;  // [steps * parts of a rank + 1] first of rows_ of each part of the window
+  std::int64_t reading_ = -1;             // window whose part is being read
+  std::future<CsrMatrix> read_;
 };
 
 }  // namespace masksc

@@ -147,6 +147,9 @@ class ArrayFile {
   }
   /// Throws UserError unless every element of the array, stored without filters, has its place in the file.
   void check_storage(const std::string& name) const;
+  /// The same for an array of one dimension that is stored in chunks; returns the byte of the file at which each
+  /// begins.
+  [[nodiscard]] std::vector<std::int64_t> chunk_places(const std::string& name) const;
   [[nodiscard]] std::vector<std::string> read_text(const std::string& name) const;
   [[nodiscard]] std::unique_ptr<RowStream> stream_rows(const std::string& name) const;
 

@@ -21,15 +21,22 @@ namespace masksc {
 /// What 10x calls the features that are genes.
 constexpr const char* gene_expression = "Gene Expression";
 
+/// Which genes a joined input has: those of every file, or those of any, absent ones counting 0.
+enum class GeneJoin { inner, outer };
+
 struct InputSettings {
   std::string layer;                           // h5ad: "" is X; "raw" is raw/X; else layers/NAME
   std::string labels;                          // h5ad: column of obs; X/Y: "Y" or "yes"; "" is none
   bool allow_noninteger = false;               // normalised data: finite and not negative is enough
   std::string genome = {};                     // 10x: "" where there is only one
   std::string feature_type = gene_expression;  // 10x: features of other types are left out
+  GeneJoin join = GeneJoin::inner;
+  std::string batch_key = {};  // column of obs that says which batch a cell is of; see open_inputs
 };
 
 void describe(OptionTable& table, InputSettings& settings);
+/// The options of inputs that may be several.
+void describe_joining(OptionTable& table, InputSettings& settings);
 
 class CountsReader {
  public:
@@ -49,11 +56,17 @@ class CountsReader {
   [[nodiscard]] virtual const Labels& labels() const = 0;
   /// The column the labels came from; "" without labels.
   [[nodiscard]] virtual std::string label_column() const = 0;
+  /// The batch of each cell; empty where none is known.
+  [[nodiscard]] virtual const Labels& batches() const = 0;
+  /// The column of obs that holds them; "" without batches.
+  [[nodiscard]] virtual std::string batch_column() const = 0;
   /// var['highly_variable'], one flag a gene; empty when the file has none.
   [[nodiscard]] virtual std::vector<std::uint8_t> highly_variable() const = 0;
   /// The counts of `rows`, without stored zeros. Fastest in ascending blocks; a block's memory is the caller's choice.
   /// Throws UserError that names the first bad cell and gene: negative, NaN, infinite, or not whole.
   virtual CsrMatrix read_rows(RowRange rows) = 0;
+  /// Gives back the memory that reading takes; rows may be read again.
+  virtual void release_rows() {}
 };
 
 /// Throws UserError: unreadable, no layout that is known, no cells or genes, labels or layer not there, damaged.

@@ -3,8 +3,8 @@
 //
 // Layout (HDF5): attributes `masksc` (format), `version`, `fingerprint`, `label_column`; `row_start` int64 [cells + 1],
 // `indices` int32 [nonzeros], `values` float32 [nonzeros], `original_rows` int64 [cells], `cell_names` and `gene_names`
-// (`start` int64 [n + 1] into `bytes` uint8), `labels/{codes int32 [cells], names/...}`, `highly_variable` uint8
-// [genes].
+// (`start` int64 [n + 1] into `bytes` uint8), `labels/{codes int32 [cells], names/...}` and the same for `batches`,
+// `highly_variable` uint8 [genes]; attribute `batch_column`.
 #pragma once
 
 #include <cstdint>
@@ -41,11 +41,11 @@ constexpr std::int64_t default_block_bytes = std::int64_t{128} << 20;
 PreparationReport write_prepared(CountsReader& reader, const std::filesystem::path& to,
                                  std::int64_t block_bytes = default_block_bytes);
 
-/// Opens the counts `from` and writes the prepared file `to`, in a process of its own: a file that crashes HDF5 is a
-/// UserError like any other damage. Says what it reads on the log. Unless empty, `keep` is the file to write with all
-/// that an h5ad input holds beside its counts, for the cells that are left: see H5adWriter::keep.
-/// Then there are both files or none.
-PreparationReport prepare_counts(const std::filesystem::path& from, const InputSettings& settings,
+/// Opens the counts `from`, joined where they are several (open_inputs), and writes the prepared file `to`, in a
+/// process of its own: a file that crashes HDF5 is a UserError like any other damage. Says what it reads on the log.
+/// Unless empty, `keep` is the file to write with all that one h5ad input holds beside its counts, for the cells that
+/// are left: see H5adWriter::keep. Then there are both files or none.
+PreparationReport prepare_counts(const std::vector<std::filesystem::path>& from, const InputSettings& settings,
                                  const std::filesystem::path& to, const std::filesystem::path& keep = {});
 
 /// Throws UserError for settings that choose counts or features: of the prepared file `path` that was done before.
@@ -72,6 +72,8 @@ class PreparedFile {
   [[nodiscard]] std::string fingerprint() const;
   /// The column the labels came from; "" without labels.
   [[nodiscard]] std::string label_column() const;
+  /// The column of obs that the batches came from, or are to go to; "" without batches.
+  [[nodiscard]] std::string batch_column() const;
   /// One flag a gene; empty when the input had none.
   [[nodiscard]] const std::vector<std::uint8_t>& highly_variable() const;
 
@@ -80,6 +82,8 @@ class PreparedFile {
   [[nodiscard]] std::vector<std::string> cell_names(RowRange rows) const;
   /// Of all cells, on every rank; empty without labels.
   [[nodiscard]] Labels labels() const;
+  /// The same for the batches.
+  [[nodiscard]] Labels batches() const;
   /// The row in the input of every kept cell.
   [[nodiscard]] std::vector<std::int64_t> original_rows() const;
 

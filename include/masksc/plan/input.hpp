@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "masksc/data/epoch_order.hpp"
 #include "masksc/plan/presets.hpp"
 
 namespace masksc {
@@ -53,6 +54,11 @@ struct PlanInput {
   std::int64_t gradient_copies = 1;  // virtual shards of a rank
   double reduce_bytes = 4;           // of a gradient on its way
   double bucket_bytes = 25 << 20;    // of one all-reduce
+
+  // counts in host memory
+  std::int64_t nonzeros = 0;  // counts that are not 0
+  Shuffle shuffle;
+  double host_budget = 0;  // bytes of counts that a rank may hold; 0: what is free when the run begins
 
   // machine
   std::int64_t ranks = 1;

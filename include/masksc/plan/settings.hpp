@@ -14,6 +14,7 @@ struct PlanSettings {
   bool json = false;
   std::int64_t cells = 4271;
   std::int64_t genes = 0;  // 0: a full --matrix, 2000 with --matrix auto
+  double density = 0.1;    // share of a cell's genes that have counts
   std::int64_t ranks = 8;
   std::int64_t gpus_per_node = 8;
   std::string device = "h100";

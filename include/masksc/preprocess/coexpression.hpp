@@ -18,6 +18,9 @@ inline constexpr std::int64_t kCoexpressionCells = 65536;
 /// collective.
 PairDistances correlation_distances(const CsrMatrix& values, std::int64_t cells, RowRange rows, Collectives& ranks);
 
+/// Whether `cell` of `cells` enters the correlations.
+bool is_correlated_cell(std::int64_t cell, std::int64_t cells);
+
 /// Columns of `values` in leaf order of average-linkage clustering on `correlation_distances`. A collective.
 std::vector<std::int64_t> coexpression_order(const CsrMatrix& values, std::int64_t cells, RowRange rows,
                                              Collectives& ranks);

@@ -13,10 +13,10 @@
 namespace masksc {
 
 struct EmbedOptions {
-  std::string model;      // DIR/model of a finished run
-  std::string input;      // file of counts
-  std::string output;     // folder of the results
-  std::string reference;  // result.h5ad of cells embedded by the same model; "" transfers no labels
+  std::string model;                // DIR/model of a finished run
+  std::vector<std::string> inputs;  // files of counts; see listed_inputs
+  std::string output;               // folder of the results
+  std::string reference;            // result.h5ad of cells embedded by the same model; "" transfers no labels
   bool overwrite = false;
   InputSettings counts;
   std::string reference_labels = "masksc";  // column of the reference's obs

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "masksc/core/json.hpp"
 #include "masksc/dist/collectives.hpp"
@@ -21,13 +22,13 @@ constexpr const char* kept_name = "kept.h5";
 
 /// What identifies the input of a run.
 struct InputIdentity {
-  std::string path;
+  std::vector<std::string> paths;
   std::int64_t bytes = 0;
-  std::int64_t modified = 0;     // seconds since the epoch; of a folder the sum over its files, as are the bytes
+  std::int64_t modified = 0;     // seconds since the epoch; of several files the sum, as are the bytes
   std::string fingerprint = {};  // of the prepared content
 
   [[nodiscard]] bool same_file(const InputIdentity& other) const {
-    return bytes == other.bytes && modified == other.modified && path == other.path;
+    return bytes == other.bytes && modified == other.modified && paths == other.paths;
   }
 };
 
@@ -78,7 +79,11 @@ class RunFolder {
   bool begun_ = false;
 };
 
-/// Size, time and absolute path of an input; the fingerprint is left empty. Throws UserError when it is not there.
-InputIdentity identify(const std::string& path);
+/// Size, time and absolute paths of the files that --input names; the fingerprint is left empty. Throws UserError when
+/// one is not there.
+InputIdentity identify(const std::vector<std::string>& inputs);
+
+/// How records name files: one by its path, several by a list of them.
+Json one_or_all(const std::vector<std::string>& paths);
 
 }  // namespace masksc

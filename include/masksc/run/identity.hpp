@@ -13,6 +13,7 @@ namespace masksc {
 struct RunIdentity {
   std::string data;   // fingerprint of the prepared counts
   std::string genes;  // hash of the chosen genes, their places and scaling
+  Shuffle shuffle = {};
 };
 
 /// Of stage 1's checkpoints.

@@ -3,9 +3,11 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "masksc/cluster/choose.hpp"
 #include "masksc/core/options.hpp"
+#include "masksc/data/settings.hpp"
 #include "masksc/io/counts_reader.hpp"
 #include "masksc/model/settings.hpp"
 #include "masksc/plan/settings.hpp"
@@ -16,12 +18,13 @@
 namespace masksc {
 
 struct RunOptions {
-  std::string input;   // file of counts, or a prepared file
-  std::string output;  // folder of the run
+  std::vector<std::string> inputs;  // files of counts, or a prepared file; see listed_inputs
+  std::string output;               // folder of the run
   bool overwrite = false;
   InputSettings counts;
   bool keep_input = false;
   PreparationSettings preparation;
+  DataSettings data;
   SequenceSettings sequence;
   TargetSettings target;
   ModelSettings model;

@@ -16,7 +16,8 @@ namespace masksc {
 struct SavedModel {
   Expression expression;  // genes, target total, scaling and layout; no cells
   std::unique_ptr<MaskedAutoencoder> network;
-  std::string version;  // of the mask-sc that trained it
+  bool batch_statistics = false;  // trained with --batch-statistics: new cells are standardised within their batches
+  std::string version;            // of the mask-sc that trained it
 };
 
 /// Reads model.json and masked_autoencoder.h5 on rank 0; every rank gets the model. A collective. Throws UserError:
@@ -32,8 +33,9 @@ struct GeneMatch {
 GeneMatch match_genes(const SavedModel& model, std::span<const std::string> gene_names);
 
 /// `counts` (this rank's `rows` of `cells`, with all genes of the file) as the model was trained to see them: scaled
-/// to its total, log-normalised, its genes in its order; genes that the file lacks are 0 everywhere.
-Expression express(const SavedModel& model, const GeneMatch& match, CsrMatrix counts, std::int64_t cells,
-                   RowRange rows);
+/// to its total, log-normalised, its genes in its order; genes that the file lacks are 0 everywhere. `batches`: of all
+/// cells, for models with batch_statistics; empty where all are of one. A collective.
+Expression express(const SavedModel& model, const GeneMatch& match, CsrMatrix counts, std::int64_t cells, RowRange rows,
+                   const Labels& batches, Collectives& ranks);
 
 }  // namespace masksc

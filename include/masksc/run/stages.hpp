@@ -29,8 +29,10 @@ struct RunInput {
   std::unique_ptr<PreparedFile> file;
   InputIdentity identity;
   Expression expression;
+  Shuffle shuffle;                    // of the cells of an epoch
   Labels labels;                      // of all cells, on every rank; empty without --labels
   std::int64_t label_count = 0;       // categories that occur
+  Labels batches;                     // of all cells, on every rank; empty where none is known
   std::vector<std::string> warnings;  // of reading, on rank 0
   std::filesystem::path kept;         // all else that the input holds, with --keep-input; on rank 0
 };
@@ -38,6 +40,9 @@ struct RunInput {
 /// The labels that `settings` ask for, of the prepared file at `path`; empty when they ask for none. A collective.
 /// Throws UserError when the file has none.
 Labels wanted_labels(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings);
+/// The batches in the prepared file at `path`; empty where it has none. A collective. Throws UserError when they are
+/// not those that `settings` name.
+Labels wanted_batches(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings);
 /// Categories that occur.
 std::int64_t count_categories(const Labels& labels);
 

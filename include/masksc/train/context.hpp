@@ -2,6 +2,7 @@
 #pragma once
 
 #include "masksc/core/run_log.hpp"
+#include "masksc/data/epoch_order.hpp"
 #include "masksc/dist/collectives.hpp"
 #include "masksc/dist/nccl.hpp"
 #include "masksc/model/torch.hpp"
@@ -15,6 +16,7 @@ struct TrainContext {
   bool show_progress = false;       // rank 0 and not --quiet
   NcclCollectives* nccl = nullptr;  // for gradients, where every rank has a GPU of its own
   int shards = 0;                   // virtual shards of --deterministic, over all ranks; 0 without it
+  Shuffle shuffle = {};             // of the cells of an epoch
 
   /// Tiles that a rank computes at the same time, each on one of its `threads`: with --deterministic, where LibTorch's
   /// own threads would change the bits; without it one, on all of them.

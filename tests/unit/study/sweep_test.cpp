@@ -18,7 +18,7 @@ using ::testing::Not;
 
 RunOptions some_run() {
   RunOptions options;
-  options.input = "cells.h5ad";
+  options.inputs = {"cells.h5ad"};
   options.output = "out";
   return options;
 }

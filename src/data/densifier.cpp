@@ -1,0 +1,40 @@
+#include <algorithm>
+
+#include "masksc/data/loader.hpp"
+
+namespace masksc {
+
+Densifier::Densifier(const Expression& expression)
+    : slot_of_column_(static_cast<std::size_t>(expression.values.columns), -1), scaling_(expression.scaling) {
+  const MatrixLayout& layout = expression.layout;
+  const std::int64_t patch_genes = layout.patch_genes();
+  for (std::int64_t token = 0; token < layout.tokens(); ++token) {
+    if (layout.token_has_genes[static_cast<std::size_t>(token)] == 0) continue;
+    for (std::int64_t i = 0; i < patch_genes; ++i) {
+      const std::int32_t column = layout.slot_to_column[static_cast<std::size_t>(token * patch_genes + i)];
+      if (column >= 0) slot_of_column_[static_cast<std::size_t>(column)] = static_cast<std::int32_t>(width_);
+      ++width_;
+    }
+  }
+  zero_rows_.resize(static_cast<std::size_t>(width_ * scaling_.batches));
+  for (std::int32_t batch = 0; batch < scaling_.batches; ++batch)
+    for (std::size_t column = 0; column < slot_of_column_.size(); ++column)
+      if (slot_of_column_[column] >= 0)
+        zero_rows_[static_cast<std::size_t>(batch * width_ + slot_of_column_[column])] =
+            scaling_.scaled(column, 0, batch);
+}
+
+void Densifier::fill(std::span<const std::int32_t> indices, std::span<const float> values, std::span<float> out,
+                     std::int32_t batch) const {
+  std::copy_n(zero_rows_.begin() + batch * width_, width_, out.begin());
+  const std::size_t first = static_cast<std::size_t>(batch) * scaling_.columns();
+  const float* const mean = scaling_.mean.data() + first;
+  const float* const inverse_sd = scaling_.inverse_sd.data() + first;
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    const auto column = static_cast<std::size_t>(indices[i]);
+    out[static_cast<std::size_t>(slot_of_column_[column])] =
+        std::clamp((values[i] - mean[column]) * inverse_sd[column], -scaling_.clip, scaling_.clip);
+  }
+}
+
+}  // namespace masksc

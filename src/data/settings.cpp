@@ -1,0 +1,125 @@
+#include "masksc/data/settings.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <string_view>
+
+#include "masksc/core/error.hpp"
+#include "masksc/core/log.hpp"
+#include "masksc/core/text.hpp"
+
+namespace masksc {
+namespace {
+
+constexpr double entry_bytes = sizeof(std::int32_t) + sizeof(float);
+constexpr double all_at_once = double{std::int64_t{4} << 30};  // bytes of counts up to which auto shuffles all cells
+constexpr std::int64_t usual_block = 256;
+
+/// Rows are held, handed out, received and put in order: this many copies of them at the moment of the exchange.
+constexpr double copies = 4;
+
+/// 0 for text that is no number of cells.
+std::int64_t parse_block(std::string_view text) {
+  std::int64_t cells = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cells);
+  return error == std::errc() && end == text.data() + text.size() ? cells : 0;
+}
+
+/// The number in the first line of a file of the kernel; infinite where there is none ("max").
+double number_in(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  double number = 0;
+  return file >> number ? number : std::numeric_limits<double>::infinity();
+}
+
+double available_on_node() {
+  std::ifstream file("/proc/meminfo");
+  for (std::string line; std::getline(file, line);) {
+    double kib = 0;
+    constexpr std::string_view key = "MemAvailable:";
+    if (!line.starts_with(key)) continue;
+    const std::size_t digits = line.find_first_not_of(' ', key.size());
+    if (digits == std::string::npos) break;
+    std::from_chars(line.data() + digits, line.data() + line.size(), kib);
+    return kib * 1024;
+  }
+  return std::numeric_limits<double>::infinity();
+}
+
+/// What the cgroup of this process, and those around it, leave (version 2; where there is none, everything).
+double available_in_group() {
+  std::ifstream file("/proc/self/cgroup");
+  double least = std::numeric_limits<double>::infinity();
+  for (std::string line; std::getline(file, line);) {
+    constexpr std::string_view unified = "0::/";
+    if (!line.starts_with(unified)) continue;
+    const std::filesystem::path root = "/sys/fs/cgroup";
+    for (std::filesystem::path group = root / line.substr(unified.size());; group = group.parent_path()) {
+      const double limit = number_in(group / "memory.max");
+      if (limit < least) least = std::min(least, std::max(0.0, limit - number_in(group / "memory.current")));
+      if (group == root || group == group.root_path()) break;
+    }
+  }
+  return least;
+}
+
+}  // namespace
+
+void describe(OptionTable& table, DataSettings& settings) {
+  table.begin_group("Data");
+  table.add("shuffle-block", settings.shuffle_block,
+            "neighbouring cells that an epoch's order keeps together, then mixes; all: any cell anywhere; auto: all up "
+            "to 4 GiB of counts, 256 above",
+            "auto|all|CELLS");
+  table.add("shuffle-buffer", settings.shuffle_buffer, "cells of the blocks that are mixed at a time", "CELLS");
+  table.begin_group("Data", OptionRole::runtime);
+  table.add("data-memory", settings.memory_gib,
+            "GiB of counts a rank may hold, the rest is read from disk as needed (0: half of what is free)");
+}
+
+void validate(const DataSettings& settings) {
+  const std::string& block = settings.shuffle_block;
+  if (block != "auto" && block != "all" && parse_block(block) < 1)
+    throw UserError(fmt::format("--shuffle-block '{}' is neither auto, all nor a number of cells", shown(block)));
+  require_at_least("shuffle-buffer", settings.shuffle_buffer, 1);
+  require_not_negative("data-memory", settings.memory_gib);
+}
+
+Shuffle choose_shuffle(const DataSettings& settings, std::int64_t nonzeros) {
+  std::int64_t block = parse_block(settings.shuffle_block);
+  if (settings.shuffle_block == "auto")
+    block = static_cast<double>(nonzeros) * entry_bytes > all_at_once ? usual_block : 0;
+  return block == 0 ? Shuffle{} : Shuffle{block, std::max(block, settings.shuffle_buffer)};
+}
+
+DataBytes data_bytes(std::int64_t cells, std::int64_t nonzeros, std::int64_t ranks, const Shuffle& shuffle) {
+  const double cell =
+      static_cast<double>(nonzeros) / static_cast<double>(std::max<std::int64_t>(cells, 1)) * entry_bytes;
+  const double mine = static_cast<double>(cells) / static_cast<double>(ranks);
+  if (shuffle.block == 0) return {copies * mine * cell, copies * mine * cell};
+  const double window = std::min(mine, static_cast<double>(shuffle.buffer) / static_cast<double>(ranks));
+  return {mine * cell + copies * window * cell,
+          (copies + 1) * window * cell};  // and the next window that is being read
+}
+
+bool decide_streaming(const DataBytes& needed, double budget, bool asked_for, const Shuffle& shuffle) {
+  if (needed.resident <= budget) return false;
+  if (shuffle.block > 0) return true;
+  const std::string what =
+      fmt::format("the counts take up to {} a rank, {} {}", format_bytes(needed.resident),
+                  asked_for ? "--data-memory allows" : "half of what is free is", format_bytes(budget));
+  if (asked_for)
+    throw UserError(fmt::format("{}, and --shuffle-block all needs them all: take --shuffle-block {}, or more ranks",
+                                what, usual_block));
+  log::warning("{}; with --shuffle-block {} they can stay on disk", what, usual_block);
+  return false;
+}
+
+double free_memory() { return std::min(available_on_node(), available_in_group()); }
+
+}  // namespace masksc

@@ -1,0 +1,16 @@
+// Several readers as one.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "masksc/io/counts_reader.hpp"
+
+namespace masksc {
+
+/// See open_inputs. `names` are short ones that tell the readers' files apart.
+std::unique_ptr<CountsReader> join_readers(std::vector<std::unique_ptr<CountsReader>> readers,
+                                           const std::vector<std::string>& names, const InputSettings& settings);
+
+}  // namespace masksc

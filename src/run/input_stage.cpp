@@ -1,0 +1,153 @@
+// The input of a run: the prepared file, and the expression that is made of it, in memory or read as needed.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "masksc/core/hash.hpp"
+#include "masksc/core/log.hpp"
+#include "masksc/core/text.hpp"
+#include "masksc/io/inputs.hpp"
+#include "masksc/io/prepared_rows.hpp"
+#include "masksc/run/stages.hpp"
+
+namespace masksc {
+namespace {
+
+/// Whether an interrupted run left its prepared file sound.
+bool still_prepared(const std::filesystem::path& path) {
+  try {
+    return is_prepared(path);
+  } catch (const UserError& e) {
+    log::warning("{}; the counts are read again", e.what());
+    return false;
+  }
+}
+
+/// Makes `input.kept`, where --keep-input asks for it, and returns the prepared file of this input: the input itself,
+/// the one of an interrupted run, or a new one.
+std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& folder, RunInput& input) {
+  const std::vector<std::filesystem::path> files = listed_inputs(options.inputs);
+  if (files.size() == 1 && is_prepared(files.front())) {
+    refuse_choices(files.front(), options.counts);
+    if (options.keep_input)
+      throw UserError(
+          fmt::format("--keep-input: '{}' is a prepared file, which holds nothing but counts, names and labels: give "
+                      "the h5ad file itself as --input",
+                      files.front().string()));
+    return files.front();
+  }
+  const std::filesystem::path path = folder.path(prepared_name);
+  if (options.keep_input) input.kept = folder.path(kept_name);
+  const bool have_kept = input.kept.empty() || std::filesystem::exists(input.kept);
+  if (folder.state() != FolderState::empty && folder.recorded_input().same_file(input.identity) && have_kept &&
+      still_prepared(path))
+    return path;
+  const PreparationReport report = prepare_counts(files, options.counts, path, input.kept);
+  for (std::string& warning : warnings_of(report)) {
+    log::warning("{}", warning);
+    input.warnings.push_back(std::move(warning));
+  }
+  return path;
+}
+
+/// Ranks on this node. A collective.
+int ranks_on_node(Collectives& ranks) {
+  std::array<char, 256> name{};
+  static_cast<void>(::gethostname(name.data(), name.size() - 1));
+  Hasher hasher;
+  hasher.add(std::string(name.data()));
+  const auto mine = static_cast<std::int64_t>(std::stoull(hasher.hex().substr(0, 15), nullptr, 16));
+  std::vector<std::int64_t> all(static_cast<std::size_t>(ranks.size()));
+  ranks.all_gather(std::span<const std::int64_t>(&mine, 1), std::span(all));
+  return static_cast<int>(std::count(all.begin(), all.end(), mine));
+}
+
+/// Bytes of counts that a rank may hold; the same on all ranks. A collective.
+double memory_budget(const DataSettings& settings, Collectives& ranks) {
+  if (settings.memory_gib > 0) return settings.memory_gib * 1024 * 1024 * 1024;
+  return ranks.all_reduce(free_memory() / 2 / ranks_on_node(ranks), ReduceOp::min);
+}
+
+/// Rows of which about 32 MiB are read at a time.
+std::int64_t block_rows(const PreparedFile& file) {
+  constexpr std::int64_t block_entries = std::int64_t{4} << 20;
+  return std::clamp<std::int64_t>(block_entries * file.cells() / std::max<std::int64_t>(file.nonzeros(), 1), 1,
+                                  file.cells());
+}
+
+/// Counts of the prepared file at `path`, read by this rank alone. A collective.
+ReadCounts reader_of(const std::filesystem::path& path, Collectives& ranks) {
+  std::shared_ptr<const PreparedRows> rows;
+  together(ranks, [&] { rows = std::make_shared<const PreparedRows>(path); });
+  return [rows](RowRange range) { return rows->read(range); };
+}
+
+}  // namespace
+
+Labels wanted_labels(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings) {
+  if (settings.labels.empty()) return {};
+  Labels labels = file.labels();
+  if (labels.empty())
+    throw UserError(fmt::format("the prepared file '{}' holds no labels; prepare it with --labels {}", path.string(),
+                                settings.labels));
+  return labels;
+}
+
+Labels wanted_batches(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings) {
+  const std::string& key = settings.batch_key;
+  const std::string column = file.batch_column();
+  if (!key.empty() && key != column)
+    throw UserError(fmt::format(
+        "--batch-key '{}': the prepared file '{}' holds {}; prepare it with --batch-key {}", shown(key), path.string(),
+        column.empty() ? std::string("no batches") : fmt::format("the batches '{}'", shown(column)), shown(key)));
+  return file.batches();
+}
+
+std::int64_t count_categories(const Labels& labels) {
+  std::set<std::int32_t> found(labels.codes.begin(), labels.codes.end());
+  found.erase(-1);
+  return static_cast<std::int64_t>(found.size());
+}
+
+RowRange own_rows(std::int64_t cells, const Collectives& ranks) {
+  if (ranks.size() > cells)
+    throw UserError(fmt::format("{} ranks for {} cells: use at most one rank a cell", ranks.size(), cells));
+  return rows_of_rank(cells, ranks.rank(), ranks.size());
+}
+
+RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives& ranks) {
+  RunInput input;
+  std::string path;
+  on_root(ranks, [&] {
+    input.identity = identify(options.inputs);
+    path = prepared_path(options, folder, input).string();
+  });
+  path = broadcast_text(ranks, path);
+  input.file = std::make_unique<PreparedFile>(path, ranks);
+  const PreparedFile& file = *input.file;
+  input.identity.fingerprint = file.fingerprint();
+  folder.check_data(input.identity.fingerprint);
+  const std::int64_t cells = file.cells();
+  const RowRange rows = own_rows(cells, ranks);
+  input.batches = wanted_batches(file, path, options.counts);
+  input.shuffle = choose_shuffle(options.data, file.nonzeros());
+  const DataBytes needed = data_bytes(cells, file.nonzeros(), ranks.size(), input.shuffle);
+  const double budget = memory_budget(options.data, ranks);
+  if (decide_streaming(needed, budget, options.data.memory_gib > 0, input.shuffle)) {
+    log::info("the counts stay on disk: {} a rank in memory at a time, where all would take {}",
+              format_bytes(needed.streamed), format_bytes(needed.resident));
+    input.expression = prepare_streamed(reader_of(path, ranks), block_rows(file), cells, rows, file.gene_names(),
+                                        file.highly_variable(), options.preparation, ranks, input.batches);
+  } else {
+    input.expression = prepare_expression(file.read_rows(rows), cells, rows, file.gene_names(), file.highly_variable(),
+                                          options.preparation, ranks, input.batches);
+  }
+  input.labels = wanted_labels(file, path, options.counts);
+  input.label_count = count_categories(input.labels);
+  return input;
+}
+
+}  // namespace masksc
