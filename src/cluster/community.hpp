@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "neighbours.hpp"
+#include "shared_neighbours.hpp"
 
 namespace masksc::detail {
 

@@ -9,14 +9,14 @@
 #include "community.hpp"
 #include "masksc/cluster/order.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
-#include "neighbours.hpp"
+#include "shared_neighbours.hpp"
 
 namespace masksc {
 namespace {
 
 /// The commonest code among the neighbours of each query (the lowest of equals).
-std::vector<std::int32_t> vote(const detail::NeighbourTable& near, std::int64_t queries,
-                               const std::vector<std::int32_t>& codes, std::int64_t clusters) {
+std::vector<std::int32_t> vote(const NeighbourTable& near, std::int64_t queries, const std::vector<std::int32_t>& codes,
+                               std::int64_t clusters) {
   std::vector<std::int32_t> winners;
   std::vector<std::int32_t> votes(static_cast<std::size_t>(clusters));
   for (std::int64_t q = 0; q < queries; ++q) {
@@ -35,8 +35,7 @@ std::vector<std::int32_t> communities(const DenseMatrix& graph_rows, const Leide
   DenseMatrix queries(mine.size(), graph_rows.columns);
   std::copy_n(graph_rows.values.begin() + mine.begin * graph_rows.columns, queries.values.size(),
               queries.values.begin());
-  detail::NeighbourTable table =
-      detail::nearest_rows(queries, graph_rows, settings.neighbours, mine.begin, settings.threads);
+  NeighbourTable table = nearest_rows(queries, graph_rows, settings.neighbours, mine.begin, settings.threads);
   table.rows = ranks.gather_varied(std::span<const std::int32_t>(table.rows));
   std::vector<std::int32_t> codes(static_cast<std::size_t>(graph_rows.rows));
   on_root(ranks, [&] {
@@ -65,8 +64,8 @@ Labels leiden(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, 
   if (graph_rows.rows == cells) {
     local.assign(codes.begin() + rows.begin, codes.begin() + rows.end);
   } else {
-    local = vote(detail::nearest_rows(local_rows, graph_rows, settings.neighbours, -1, settings.threads), rows.size(),
-                 codes, clusters);
+    local = vote(nearest_rows(local_rows, graph_rows, settings.neighbours, -1, settings.threads), rows.size(), codes,
+                 clusters);
   }
   number_by_size(local, ranks);
   // A community of the sample may have no cell left after the vote: such come last, and have no name.

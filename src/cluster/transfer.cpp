@@ -6,9 +6,9 @@
 #include <cmath>
 #include <map>
 
+#include "masksc/cluster/neighbours.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
-#include "neighbours.hpp"
 
 namespace masksc {
 namespace {
@@ -37,7 +37,7 @@ double limit_of(const DenseMatrix& rows, std::int64_t neighbours, int threads) {
   const DenseMatrix queries = take_rows(rows, {0, rows.rows}, sample).local_rows;
   std::vector<double> distances(sample.size());
   // One more neighbour, for a cell is found as its own.
-  const auto table = detail::nearest_rows(queries, rows, neighbours + 1, -1, threads);
+  const auto table = nearest_rows(queries, rows, neighbours + 1, -1, threads);
   for (std::int64_t query = 0; query < queries.rows; ++query) {
     std::vector<std::int32_t> others;
     for (const std::int32_t row : table.of(query))
@@ -94,7 +94,7 @@ LabelTransfer transfer_labels(const DenseMatrix& cells, const ReferenceCells& re
   transfer.distance.resize(count);
   transfer.novel.resize(count);
   transfer.novel_beyond = limit_of(reference.features, neighbours, threads);
-  const auto table = detail::nearest_rows(cells, reference.features, neighbours, -1, threads);
+  const auto table = nearest_rows(cells, reference.features, neighbours, -1, threads);
   for (std::int64_t query = 0; query < cells.rows; ++query) {
     const auto at = static_cast<std::size_t>(query);
     const Vote vote = vote_of(reference.labels, table.of(query));

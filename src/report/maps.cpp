@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <knncolle/knncolle.hpp>
 #include <knncolle_hnsw/knncolle_hnsw.hpp>
 #include <memory>
 #include <qdtsne/qdtsne.hpp>
+#include <span>
 #include <umappp/umappp.hpp>
+#include <utility>
 
+#include "masksc/cluster/neighbours.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/core/on_threads.hpp"
 #include "masksc/dist/collectives.hpp"
@@ -18,31 +22,32 @@ namespace masksc {
 namespace {
 
 using Neighbours = knncolle::NeighborList<int, float>;
-using Index = knncolle::Prebuilt<int, float, float>;
 
-constexpr std::int64_t most_exact_cells = 20'000;
 constexpr int perplexity = 30;
 constexpr int umap_neighbours = 15;
-constexpr std::int64_t placed_by = 3;        // mapped cells
-constexpr std::int64_t placed_block = 4096;  // cells that a thread takes at once
+constexpr std::int64_t most_finely_mapped = 10'000;  // cells, by t-SNE
+constexpr std::int64_t placed_by = 3;                // mapped cells
+constexpr std::int64_t placed_block = 4096;          // cells that a thread takes at once
 
-/// What finds the `count` nearest of `rows`: exact for a few, approximate for many.
-std::unique_ptr<Index> index_of(const DenseMatrix& rows, int count) {
-  const knncolle::SimpleMatrix<int, float> points(static_cast<std::size_t>(rows.columns), static_cast<int>(rows.rows),
-                                                  rows.values.data());
-  if (rows.rows <= most_exact_cells) {
-    return knncolle::VptreeBuilder<int, float, float>(std::make_shared<knncolle::EuclideanDistance<float, float>>())
-        .build_unique(points);
+double distance(std::span<const float> a, std::span<const float> b) {
+  double squared = 0;
+  for (std::size_t f = 0; f < a.size(); ++f) {
+    const double difference = static_cast<double>(a[f]) - static_cast<double>(b[f]);
+    squared += difference * difference;
   }
-  knncolle_hnsw::HnswOptions options;
-  options.ef_search = std::max(options.ef_search, count);
-  return knncolle_hnsw::HnswBuilder<int, float, float>(knncolle_hnsw::makeEuclideanDistanceConfig<float>(), options)
-      .build_unique(points);
+  return std::sqrt(squared);
 }
 
 /// The `count` nearest of each row, with their distances, nearest first.
-Neighbours nearest(const DenseMatrix& rows, int count, int threads) {
-  return knncolle::find_nearest_neighbors(*index_of(rows, count), count, threads);
+Neighbours nearest(const DenseMatrix& rows, std::int64_t count, int threads) {
+  const NeighbourTable table = nearest_rows(rows, rows, count, 0, threads);
+  Neighbours neighbours(static_cast<std::size_t>(rows.rows));
+  on_threads(threads, rows.rows, [&](std::int64_t row, int /*thread*/) {
+    for (const std::int32_t near : table.of(row))
+      neighbours[static_cast<std::size_t>(row)].emplace_back(
+          near, static_cast<float>(distance(rows.row(row), rows.row(near))));
+  });
+  return neighbours;
 }
 
 DenseMatrix to_matrix(const std::vector<double>& points) {
@@ -65,6 +70,10 @@ DenseMatrix tsne_of(const Neighbours& neighbours, std::uint64_t seed, int thread
   options.perplexity = perplexity;
   options.infer_perplexity = true;  // a third of the neighbours there are
   options.num_threads = threads;
+  if (std::cmp_greater(neighbours.size(), most_finely_mapped)) {  // a third of the time at 20,000 cells
+    options.max_depth = 7;
+    options.leaf_approximation = true;
+  }
   auto status = qdtsne::initialize<2>(first_of<double>(neighbours, 3 * perplexity), options);
   std::vector<double> points(2 * neighbours.size());
   qdtsne::initialize_random<2>(points.data(), neighbours.size(), seed);
@@ -81,6 +90,16 @@ DenseMatrix umap_of(const Neighbours& neighbours, std::uint64_t seed, int thread
   auto status = umappp::initialize(first_of<double>(neighbours, umap_neighbours), 2, points.data(), options);
   status.run(points.data());
   return to_matrix(points);
+}
+
+/// What finds the `count` nearest of `rows`, approximately: there may be ten million queries.
+std::unique_ptr<knncolle::Prebuilt<int, float, float>> index_of(const DenseMatrix& rows, int count) {
+  const knncolle::SimpleMatrix<int, float> points(static_cast<std::size_t>(rows.columns), static_cast<int>(rows.rows),
+                                                  rows.values.data());
+  knncolle_hnsw::HnswOptions options;
+  options.ef_search = std::max(options.ef_search, count);
+  return knncolle_hnsw::HnswBuilder<int, float, float>(knncolle_hnsw::makeEuclideanDistanceConfig<float>(), options)
+      .build_unique(points);
 }
 
 /// The mean of the rows `near` of `map`, weighted by 1 / distance.
@@ -106,8 +125,7 @@ CellMaps map_cells(const DenseMatrix& features, std::uint64_t seed, int threads)
   CellMaps maps;
   maps.tsne = maps.umap = DenseMatrix(features.rows, 2);
   if (features.rows < 4) return maps;
-  const Neighbours neighbours =
-      nearest(features, static_cast<int>(std::min<std::int64_t>(3 * perplexity, features.rows - 1)), threads);
+  const Neighbours neighbours = nearest(features, std::min<std::int64_t>(3 * perplexity, features.rows - 1), threads);
   maps.tsne = tsne_of(neighbours, seed, threads);
   maps.umap = umap_of(neighbours, seed, threads);
   return maps;
@@ -136,10 +154,10 @@ CellMaps place_cells(const DenseMatrix& features, const DenseMatrix& mapped, con
 
 std::string describe_maps(std::int64_t cells, std::uint64_t seed) {
   return fmt::format(
-      "t-SNE: qdtsne, perplexity {}, 1000 iterations. UMAP: umappp, {} neighbours, least distance 0.1. "
-      "{} neighbours by Euclidean distance of the features, seed {}.",
-      std::clamp<std::int64_t>((cells - 1) / 3, 0, perplexity), umap_neighbours,
-      cells <= most_exact_cells ? "Exact" : "Approximate", seed);
+      "t-SNE: qdtsne, perplexity {}, 1000 iterations{}. UMAP: umappp, {} neighbours, least distance 0.1. "
+      "Neighbours by Euclidean distance of the features, seed {}.",
+      std::clamp<std::int64_t>((cells - 1) / 3, 0, perplexity),
+      cells > most_finely_mapped ? ", near cells as one (depth 7)" : "", umap_neighbours, seed);
 }
 
 }  // namespace masksc

@@ -22,8 +22,8 @@ struct CellMaps {
 };
 
 /// t-SNE (van der Maaten 2014, by qdtsne: perplexity 30, 1000 iterations) and UMAP (McInnes 2018, by umappp: 15
-/// neighbours, least distance 0.1) of `features` [N, D]; neighbours are exact up to 20,000 cells, above by a
-/// hierarchical navigable small world graph. Keyed by `seed`; the same values for any number of `threads`.
+/// neighbours, least distance 0.1) of `features` [N, D]; neighbours are exact. Above 10,000 cells t-SNE takes near
+/// ones as one in its repulsion. Keyed by `seed`; the same values for any number of `threads`.
 /// With fewer than 4 cells every point is at 0. Throws InvariantError for values that aren't finite.
 CellMaps map_cells(const DenseMatrix& features, std::uint64_t seed, int threads);
 

@@ -1,5 +1,5 @@
 // Nearest neighbours against all distances, and the weights of shared ones. (An internal header of the room.)
-#include "../../../src/cluster/neighbours.hpp"
+#include "../../../src/cluster/shared_neighbours.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

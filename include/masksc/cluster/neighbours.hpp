@@ -1,4 +1,4 @@
-// Nearest neighbours (Euclidean, exact) and the graph of shared ones.
+// Nearest neighbours by Euclidean distance, exact: every row is compared with every query.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 #include "masksc/core/types.hpp"
 
-namespace masksc::detail {
+namespace masksc {
 
 /// [rows, count] numbers of rows, the nearest first (the lower number of equals).
 struct NeighbourTable {
@@ -25,13 +25,4 @@ struct NeighbourTable {
 NeighbourTable nearest_rows(const DenseMatrix& queries, const DenseMatrix& rows, std::int64_t count,
                             std::int64_t first_self = -1, int threads = 1);
 
-struct WeightedGraph {
-  std::int64_t nodes = 0;
-  std::vector<std::int32_t> from, to;  // from > to; each pair once
-  std::vector<double> weights;
-};
-
-/// Two rows are joined when they share a neighbour (a row is its own): weight = shared / united (Jaccard).
-WeightedGraph shared_neighbour_graph(const NeighbourTable& neighbours, std::int64_t nodes);
-
-}  // namespace masksc::detail
+}  // namespace masksc
