@@ -190,7 +190,8 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
                   {"embedding_hash", hash},
                   {"version", version_and_commit()}});
   ResultExtras extras = transfer(options, embedding, weights, metrics, ranks);
-  extras.maps = map_stage(options.report, embedding, rows, cells, static_cast<std::uint64_t>(options.seed), ranks);
+  extras.maps = map_stage(options.report, embedding, rows, cells, static_cast<std::uint64_t>(options.seed),
+                          at::get_num_threads() * place.local_ranks, ranks);
   const std::int64_t memory = peak_memory();
   metrics["peak_memory_bytes"] = ranks.gather_varied(std::span<const std::int64_t>(&memory, 1));
   metrics["seconds"] = {{"embed", embedded}, {"total", seconds()}};

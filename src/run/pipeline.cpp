@@ -11,6 +11,7 @@
 #include "masksc/core/version.hpp"
 #include "masksc/dist/gpu_place.hpp"
 #include "masksc/dist/heartbeat.hpp"
+#include "masksc/dist/root_work.hpp"
 #include "masksc/model/device.hpp"
 #include "masksc/model/host_memory.hpp"
 #include "masksc/model/mask.hpp"
@@ -109,7 +110,8 @@ std::unique_ptr<NcclCollectives> choose_nccl(const RunSettings& settings, at::De
 /// Everything after the input is known to be good.
 Json train_and_cluster(const RunOptions& options, const RunInput& input, double prepare_seconds,
                        const std::string& configuration, RunFolder& folder, const SequenceEncoders& given,
-                       Heartbeat& heartbeat, TrainContext& context) {
+                       Heartbeat& heartbeat, const RunPlace& place, TrainContext& context) {
+  const int root_threads = at::get_num_threads() * place.local_ranks;  // while the others sleep
   const Expression& expression = input.expression;
   Collectives& ranks = context.ranks;
   StageClock clock(context.log, heartbeat);
@@ -140,7 +142,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
 
   const std::optional<CellMaps> maps = clock.time_unlogged("maps", [&] {
     return map_stage(options.report, embedding, expression.rows, expression.cells,
-                     static_cast<std::uint64_t>(options.train.seed), ranks);
+                     static_cast<std::uint64_t>(options.train.seed), root_threads, ranks);
   });
 
   const std::int64_t memory = peak_memory();
@@ -175,9 +177,9 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
   });
   if (options.report.report) {
     clock.time_unlogged("report", [&] {
-      return !ranks.is_root() || report_or_warn(folder.root(), {options.report.genes, at::get_num_threads()});
+      on_root_alone(ranks, [&] { report_or_warn(folder.root(), {options.report.genes, root_threads}); });
+      return true;
     });
-    ranks.barrier();  // nobody leaves while rank 0 draws
   }
   return metrics;
 }
@@ -271,7 +273,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     context.shuffle = input.shuffle;
     if (options.train.deterministic) context.shards = static_cast<int>(options.train.virtual_shards);
     Json metrics =
-        train_and_cluster(options, input, prepare_seconds, configuration, folder, given, *heartbeat, context);
+        train_and_cluster(options, input, prepare_seconds, configuration, folder, given, *heartbeat, place, context);
     heartbeat->end("done");
     return metrics;
   } catch (...) {

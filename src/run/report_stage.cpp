@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "masksc/core/log.hpp"
+#include "masksc/dist/root_work.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 #include "masksc/run/attention.hpp"
 
@@ -38,7 +39,7 @@ CellMaps place_all(const DenseMatrix& local, const DenseMatrix& mapped, CellMaps
 }  // namespace
 
 std::optional<CellMaps> map_stage(const ReportSettings& settings, const DenseMatrix& embedding, RowRange rows,
-                                  std::int64_t cells, std::uint64_t seed, Collectives& ranks) {
+                                  std::int64_t cells, std::uint64_t seed, int root_threads, Collectives& ranks) {
   if (!settings.report) return std::nullopt;
   ensure(rows.size() == embedding.rows, "map_stage: rows do not match");
   const DealtSample sample = take_rows(embedding, rows, sample_rows(cells, most_mapped_cells, 0));
@@ -46,7 +47,8 @@ std::optional<CellMaps> map_stage(const ReportSettings& settings, const DenseMat
   mapped.values = ranks.all_gather_varied(std::span<const float>(sample.local_rows.values));
   mapped.rows = std::min(cells, most_mapped_cells);
   CellMaps maps = {DenseMatrix(mapped.rows, 2), DenseMatrix(mapped.rows, 2)};
-  on_root(ranks, [&] { maps = map_cells(mapped, seed, at::get_num_threads()); });
+  log::info("maps: t-SNE and UMAP of {} cells", mapped.rows);
+  on_root_alone(ranks, [&] { maps = map_cells(mapped, seed, root_threads); });
   if (cells > most_mapped_cells) maps = place_all(embedding, mapped, std::move(maps), ranks);
   if (!ranks.is_root()) return std::nullopt;
   return maps;
