@@ -96,7 +96,7 @@ def check_tidy(build):
 # What CMake and launch/setup.sh look for, as conda-forge calls it; None: not from conda-forge.
 CONDA_NAMES = {
     "Threads": None, "MPI": "openmpi", "HDF5": "hdf5", "Boost": "libboost-devel", "spdlog": "spdlog", "fmt": "fmt",
-    "nlohmann_json": "nlohmann_json", "ZLIB": "zlib", "xxhash": "xxhash", "igraph": "igraph", "GTest": "gtest",
+    "nlohmann_json": "nlohmann_json", "ZLIB": "zlib", "xxhash": "xxhash", "igraph": "igraph", "PkgConfig": "pkg-config", "GTest": "gtest",
     "Python3": "python", "torch_cpu": None, "torch_cuda": None, "c10": None,  # LibTorch: launch/requirements.txt
     "cmake": "cmake", "ninja": "ninja", "g++": "gxx", "git": "git", "ccache": "ccache", "clang-tidy": "clang-tools"}
 

@@ -57,7 +57,7 @@ missing_packages() {
   if ! own_command mpicc; then wanted+=(libopenmpi-dev openmpi-bin); fi
   if ! own_command h5pcc; then wanted+=(libhdf5-openmpi-dev); fi
   # For figures as PDF and PNG: nobody is asked for it, masksc_report makes SVG without it.
-  if [ "$(id -u)" = 0 ]; then wanted+=(librsvg2-dev); fi
+  if [ "$(id -u)" = 0 ]; then wanted+=(librsvg2-dev pkg-config); fi
   # A browser for the test of report.html, readers of completions and manual pages for theirs: nobody is asked for them,
   # the tests say that they are skipped.
   if [ -n "$with_tests" ] && [ "$(id -u)" = 0 ]; then

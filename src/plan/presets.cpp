@@ -61,6 +61,13 @@ auto numbers_of(const Presets& presets, const char* option, const std::string& n
 
 }  // namespace
 
+std::string device_preset_of(const std::string& gpu_name) {
+  if (gpu_name.find("PCIe") != std::string::npos) return "";
+  for (const auto& [mark, preset] : {std::pair("A100", "a100"), std::pair("H100", "h100"), std::pair("H200", "h200")})
+    if (gpu_name.find(mark) != std::string::npos) return preset;
+  return "";
+}
+
 std::vector<std::string> device_names() { return names_of(devices); }
 std::vector<std::string> network_names() { return names_of(networks); }
 DeviceNumbers device_preset(const std::string& name) { return numbers_of(devices, "plan-device", name); }

@@ -37,6 +37,14 @@ Json summary_of(const Json& m) {
   add_card(cards, "time", format_duration(m.at("seconds").at("total").get<double>()),
            m.at("ranks") == 1 ? "1 rank" : fmt::format("{} ranks", m.at("ranks").get<std::int64_t>()));
   add_card(cards, "cells/s in training", fmt::format("{:.0f}", m.at("cells_per_second").get<double>()));
+  const Json training = m.value("training", Json::object());
+  if (training.contains("tflops")) {
+    const Json& share = training.at("fraction_of_peak");
+    add_card(cards, "TFLOP/s of a rank", fmt::format("{:.3g}", training.at("tflops").get<double>()),
+             share.is_number() ? fmt::format("{:.0f}% of the peak of {}", 100 * share.get<double>(),
+                                             training.at("device").get<std::string>())
+                               : "");
+  }
   double memory = 0;
   for (const Json& bytes : m.at("peak_memory_bytes")) memory = std::max(memory, bytes.get<double>());
   add_card(cards, "peak memory of a rank", format_bytes(memory));

@@ -22,6 +22,7 @@
 #include "masksc/run/report_stage.hpp"
 #include "masksc/run/stages.hpp"
 #include "masksc/run/tensorboard.hpp"
+#include "masksc/run/training_report.hpp"
 #include "masksc/train/stop.hpp"
 #include "masksc/train/time_limit.hpp"
 
@@ -77,13 +78,6 @@ AutoencoderShape autoencoder_shape(const RunOptions& options, const Expression& 
   shape.teacher_features = targets.teacher_features();
   shape.model = options.model;
   return shape;
-}
-
-/// Where the training's time went on rank 0, in seconds.
-Json training_report(const TrainOutcome& trained) {
-  Json report = describe(trained.parts);
-  report["hidden_communication"] = trained.hidden;
-  return report;
 }
 
 /// NCCL, where --collectives says so or, by auto, where every one of several ranks has a GPU of its own. A collective.
@@ -159,7 +153,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
                   {"loss", trained.loss},
                   {"seconds", clock.seconds()},
                   {"cells_per_second", trained.seconds > 0 ? static_cast<double>(trained.cells) / trained.seconds : 0},
-                  {"training", training_report(trained)},
+                  {"training", training_report(trained, options, expression.layout, context.device, ranks.size())},
                   {"data",
                    {{"streamed", expression.streams()},
                     {"shuffle_block", input.shuffle.block},

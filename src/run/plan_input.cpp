@@ -59,10 +59,7 @@ void fill_machine(const RunOptions& o, PlanInput& input) {
 
 }  // namespace
 
-PlanInput plan_input(const RunOptions& o) {
-  validate(o);
-  validate_deterministic(o.train, o.engine, o.plan.ranks);
-  const MatrixLayout layout = planned_layout(o);
+PlanInput planned_model(const RunOptions& o, const MatrixLayout& layout) {
   const SequenceShape sequence;
   PlanInput input;
   input.patch_genes = layout.patch_genes();
@@ -77,6 +74,13 @@ PlanInput plan_input(const RunOptions& o) {
   input.dropout = o.model.dropout > 0;
   input.sequence_targets = o.target.target != Target::raw;
   input.sequence = {sequence.hidden1, sequence.hidden2, sequence.outputs};
+  return input;
+}
+
+PlanInput plan_input(const RunOptions& o) {
+  validate(o);
+  validate_deterministic(o.train, o.engine, o.plan.ranks);
+  PlanInput input = planned_model(o, planned_layout(o));
   input.cells = o.plan.cells;
   const std::int64_t genes = o.plan.genes > 0 ? o.plan.genes : input.tokens * input.patch_genes;
   input.nonzeros =

@@ -89,6 +89,14 @@ class Metrics(unittest.TestCase):
         self.assertEqual((self.metrics["seed"], self.metrics["genes"]), (0, 16 * 16))
         self.assertGreater(self.metrics["cells_per_second"], 0)
 
+    def test_flop_are_those_of_the_plan(self):
+        done = support.run("masksc_train", "--plan", "--json", *support.without(support.SMALL, ["--clusters"]), ranks=1)
+        flop = json.loads(done.out)["flop_per_cell"]
+        training = self.metrics["training"]
+        self.assertAlmostEqual(training["tflops"] * 1e12 * 2 / (flop * self.metrics["cells_per_second"]), 1, places=6)
+        if training["device"] is None:  # on CPUs
+            self.assertIsNone(training["fraction_of_peak"])
+
     def test_seconds_by_stage_sum_to_the_total(self):
         seconds = dict(self.metrics["seconds"])
         total = seconds.pop("total")

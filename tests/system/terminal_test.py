@@ -144,7 +144,7 @@ class Help(unittest.TestCase):
         self.assertGreater(len(entries), 70)
         none = {name for name, value, help in entries if not help.endswith("]")}
         # What has no default is given by the user or not at all.
-        self.assertEqual(none, {"input", "output", "labels", "layer", "genome", "genes", "sequence-model", "clusters",
+        self.assertEqual(none, {"input", "output", "labels", "batch-key", "layer", "genome", "genes", "sequence-model", "clusters",
                                 "report-genes", "config", "completion"})
 
 

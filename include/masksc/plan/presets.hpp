@@ -25,6 +25,10 @@ struct NetworkNumbers {
 std::vector<std::string> device_names();
 std::vector<std::string> network_names();
 
+/// The preset of a GPU by the name that its driver gives it ("NVIDIA H200"); "" for one that has none (PCIe cards are
+/// slower ones of the same name).
+std::string device_preset_of(const std::string& gpu_name);
+
 /// Throw UserError for a name that is none of theirs.
 DeviceNumbers device_preset(const std::string& name);
 NetworkNumbers network_preset(const std::string& name);

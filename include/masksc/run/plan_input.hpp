@@ -2,9 +2,13 @@
 #pragma once
 
 #include "masksc/plan/input.hpp"
+#include "masksc/preprocess/layout.hpp"
 #include "masksc/run/options.hpp"
 
 namespace masksc {
+
+/// The model that `options` make of a matrix of this layout: of PlanInput the shape of model and targets.
+PlanInput planned_model(const RunOptions& options, const MatrixLayout& layout);
 
 /// Throws UserError for options that make no run, or no plan.
 PlanInput plan_input(const RunOptions& options);

@@ -1,6 +1,4 @@
 // Nearest neighbours against all distances, and the weights of shared ones. (An internal header of the room.)
-#include "../../../src/cluster/shared_neighbours.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +6,7 @@
 #include <numeric>
 #include <vector>
 
+#include "../../../src/cluster/shared_neighbours.hpp"
 #include "masksc/core/random.hpp"
 
 namespace masksc::detail {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "masksc/core/error.hpp"
+#include "masksc/plan/presets.hpp"
 #include "paper.hpp"
 
 namespace masksc {
@@ -94,6 +95,14 @@ TEST(Input, EveryRankNeedsACell) {
   input.batch = 10000;
   input.ranks = 5000;
   EXPECT_THAT([&] { validate(input); }, ThrowsMessage<UserError>(HasSubstr("--plan-cells 4271")));
+}
+
+TEST(Presets, AreFoundByTheNameThatADriverGives) {
+  EXPECT_EQ(device_preset_of("NVIDIA H200"), "h200");
+  EXPECT_EQ(device_preset_of("NVIDIA H100 80GB HBM3"), "h100");
+  EXPECT_EQ(device_preset_of("NVIDIA A100-SXM4-80GB"), "a100");
+  EXPECT_EQ(device_preset_of("NVIDIA H100 PCIe"), "");
+  EXPECT_EQ(device_preset_of("NVIDIA GeForce RTX 4090"), "");
 }
 
 }  // namespace
