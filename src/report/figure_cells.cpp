@@ -83,7 +83,8 @@ std::size_t keys_in_row(double width) { return static_cast<std::size_t>(std::max
 
 double legend_height(const Section& section, double width) {
   const std::size_t in_row = keys_in_row(width);
-  return key_height * static_cast<double>((section.names().size() + in_row - 1) / in_row) + 18;
+  const std::size_t rows = (section.names().size() + in_row - 1) / in_row;
+  return key_height * static_cast<double>(rows) + 18;
 }
 
 /// Width and height of a section.
@@ -94,7 +95,8 @@ std::array<double, 2> extent_of(const Section& section) {
 
 void draw_section(Svg& svg, double x, double y, const Section& section) {
   for (std::size_t i = 0; i < section.panels.size(); ++i) {
-    const double row_y = y + title_height + (side + title_height) * static_cast<double>(i / across);
+    const std::size_t row = i / across;
+    const double row_y = y + title_height + (side + title_height) * static_cast<double>(row);
     draw_panel(svg, x + (side + gap) * static_cast<double>(i % across), row_y, *section.panels[i]);
   }
   const double legend_y = y + (side + title_height) * static_cast<double>(section.rows()) + 18;
@@ -102,7 +104,8 @@ void draw_section(Svg& svg, double x, double y, const Section& section) {
   const double key = extent_of(section)[0] / static_cast<double>(in_row);
   for (std::size_t n = 0; n < section.names().size(); ++n) {
     const double kx = x + key * static_cast<double>(n % in_row);
-    const double ky = legend_y + key_height * static_cast<double>(n / in_row);
+    const std::size_t row = n / in_row;
+    const double ky = legend_y + key_height * static_cast<double>(row);
     svg.circle(kx + 5, ky - 4, 4, colour_of(static_cast<std::int32_t>(n)));
     svg.text(kx + 14, ky, shortened(section.names()[n], longest_name), {.size = 11});
   }
