@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-COLUMNS, CLUSTERS, ITERATIONS, REPEATS = 64, 20, 20, 5
+COLUMNS, CLUSTERS, ITERATIONS, REPEATS = 64, 20, 20, 3
 
 
 def make(folder, rows):
