@@ -34,7 +34,7 @@ echo "|---|--:|--:|"
 step simulate over "$ranks" masksc_simulate --output "$folder/counts.h5ad" --cells "$cells" --genes 2000 --groups 20 \
   --library-location 6 --de-probability 0.3 --overwrite
 step prepare over 1 masksc_prepare --input "$folder/counts.h5ad" --labels group --output "$folder/prepared.h5" --overwrite
-step train over "$ranks" masksc_train --input "$folder/prepared.h5" --output "$folder/run" --matrix 44x44 --dim 64 \
+step train over "$ranks" masksc_train --input "$folder/prepared.h5" --labels group --output "$folder/run" --matrix 44x44 --dim 64 \
   --encoder-depth 2 --decoder-depth 1 --sequence-epochs 1 --epochs 1 --batch-size 512 --sequence-batch-size 512 \
   --clusters 20 --overwrite
 step kmeans over "$ranks" masksc_cluster --input "$folder/run/result.h5ad" --labels group --clusters 20 \
@@ -42,10 +42,10 @@ step kmeans over "$ranks" masksc_cluster --input "$folder/run/result.h5ad" --lab
 step leiden over "$ranks" masksc_cluster --input "$folder/run/result.h5ad" --labels group --method leiden \
   --output "$folder/leiden.h5ad" --overwrite
 echo
-python3 - "$folder/run/metrics.json" <<'E2'
+python3 - "$folder/run/metrics.json" <<'PY'
 import json, sys
 m = json.load(open(sys.argv[1]))
 for name in ("cells", "genes", "ranks", "ari", "nmi", "silhouette", "silhouette_standard_error", "silhouette_cells",
              "cells_per_second", "seconds", "peak_memory_bytes", "version"):
     print(f"{name}: {m.get(name)}")
-E2
+PY
