@@ -18,15 +18,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from scanpy_peer import one_core, prepare
+
 CELLS, GENES, TOP = 100_000, 3000, 1936
 ROUNDS = 2
-
-
-def one_core():
-    os.sched_setaffinity(0, {0})
-    for name in ("OMP", "NUMBA", "OPENBLAS", "MKL"):
-        os.environ[f"{name}_NUM_THREADS"] = "1"
-    os.environ.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
 
 
 def scanpy_once(path):
@@ -34,19 +29,9 @@ def scanpy_once(path):
 
     import anndata
     import numpy as np
-    import scanpy as sc
     import scipy.sparse
 
     warnings.simplefilter("ignore")
-
-    def prepare(data, top):
-        sc.pp.filter_genes(data, min_counts=1)
-        sc.pp.normalize_total(data)
-        sc.pp.log1p(data)
-        sc.pp.highly_variable_genes(data, n_top_genes=top)
-        data = data[:, data.var.highly_variable].copy()
-        sc.pp.scale(data, max_value=10)
-        return data
 
     small = np.random.default_rng(0).poisson(0.5, (60, 80)).astype(np.float32)
     prepare(anndata.AnnData(scipy.sparse.csr_matrix(small)), 40)
@@ -68,6 +53,7 @@ def measured(command):
 
 def main(build):
     one_core()
+    os.environ.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
     binaries = Path(build) / "bin"
     times = {name: [] for name in ("prepare", "held", "streamed", "scanpy")}
     peaks = {name: [] for name in times}

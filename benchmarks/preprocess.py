@@ -17,15 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from scanpy_peer import one_core, prepare
+
 REPEATS = 3
 CASES = [("worm_neuron_cell", 4096, "64x64"), ("mouse_bladder_cell", 4096, "64x64"), ("10X_PBMC_top2000", 1936, "44x44")]
 STAGES = ["read", "prepare", "densify"]
-
-
-def one_core():
-    os.sched_setaffinity(0, {0})
-    for name in ("OMP", "NUMBA", "OPENBLAS", "MKL"):
-        os.environ[f"{name}_NUM_THREADS"] = "1"
 
 
 def scanpy_once(path, genes, dump):
@@ -35,19 +31,9 @@ def scanpy_once(path, genes, dump):
     import anndata
     import h5py
     import numpy as np
-    import scanpy as sc
     import scipy.sparse
 
     warnings.simplefilter("ignore")
-
-    def prepare(data, top):
-        sc.pp.filter_genes(data, min_counts=1)
-        sc.pp.normalize_total(data)
-        sc.pp.log1p(data)
-        sc.pp.highly_variable_genes(data, n_top_genes=top)
-        data = data[:, data.var.highly_variable].copy()
-        sc.pp.scale(data, max_value=10)
-        return data
 
     random = np.random.default_rng(0)
     small = random.poisson(0.5, (60, 80)).astype(np.float32)

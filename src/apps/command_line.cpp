@@ -78,13 +78,6 @@ void apply_file(const std::string& path, OptionTable& table) {
   apply_configuration(text, path, table);
 }
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r";
-  const std::size_t first = text.find_first_not_of(blanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
 /// Names and values of the lines of a configuration. Not by Boost, whose parser never comes back from a bad line that
 /// holds %option% (found by fuzzing).
 std::vector<std::pair<std::string, std::string>> configuration_entries(const std::string& text,

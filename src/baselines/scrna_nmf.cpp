@@ -32,14 +32,7 @@ struct Transfer {
 CsrMatrix rows_of(const CsrMatrix& all, const std::vector<std::int64_t>& chosen) {
   CsrMatrix some;
   some.columns = all.columns;
-  for (const std::int64_t row : chosen) {
-    const auto indices = all.row_indices(row);
-    const auto values = all.row_values(row);
-    some.indices.insert(some.indices.end(), indices.begin(), indices.end());
-    some.values.insert(some.values.end(), values.begin(), values.end());
-    some.row_start.push_back(std::ssize(some.indices));
-    ++some.rows;
-  }
+  for (const std::int64_t row : chosen) some.append_row(all.row_indices(row), all.row_values(row));
   return some;
 }
 

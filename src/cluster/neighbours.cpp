@@ -1,6 +1,7 @@
 #include "masksc/cluster/neighbours.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <span>
 #include <utility>
@@ -88,6 +89,15 @@ void find_nearest(const DenseMatrix& queries, RowRange batch, const TiledRows& d
 }
 
 }  // namespace
+
+double distance_between(std::span<const float> a, std::span<const float> b) {
+  double squared = 0;
+  for (std::size_t f = 0; f < a.size(); ++f) {
+    const double difference = static_cast<double>(a[f]) - static_cast<double>(b[f]);
+    squared += difference * difference;
+  }
+  return std::sqrt(squared);
+}
 
 NeighbourTable nearest_rows(const DenseMatrix& queries, const DenseMatrix& rows, std::int64_t count,
                             std::int64_t first_self, int threads) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 #include "masksc/cluster/neighbours.hpp"
@@ -15,15 +14,6 @@ namespace {
 
 constexpr std::int64_t limit_cells = 10'000;
 constexpr double own_share = 0.99;
-
-double distance_between(std::span<const float> a, std::span<const float> b) {
-  double squared = 0;
-  for (std::size_t f = 0; f < a.size(); ++f) {
-    const double difference = static_cast<double>(a[f]) - static_cast<double>(b[f]);
-    squared += difference * difference;
-  }
-  return std::sqrt(squared);
-}
 
 double mean_distance(std::span<const float> cell, const DenseMatrix& rows, std::span<const std::int32_t> near) {
   double sum = 0;

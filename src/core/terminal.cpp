@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "masksc/core/text.hpp"
+
 namespace masksc {
 namespace {
 
@@ -27,16 +29,6 @@ int told_columns() {
   int columns = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), columns);
   return error == std::errc() && end == text.data() + text.size() && columns > 0 ? columns : 0;
-}
-
-/// The first `columns` characters of UTF-8.
-std::string_view cut(std::string_view text, int columns) {
-  std::size_t bytes = 0;
-  for (int taken = 0; bytes < text.size(); ++bytes) {
-    const bool begins = (static_cast<unsigned char>(text[bytes]) & 0xC0) != 0x80;
-    if (begins && taken++ == columns) break;
-  }
-  return text.substr(0, bytes);
 }
 
 void put(std::string_view text) {
@@ -58,7 +50,8 @@ bool terminal_has_colours() { return variable("NO_COLOR").empty() && terminal_co
 
 void show_moving_line(std::string_view text) {
   // The last column stays free: a cursor behind it would be on the next line in some terminals.
-  put(fmt::format("\r\033[K{}", cut(text, terminal_columns() - 1)));
+  const int columns = terminal_columns();
+  put(fmt::format("\r\033[K{}", columns > 0 ? first_characters(text, static_cast<std::size_t>(columns - 1)) : text));
   line_open = true;
 }
 

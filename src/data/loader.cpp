@@ -143,12 +143,8 @@ Loader::Offer Loader::held_rows(std::int64_t window) const {
   offer.rows.columns = expression_.values.columns;
   for (std::size_t place = 0; place < cells.size(); ++place) {
     if (cells[place] < mine.begin || cells[place] >= mine.end) continue;
-    const auto indices = expression_.values.row_indices(cells[place] - mine.begin);
-    const auto values = expression_.values.row_values(cells[place] - mine.begin);
-    offer.rows.indices.insert(offer.rows.indices.end(), indices.begin(), indices.end());
-    offer.rows.values.insert(offer.rows.values.end(), values.begin(), values.end());
-    offer.rows.row_start.push_back(static_cast<std::int64_t>(offer.rows.indices.size()));
-    ++offer.rows.rows;
+    const std::int64_t row = cells[place] - mine.begin;
+    offer.rows.append_row(expression_.values.row_indices(row), expression_.values.row_values(row));
     offer.places.push_back(static_cast<std::int64_t>(place));
   }
   return offer;

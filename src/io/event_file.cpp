@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "masksc/core/error.hpp"
+#include "masksc/dist/heartbeat_record.hpp"
 
 namespace masksc {
 namespace {
@@ -75,11 +76,6 @@ std::string first_records() {
   std::string start = event_of(now(), 0);
   put_bytes(start, 7, status);
   return tfrecord(version) + tfrecord(start);
-}
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "host";
 }
 
 }  // namespace

@@ -28,10 +28,8 @@ std::vector<fs::path> read_list(const fs::path& list) {
                                 shown(list.string())));
   std::vector<fs::path> files;
   for (std::string_view line : split(text, "\n")) {
-    constexpr std::string_view blanks = " \t\r";
-    const std::size_t first = line.find_first_not_of(blanks);
-    if (first == std::string_view::npos || line[first] == '#') continue;
-    line = line.substr(first, line.find_last_not_of(blanks) - first + 1);
+    line = trimmed(line);
+    if (line.empty() || line.front() == '#') continue;
     const fs::path file(line);
     files.push_back(file.is_absolute() ? file : list.parent_path() / file);
   }

@@ -22,16 +22,14 @@ struct ListedGene {
 };
 
 std::vector<ListedGene> parse_list(std::string_view text) {
-  constexpr std::string_view blank = " \t\r";
   std::vector<ListedGene> listed;
   std::int64_t line = 0;
   while (!text.empty()) {
     ++line;
     std::string_view name = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), name.size() + 1));
-    const auto first = name.find_first_not_of(blank);
-    if (first == std::string_view::npos) continue;
-    name = name.substr(first, name.find_last_not_of(blank) - first + 1);
+    name = trimmed(name);
+    if (name.empty()) continue;
     listed.push_back({std::string(name), line});
   }
   return listed;

@@ -26,8 +26,9 @@ void ShardRows::normalize(std::span<const double> totals, double median) {
 }
 
 void ShardRows::select(std::span<const std::int64_t> columns) {
-  if (!read_) held_ = select_columns(std::move(held_), columns);
-  if (read_) {
+  if (!read_) {
+    held_ = select_columns(std::move(held_), columns);
+  } else {
     std::vector<std::int64_t> genes;
     for (const std::int64_t column : columns) genes.push_back(genes_[static_cast<std::size_t>(column)]);
     genes_ = std::move(genes);
@@ -50,17 +51,13 @@ void ShardRows::for_each(const std::function<void(const CsrMatrix&, RowRange)>& 
 
 CsrMatrix ShardRows::only(const std::function<bool(std::int64_t)>& wanted) const {
   CsrMatrix some;
-  some.rows = rows_.size();
   some.columns = columns_;
   for_each([&](const CsrMatrix& block, RowRange rows) {
     for (std::int64_t row = 0; row < block.rows; ++row) {
-      if (wanted(rows.begin + row)) {
-        const auto indices = block.row_indices(row);
-        const auto values = block.row_values(row);
-        some.indices.insert(some.indices.end(), indices.begin(), indices.end());
-        some.values.insert(some.values.end(), values.begin(), values.end());
-      }
-      some.row_start.push_back(static_cast<std::int64_t>(some.indices.size()));
+      if (wanted(rows.begin + row))
+        some.append_row(block.row_indices(row), block.row_values(row));
+      else
+        some.append_row({}, {});
     }
   });
   return some;

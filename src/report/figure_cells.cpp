@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "masksc/core/text.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 #include "masksc/report/figures.hpp"
 #include "masksc/report/svg.hpp"
@@ -28,18 +29,11 @@ std::string colour_of(std::int32_t code) {
   return code < 0 ? "#c9c9c9" : colours[static_cast<std::size_t>(code) % colours.size()];
 }
 
-/// Up to `longest` characters (of UTF-8), the last one an ellipsis where there were more.
+/// Up to `longest` characters, and an ellipsis where there were more.
 std::string shortened(const std::string& name, std::size_t longest) {
-  std::size_t characters = 0;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    if ((static_cast<unsigned char>(name[i]) & 0xC0U) == 0x80U) continue;
-    if (++characters > longest) {
-      std::string start = name.substr(0, i);
-      start += "\u2026";
-      return start;
-    }
-  }
-  return name;
+  std::string start(first_characters(name, longest));
+  if (start.size() < name.size()) start += "\u2026";
+  return start;
 }
 
 void draw_panel(Svg& svg, double x, double y, const CellsPanel& panel) {

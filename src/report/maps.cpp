@@ -29,15 +29,6 @@ constexpr std::int64_t most_finely_mapped = 10'000;  // cells, by t-SNE
 constexpr std::int64_t placed_by = 3;                // mapped cells
 constexpr std::int64_t placed_block = 4096;          // cells that a thread takes at once
 
-double distance(std::span<const float> a, std::span<const float> b) {
-  double squared = 0;
-  for (std::size_t f = 0; f < a.size(); ++f) {
-    const double difference = static_cast<double>(a[f]) - static_cast<double>(b[f]);
-    squared += difference * difference;
-  }
-  return std::sqrt(squared);
-}
-
 /// The `count` nearest of each row, with their distances, nearest first.
 Neighbours nearest(const DenseMatrix& rows, std::int64_t count, int threads) {
   const NeighbourTable table = nearest_rows(rows, rows, count, 0, threads);
@@ -45,7 +36,7 @@ Neighbours nearest(const DenseMatrix& rows, std::int64_t count, int threads) {
   on_threads(threads, rows.rows, [&](std::int64_t row, int /*thread*/) {
     for (const std::int32_t near : table.of(row))
       neighbours[static_cast<std::size_t>(row)].emplace_back(
-          near, static_cast<float>(distance(rows.row(row), rows.row(near))));
+          near, static_cast<float>(distance_between(rows.row(row), rows.row(near))));
   });
   return neighbours;
 }

@@ -26,10 +26,7 @@ Json summary_of(const Json& m) {
   };
   add_card(cards, "ARI", score("ari"));
   add_card(cards, "NMI", score("nmi"));
-  const double error = m.value("silhouette_standard_error", 0.0);
-  add_card(
-      cards, "silhouette", score("silhouette"),
-      error > 0 ? fmt::format("\u00b1 {:.3f}, of {} cells", error, m.at("silhouette_cells").get<std::int64_t>()) : "");
+  add_card(cards, "silhouette", score("silhouette"), silhouette_note(m));
   add_card(cards, "clusters", fmt::format("{}", m.at("clusters").get<std::int64_t>()),
            "by " + m.at("clusters_by").get<std::string>());
   add_card(cards, "cells", fmt::format("{}", m.at("cells").get<std::int64_t>()));

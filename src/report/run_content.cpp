@@ -56,17 +56,11 @@ CsrMatrix read_counts(CountsReader& reader, const std::vector<std::int64_t>& row
   constexpr std::int64_t block = 16384;
   CsrMatrix counts;
   counts.columns = reader.genes();
-  counts.rows = static_cast<std::int64_t>(rows.size());
   auto next = rows.begin();
   for (std::int64_t begin = 0; begin < reader.cells(); begin += block) {
     const CsrMatrix part = reader.read_rows({begin, std::min(begin + block, reader.cells())});
-    for (; next != rows.end() && *next < begin + part.rows; ++next) {
-      const auto indices = part.row_indices(*next - begin);
-      const auto values = part.row_values(*next - begin);
-      counts.indices.insert(counts.indices.end(), indices.begin(), indices.end());
-      counts.values.insert(counts.values.end(), values.begin(), values.end());
-      counts.row_start.push_back(static_cast<std::int64_t>(counts.indices.size()));
-    }
+    for (; next != rows.end() && *next < begin + part.rows; ++next)
+      counts.append_row(part.row_indices(*next - begin), part.row_values(*next - begin));
   }
   return counts;
 }
@@ -114,6 +108,12 @@ void read_result(RunContent& run, const std::filesystem::path& result) {
 }
 
 }  // namespace
+
+std::string silhouette_note(const Json& metrics) {
+  const double error = metrics.value("silhouette_standard_error", 0.0);
+  if (error <= 0) return "";
+  return fmt::format("\u00b1 {:.3f}, of {} cells", error, metrics.at("silhouette_cells").get<std::int64_t>());
+}
 
 RunContent read_run(const std::filesystem::path& folder) {
   RunContent run;

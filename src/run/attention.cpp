@@ -39,13 +39,8 @@ std::vector<std::int64_t> typical_rows(const DenseMatrix& features, const Labels
 
 CsrMatrix rows_of(const CsrMatrix& matrix, const std::vector<std::int64_t>& rows) {
   CsrMatrix some;
-  some.rows = static_cast<std::int64_t>(rows.size());
   some.columns = matrix.columns;
-  for (const std::int64_t row : rows) {
-    some.indices.insert(some.indices.end(), matrix.row_indices(row).begin(), matrix.row_indices(row).end());
-    some.values.insert(some.values.end(), matrix.row_values(row).begin(), matrix.row_values(row).end());
-    some.row_start.push_back(static_cast<std::int64_t>(some.indices.size()));
-  }
+  for (const std::int64_t row : rows) some.append_row(matrix.row_indices(row), matrix.row_values(row));
   return some;
 }
 

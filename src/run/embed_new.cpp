@@ -190,8 +190,7 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
                   {"embedding_hash", hash},
                   {"version", version_and_commit()}});
   ResultExtras extras = transfer(options, embedding, weights, metrics, ranks);
-  extras.maps = map_stage(options.report, embedding, rows, cells, static_cast<std::uint64_t>(options.seed),
-                          at::get_num_threads() * place.local_ranks, ranks);
+  extras.maps = map_stage(options.report, embedding, rows, cells, static_cast<std::uint64_t>(options.seed), ranks);
   const std::int64_t memory = peak_memory();
   metrics["peak_memory_bytes"] = ranks.gather_varied(std::span<const std::int64_t>(&memory, 1));
   metrics["seconds"] = {{"embed", embedded}, {"total", seconds()}};
@@ -203,8 +202,8 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
     write_file(folder / "config.ini", configuration);
     write_file(folder / "metrics.json", metrics.dump(2) + "\n");
     if (path == (folder / "prepared.h5").string()) fs::remove(path);
-    if (options.report.report) report_or_warn(folder, {options.report.genes, at::get_num_threads()});
   });
+  report_stage(options.report, folder, ranks);
   return metrics;
 }
 

@@ -1,14 +1,12 @@
 // The input of a run: the prepared file, and the expression that is made of it, in memory or read as needed.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <set>
 
-#include "masksc/core/hash.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/text.hpp"
+#include "masksc/dist/root_work.hpp"
 #include "masksc/io/inputs.hpp"
 #include "masksc/io/prepared_rows.hpp"
 #include "masksc/run/stages.hpp"
@@ -51,18 +49,6 @@ std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& 
     input.warnings.push_back(std::move(warning));
   }
   return path;
-}
-
-/// Ranks on this node. A collective.
-int ranks_on_node(Collectives& ranks) {
-  std::array<char, 256> name{};
-  static_cast<void>(::gethostname(name.data(), name.size() - 1));
-  Hasher hasher;
-  hasher.add(std::string(name.data()));
-  const auto mine = static_cast<std::int64_t>(std::stoull(hasher.hex().substr(0, 15), nullptr, 16));
-  std::vector<std::int64_t> all(static_cast<std::size_t>(ranks.size()));
-  ranks.all_gather(std::span<const std::int64_t>(&mine, 1), std::span(all));
-  return static_cast<int>(std::count(all.begin(), all.end(), mine));
 }
 
 /// Bytes of counts that a rank may hold; the same on all ranks. A collective.

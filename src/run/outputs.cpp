@@ -10,6 +10,7 @@
 #include "masksc/core/hash.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/model/host_memory.hpp"
+#include "masksc/report/run_content.hpp"
 
 namespace masksc {
 namespace {
@@ -43,13 +44,6 @@ void add_extras(H5adWriter& writer, const ResultExtras& extras) {
     writer.add_obsm(name, 2);
     writer.append_obsm(name, *points);
   }
-}
-
-/// How sure the silhouette of a sample is; nothing where no cell was left out.
-std::string silhouette_note(const Json& scores) {
-  const double error = scores.value("silhouette_standard_error", 0.0);
-  if (error <= 0) return "";
-  return fmt::format("   (\u00b1 {:.3f}, of {} cells)", error, scores.at("silhouette_cells").get<std::int64_t>());
 }
 
 }  // namespace
@@ -116,8 +110,9 @@ std::string score_rows(const Json& scores) {
   };
   std::string text = fmt::format("  {:<12}{:>10}   ({})\n", "clusters", scores.at("clusters").get<std::int64_t>(),
                                  printable(scores.at("clusters_by").get<std::string>()));
+  const std::string note = silhouette_note(scores);
   text += fmt::format("  {:<12}{:>10}\n  {:<12}{:>10}\n  {:<12}{:>10}{}\n", "ARI", score("ari"), "NMI", score("nmi"),
-                      "silhouette", score("silhouette"), silhouette_note(scores));
+                      "silhouette", score("silhouette"), note.empty() ? note : fmt::format("   ({})", note));
   return text;
 }
 

@@ -11,7 +11,6 @@
 #include "masksc/core/version.hpp"
 #include "masksc/dist/gpu_place.hpp"
 #include "masksc/dist/heartbeat.hpp"
-#include "masksc/dist/root_work.hpp"
 #include "masksc/model/device.hpp"
 #include "masksc/model/host_memory.hpp"
 #include "masksc/model/mask.hpp"
@@ -104,8 +103,7 @@ std::unique_ptr<NcclCollectives> choose_nccl(const RunSettings& settings, at::De
 /// Everything after the input is known to be good.
 Json train_and_cluster(const RunOptions& options, const RunInput& input, double prepare_seconds,
                        const std::string& configuration, RunFolder& folder, const SequenceEncoders& given,
-                       Heartbeat& heartbeat, const RunPlace& place, TrainContext& context) {
-  const int root_threads = at::get_num_threads() * place.local_ranks;  // while the others sleep
+                       Heartbeat& heartbeat, TrainContext& context) {
   const Expression& expression = input.expression;
   Collectives& ranks = context.ranks;
   StageClock clock(context.log, heartbeat);
@@ -136,7 +134,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
 
   const std::optional<CellMaps> maps = clock.time_unlogged("maps", [&] {
     return map_stage(options.report, embedding, expression.rows, expression.cells,
-                     static_cast<std::uint64_t>(options.train.seed), root_threads, ranks);
+                     static_cast<std::uint64_t>(options.train.seed), ranks);
   });
 
   const std::int64_t memory = peak_memory();
@@ -169,12 +167,8 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
     for (const char* name : {prepared_name, kept_name, "checkpoints/embedding.h5", "checkpoints/clusters.h5"})
       std::filesystem::remove(folder.path(name));
   });
-  if (options.report.report) {
-    clock.time_unlogged("report", [&] {
-      on_root_alone(ranks, [&] { report_or_warn(folder.root(), {options.report.genes, root_threads}); });
-      return true;
-    });
-  }
+  if (options.report.report) heartbeat.begin_stage("report");
+  report_stage(options.report, folder.root(), ranks);
   return metrics;
 }
 
@@ -267,7 +261,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     context.shuffle = input.shuffle;
     if (options.train.deterministic) context.shards = static_cast<int>(options.train.virtual_shards);
     Json metrics =
-        train_and_cluster(options, input, prepare_seconds, configuration, folder, given, *heartbeat, place, context);
+        train_and_cluster(options, input, prepare_seconds, configuration, folder, given, *heartbeat, context);
     heartbeat->end("done");
     return metrics;
   } catch (...) {

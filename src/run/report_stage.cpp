@@ -23,6 +23,9 @@ std::optional<AttentionGrid> attention_of(const RunContent& run) {
   }
 }
 
+/// Of rank 0, while the others of its node sleep. A collective.
+int threads_of_root(Collectives& ranks) { return at::get_num_threads() * ranks_on_node(ranks); }
+
 /// Where all cells are, on rank 0, when each rank places its own among the mapped ones. A collective.
 CellMaps place_all(const DenseMatrix& local, const DenseMatrix& mapped, CellMaps maps, Collectives& ranks) {
   ranks.broadcast(std::span(maps.tsne.values));
@@ -39,7 +42,7 @@ CellMaps place_all(const DenseMatrix& local, const DenseMatrix& mapped, CellMaps
 }  // namespace
 
 std::optional<CellMaps> map_stage(const ReportSettings& settings, const DenseMatrix& embedding, RowRange rows,
-                                  std::int64_t cells, std::uint64_t seed, int root_threads, Collectives& ranks) {
+                                  std::int64_t cells, std::uint64_t seed, Collectives& ranks) {
   if (!settings.report) return std::nullopt;
   ensure(rows.size() == embedding.rows, "map_stage: rows do not match");
   const DealtSample sample = take_rows(embedding, rows, sample_rows(cells, most_mapped_cells, 0));
@@ -48,10 +51,17 @@ std::optional<CellMaps> map_stage(const ReportSettings& settings, const DenseMat
   mapped.rows = std::min(cells, most_mapped_cells);
   CellMaps maps = {DenseMatrix(mapped.rows, 2), DenseMatrix(mapped.rows, 2)};
   log::info("maps: t-SNE and UMAP of {} cells", mapped.rows);
-  on_root_alone(ranks, [&] { maps = map_cells(mapped, seed, root_threads); });
+  const int threads = threads_of_root(ranks);
+  on_root_alone(ranks, [&] { maps = map_cells(mapped, seed, threads); });
   if (cells > most_mapped_cells) maps = place_all(embedding, mapped, std::move(maps), ranks);
   if (!ranks.is_root()) return std::nullopt;
   return maps;
+}
+
+void report_stage(const ReportSettings& settings, const std::filesystem::path& folder, Collectives& ranks) {
+  if (!settings.report) return;
+  const int threads = threads_of_root(ranks);
+  on_root_alone(ranks, [&] { report_or_warn(folder, {settings.genes, threads}); });
 }
 
 RunContent read_attended_run(const std::filesystem::path& folder) {

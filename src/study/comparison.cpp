@@ -166,7 +166,7 @@ Json run_method(const Comparison& comparison, const std::string& method, std::in
 /// `comparison` must outlive the point.
 Point point_of(const Comparison& comparison, const std::string& method, std::int64_t seed) {
   Point point;
-  point.name = file_name(fmt::format("{}_seed-{}", method, seed));
+  point.name = compared_point_name(method, seed);
   point.identity = {{"method", method},
                     {"seed", seed},
                     {"data", comparison.fingerprint},
@@ -226,6 +226,10 @@ void write_tables(const Json& table, const fs::path& folder) {
 }
 
 }  // namespace
+
+std::string compared_point_name(const std::string& method, std::int64_t seed) {
+  return file_name(fmt::format("{}_seed-{}", method, seed));
+}
 
 void describe(OptionTable& table, ComparisonSettings& settings) {
   table.begin_group("Comparison");

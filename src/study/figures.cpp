@@ -13,6 +13,7 @@
 #include "masksc/io/annotations.hpp"
 #include "masksc/report/figures.hpp"
 #include "masksc/run/report_stage.hpp"
+#include "masksc/study/comparison.hpp"
 #include "masksc/study/sweep_report.hpp"
 
 namespace masksc {
@@ -32,18 +33,21 @@ const ObsColumn* find_column(const std::vector<ObsColumn>& columns, const std::s
   return found == columns.end() ? nullptr : &*found;
 }
 
-/// The map of one method: its features of the first seed that is done, coloured by label, or else by its own clusters.
-std::optional<CellsPanel> panel_of(const fs::path& folder, const Json& method, const std::string& labels, int threads) {
-  const auto name = method.at("method").get<std::string>();
-  std::vector<std::pair<long, fs::path>> seeds;
-  for (const auto& entry : fs::directory_iterator(folder / "points")) {
-    const std::string point = entry.path().filename().string();
-    const std::string start = name + "_seed-";
-    if (point.starts_with(start) && there(entry.path() / "result.h5ad"))
-      seeds.emplace_back(std::strtol(point.c_str() + start.size(), nullptr, 10), entry.path() / "result.h5ad");
+/// result.h5ad of the first of `points` (of comparison.json, by seed) that is of the method and there; "" without one.
+fs::path first_result(const fs::path& folder, const Json& points, const std::string& method) {
+  for (const Json& point : points) {
+    if (point.at("method") != method) continue;
+    fs::path result =
+        folder / "points" / compared_point_name(method, point.at("seed").get<std::int64_t>()) / "result.h5ad";
+    if (there(result)) return result;
   }
-  if (seeds.empty()) return std::nullopt;
-  const fs::path result = std::min_element(seeds.begin(), seeds.end())->second;
+  return "";
+}
+
+/// The map of one method: its features in `result`, coloured by label, or else by its own clusters.
+std::optional<CellsPanel> panel_of(const fs::path& result, const std::string& method, const std::string& labels,
+                                   int threads) {
+  if (result.empty()) return std::nullopt;
   const std::vector<ObsColumn> columns = read_obs(result);
   const ObsColumn* colours = nullptr;
   for (const std::string& column : {labels, std::string("cluster"), std::string("cluster_auto"), std::string("masksc")})
@@ -53,7 +57,7 @@ std::optional<CellsPanel> panel_of(const fs::path& folder, const Json& method, c
   const bool baseline = std::find(matrices.begin(), matrices.end(), "X_features") != matrices.end();
   const DenseMatrix features =
       read_obsm(result, baseline ? "X_features" : "X_masksc", std::ssize(colours->categories.codes));
-  return CellsPanel{name, map_cells(features, 0, threads).tsne, colours->categories};
+  return CellsPanel{method, map_cells(features, 0, threads).tsne, colours->categories};
 }
 
 std::vector<Figure> of_comparison(const fs::path& folder, int threads) {
@@ -61,9 +65,11 @@ std::vector<Figure> of_comparison(const fs::path& folder, int threads) {
   return read_json(fmt::format("'{}'", (folder / "comparison.json").string()), [&] {
     const std::string labels = table.at("labels").is_string() ? table.at("labels").get<std::string>() : "";
     std::vector<CellsPanel> panels;
-    for (const Json& method : table.at("methods")) {
-      log::info("figure 4: t-SNE of {}", method.at("method").get<std::string>());
-      if (auto panel = panel_of(folder, method, labels, threads)) panels.push_back(std::move(*panel));
+    for (const Json& row : table.at("methods")) {
+      const auto method = row.at("method").get<std::string>();
+      log::info("figure 4: t-SNE of {}", method);
+      const fs::path result = first_result(folder, table.at("points"), method);
+      if (auto panel = panel_of(result, method, labels, threads)) panels.push_back(std::move(*panel));
     }
     return std::vector<Figure>{{"figure1_methods", bars_figure(table.at("methods"))},
                                {"figure4_cells", cells_figure(panels)}};

@@ -20,6 +20,9 @@ struct NeighbourTable {
   }
 };
 
+/// Euclidean distance of two rows of one length, in double.
+double distance_between(std::span<const float> a, std::span<const float> b);
+
 /// The `count` nearest of `rows` to each query; of all when there are fewer. With first_self >= 0, query q is itself
 /// row first_self + q and isn't its own neighbour. The same bits for any grouping of the queries and any `threads`.
 NeighbourTable nearest_rows(const DenseMatrix& queries, const DenseMatrix& rows, std::int64_t count,

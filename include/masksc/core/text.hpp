@@ -1,6 +1,7 @@
 // Small helpers for messages: the nearest known name, text of strangers made fit to print, durations, byte counts.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,12 @@ std::string suggestion(std::string_view name, std::span<const std::string> known
 
 /// The parts of `text` between any of the characters `separators`, empty ones too: views of it.
 std::vector<std::string_view> split(std::string_view text, std::string_view separators);
+
+/// `text` without the blanks, tabs and carriage returns around it: a view of it.
+std::string_view trimmed(std::string_view text);
+
+/// The first `count` characters of `text`, which is UTF-8; all of it where there are no more: a view of it.
+std::string_view first_characters(std::string_view text, std::size_t count);
 
 /// Whether `text` is UTF-8 throughout: no stray bytes, no overlong forms, no surrogates.
 bool is_utf8(std::string_view text);

@@ -44,6 +44,13 @@ struct CsrMatrix {
     return static_cast<std::size_t>(row_start[static_cast<std::size_t>(r) + 1] -
                                     row_start[static_cast<std::size_t>(r)]);
   }
+  /// One more row, a copy of what may be a row of another matrix.
+  void append_row(std::span<const std::int32_t> row_columns, std::span<const float> counts) {
+    indices.insert(indices.end(), row_columns.begin(), row_columns.end());
+    values.insert(values.end(), counts.begin(), counts.end());
+    row_start.push_back(static_cast<std::int64_t>(indices.size()));
+    ++rows;
+  }
 };
 
 /// One category a cell: `codes[i]` indexes `names`; -1 is missing.

@@ -12,6 +12,9 @@
 
 namespace masksc {
 
+/// How many of `ranks` are on this rank's node. A collective.
+int ranks_on_node(Collectives& ranks);
+
 /// As on_root; but the other ranks sleep until rank 0 is done, where in MPI they would spin: the work may use their
 /// cores. A collective. Throws what `work` throws, on all ranks.
 template <typename Work>
@@ -27,7 +30,6 @@ void on_root_alone(Collectives& ranks, Work&& work) {
   std::int64_t done = 1;
   const auto arrival = ranks.all_reduce_async(std::span(&done, 1));
   while (!arrival->test()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  arrival->wait();
   on_root(ranks, [&] {
     if (error) std::rethrow_exception(error);
   });

@@ -47,6 +47,9 @@ struct RunContent {
   std::optional<AttentionGrid> attention;
 };
 
+/// How sure the silhouette of `metrics` is, where it is that of a sample: "± 0.002, of 25000 cells"; else "".
+std::string silhouette_note(const Json& metrics);
+
 /// Throws UserError when the folder holds no finished run, or one that is damaged.
 RunContent read_run(const std::filesystem::path& folder);
 

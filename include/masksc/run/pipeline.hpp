@@ -12,7 +12,6 @@ struct RunPlace {
   Collectives& ranks;      // all of the program's, or a part of them
   int local_rank = 0;      // among the program's ranks on this node: which GPU it takes
   int cores_per_rank = 1;  // threads where --threads does not say
-  int local_ranks = 1;     // of this run on this node: rank 0 has their cores while they wait for it
 };
 
 /// From now on this rank computes with so many `threads`, or where that is 0 with its cores.

@@ -12,9 +12,13 @@ namespace masksc {
 
 /// t-SNE and UMAP of all cells, on rank 0 (nothing on the others), from the ranks' rows of the embedding. Of more than
 /// most_mapped_cells cells a sample is mapped, on rank 0, and every rank places its own cells among it (place_cells).
-/// Nothing with --report no. Rank 0 computes on `root_threads` threads, while the others sleep. A collective.
+/// Nothing with --report no. Rank 0 has the cores of all ranks of its node, which sleep meanwhile. A collective.
 std::optional<CellMaps> map_stage(const ReportSettings& settings, const DenseMatrix& embedding, RowRange rows,
-                                  std::int64_t cells, std::uint64_t seed, int root_threads, Collectives& ranks);
+                                  std::int64_t cells, std::uint64_t seed, Collectives& ranks);
+
+/// report.html of the finished run in `folder`, by report_or_warn on rank 0 as map_stage. Nothing with --report no. A
+/// collective.
+void report_stage(const ReportSettings& settings, const std::filesystem::path& folder, Collectives& ranks);
 
 /// read_run, with the attention of its model; a model that can't be read costs that, with a warning. Throws UserError.
 RunContent read_attended_run(const std::filesystem::path& folder);

@@ -38,6 +38,9 @@ std::vector<ComparedMethod> compared_methods();
 /// Those that `methods` names. Throws UserError for unknown names (with the nearest known one) and repeated ones.
 std::vector<ComparedMethod> choose_methods(const std::string& methods);
 
+/// The folder in points/ of a method with a seed.
+std::string compared_point_name(const std::string& method, std::int64_t seed);
+
 struct ComparisonOutcome {
   Json table;                      // comparison.json, on rank 0
   ExitCode code = ExitCode::done;  // that of the worst failure of a method

@@ -34,6 +34,19 @@ TEST(Shown, CutsLongNamesAtWholeCharacters) {
   EXPECT_EQ(shown(std::vector<std::string>(21, "a")).substr(57), "a, ...");
 }
 
+TEST(Trimmed, LeavesBlanksWithin) {
+  EXPECT_EQ(trimmed(" \t a b\r"), "a b");
+  EXPECT_EQ(trimmed(" \r\t "), "");
+  EXPECT_EQ(trimmed(""), "");
+}
+
+TEST(FirstCharacters, AreWhole) {
+  EXPECT_EQ(first_characters("a\u00b5m", 2), "a\u00b5");
+  EXPECT_EQ(first_characters("a\u00b5m", 3), "a\u00b5m");
+  EXPECT_EQ(first_characters("a\u00b5m", 9), "a\u00b5m");
+  EXPECT_EQ(first_characters("\u00b5", 0), "");
+}
+
 TEST(NearestName, IsNotAskedOfEndlessNames) {
   const std::vector<std::string> known = {std::string(1 << 20, 'a'), "label"};
   EXPECT_EQ(nearest_name("lebel", known), "label");

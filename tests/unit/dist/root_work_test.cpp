@@ -33,5 +33,9 @@ TEST(OnRootAlone, AnErrorReachesAllRanks) {
   EXPECT_EQ(errors, 3);
 }
 
+TEST(RanksOnNode, AreAllOfOneProcess) {
+  run_as_threads(3, [](Collectives& ranks) { EXPECT_EQ(ranks_on_node(ranks), 3); });
+}
+
 }  // namespace
 }  // namespace masksc
