@@ -11,6 +11,7 @@
 #include <string>
 
 #include "masksc/core/log.hpp"
+#include "masksc/core/memory.hpp"
 #include "masksc/io/prepared.hpp"
 #include "masksc/io/prepared_rows.hpp"
 #include "masksc/preprocess/prepare.hpp"
@@ -56,6 +57,7 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "usage: {} PREPARED MATRIX PATCH BATCH held|streamed BLOCK BUFFER\n", argv[0]);
     return 2;
   }
+  masksc::keep_freed_memory();  // as the programs do
   masksc::log::configure(0, masksc::log::Level::warning);
   const auto ranks = masksc::single_rank();
   Clock clock;

@@ -24,17 +24,34 @@ Densifier::Densifier(const Expression& expression)
             scaling_.scaled(column, 0, batch);
 }
 
-void Densifier::fill(std::span<const std::int32_t> indices, std::span<const float> values, std::span<float> out,
-                     std::int32_t batch) const {
-  std::copy_n(zero_rows_.begin() + batch * width_, width_, out.begin());
+std::span<const float> Densifier::zero_row(std::int32_t batch) const {
+  return {zero_rows_.data() + batch * width_, static_cast<std::size_t>(width_)};
+}
+
+void Densifier::put_counts(std::span<const std::int32_t> indices, std::span<const float> values, float* out,
+                           std::int32_t batch) const {
   const std::size_t first = static_cast<std::size_t>(batch) * scaling_.columns();
   const float* const mean = scaling_.mean.data() + first;
   const float* const inverse_sd = scaling_.inverse_sd.data() + first;
+  const std::int32_t* const slot = slot_of_column_.data();
+  const float clip = scaling_.clip;
   for (std::size_t i = 0; i < indices.size(); ++i) {
     const auto column = static_cast<std::size_t>(indices[i]);
-    out[static_cast<std::size_t>(slot_of_column_[column])] =
-        std::clamp((values[i] - mean[column]) * inverse_sd[column], -scaling_.clip, scaling_.clip);
+    out[slot[column]] = std::clamp((values[i] - mean[column]) * inverse_sd[column], -clip, clip);
   }
+}
+
+void Densifier::fill(std::span<const std::int32_t> indices, std::span<const float> values, std::span<float> out,
+                     std::int32_t batch) const {
+  std::ranges::copy(zero_row(batch), out.begin());
+  put_counts(indices, values, out.data(), batch);
+}
+
+void Densifier::append(std::span<const std::int32_t> indices, std::span<const float> values, std::vector<float>& out,
+                       std::int32_t batch) const {
+  const std::span<const float> zeros = zero_row(batch);
+  out.insert(out.end(), zeros.begin(), zeros.end());
+  put_counts(indices, values, out.data() + out.size() - zeros.size(), batch);
 }
 
 }  // namespace masksc

@@ -3,74 +3,64 @@
 #include <algorithm>
 #include <utility>
 
+#include "masksc/core/memory.hpp"
+
 namespace masksc {
 namespace {
 
-/// Sparse rows in the order in which they go out or came in.
+/// Sparse rows on their way to other ranks.
 struct RowParcel {
   std::vector<std::int64_t> places;
   std::vector<std::int64_t> sizes;
   std::vector<std::int32_t> indices;
   std::vector<float> values;
-
-  void add(std::int64_t place, std::span<const std::int32_t> row_indices, std::span<const float> row_values) {
-    places.push_back(place);
-    sizes.push_back(static_cast<std::int64_t>(row_indices.size()));
-    indices.insert(indices.end(), row_indices.begin(), row_indices.end());
-    values.insert(values.end(), row_values.begin(), row_values.end());
-  }
+  std::vector<std::int64_t> rows_to;      // of each rank
+  std::vector<std::int64_t> nonzeros_to;  // of each rank
 };
 
-/// Sends each offered row to the rank that `rank_of` its place; `mine` are taken out of what is offered.
-RowParcel exchange(CsrMatrix rows, const std::vector<std::int64_t>& places, const std::vector<std::int32_t>& rank_of,
-                   Collectives& ranks) {
+/// The offered rows by the rank that `rank_of` their place.
+RowParcel pack(const RowOffer& offer, const std::vector<std::int32_t>& rank_of, int ranks) {
   RowParcel out;
-  out.places.reserve(places.size());
-  out.indices.reserve(rows.indices.size());
-  out.values.reserve(rows.values.size());
-  std::vector<std::int64_t> rows_to;
-  std::vector<std::int64_t> nonzeros_to;
-  for (int rank = 0; rank < ranks.size(); ++rank) {
+  std::size_t nonzeros = 0;
+  for (const std::int64_t row : offer.rows) nonzeros += offer.from->row_size(row);
+  out.places.reserve(offer.places.size());
+  out.sizes.reserve(offer.places.size());
+  reserve_large(out.indices, nonzeros);
+  reserve_large(out.values, nonzeros);
+  for (int rank = 0; rank < ranks; ++rank) {
     const auto rows_before = static_cast<std::int64_t>(out.places.size());
     const auto before = static_cast<std::int64_t>(out.indices.size());
-    for (std::size_t i = 0; i < places.size(); ++i) {
-      if (rank_of[static_cast<std::size_t>(places[i])] != rank) continue;
-      const auto row = static_cast<std::int64_t>(i);
-      out.add(places[i], rows.row_indices(row), rows.row_values(row));
+    for (std::size_t i = 0; i < offer.places.size(); ++i) {
+      if (rank_of[static_cast<std::size_t>(offer.places[i])] != rank) continue;
+      const auto indices = offer.from->row_indices(offer.rows[i]);
+      const auto values = offer.from->row_values(offer.rows[i]);
+      out.places.push_back(offer.places[i]);
+      out.sizes.push_back(static_cast<std::int64_t>(indices.size()));
+      out.indices.insert(out.indices.end(), indices.begin(), indices.end());
+      out.values.insert(out.values.end(), values.begin(), values.end());
     }
-    rows_to.push_back(static_cast<std::int64_t>(out.places.size()) - rows_before);
-    nonzeros_to.push_back(static_cast<std::int64_t>(out.indices.size()) - before);
+    out.rows_to.push_back(static_cast<std::int64_t>(out.places.size()) - rows_before);
+    out.nonzeros_to.push_back(static_cast<std::int64_t>(out.indices.size()) - before);
   }
-  rows = {};
-  RowParcel in;
-  in.places = ranks.all_to_all(std::span<const std::int64_t>(out.places), rows_to);
-  in.sizes = ranks.all_to_all(std::span<const std::int64_t>(out.sizes), rows_to);
-  in.indices = ranks.all_to_all(std::span<const std::int32_t>(out.indices), nonzeros_to);
-  in.values = ranks.all_to_all(std::span<const float>(out.values), nonzeros_to);
-  return in;
+  return out;
 }
 
-/// The rows that came in, each at the row that `row_of` its place.
-CsrMatrix in_order(const RowParcel& in, const std::vector<std::int64_t>& row_of, std::int64_t columns) {
+/// Rows as they came in from all ranks, and the place of each.
+struct Arrived {
   CsrMatrix rows;
-  rows.rows = static_cast<std::int64_t>(in.places.size());
-  rows.columns = columns;
-  rows.row_start.assign(in.places.size() + 1, 0);
-  const auto row = [&](std::size_t i) {
-    return static_cast<std::size_t>(row_of[static_cast<std::size_t>(in.places[i])]);
-  };
-  for (std::size_t i = 0; i < in.places.size(); ++i) rows.row_start[row(i) + 1] = in.sizes[i];
-  for (std::size_t i = 0; i < in.places.size(); ++i) rows.row_start[i + 1] += rows.row_start[i];
-  rows.indices.resize(in.indices.size());
-  rows.values.resize(in.values.size());
-  std::ptrdiff_t from = 0;
-  for (std::size_t i = 0; i < in.places.size(); ++i) {
-    const std::ptrdiff_t to = rows.row_start[row(i)];
-    std::copy_n(in.indices.begin() + from, in.sizes[i], rows.indices.begin() + to);
-    std::copy_n(in.values.begin() + from, in.sizes[i], rows.values.begin() + to);
-    from += in.sizes[i];
-  }
-  return rows;
+  std::vector<std::int64_t> places;
+};
+
+Arrived exchange(RowParcel out, std::int64_t columns, Collectives& ranks) {
+  Arrived in;
+  in.places = ranks.all_to_all(std::span<const std::int64_t>(out.places), out.rows_to);
+  const auto sizes = ranks.all_to_all(std::span<const std::int64_t>(out.sizes), out.rows_to);
+  in.rows.rows = static_cast<std::int64_t>(in.places.size());
+  in.rows.columns = columns;
+  for (const std::int64_t size : sizes) in.rows.row_start.push_back(in.rows.row_start.back() + size);
+  in.rows.indices = ranks.all_to_all(std::span<const std::int32_t>(out.indices), out.nonzeros_to);
+  in.rows.values = ranks.all_to_all(std::span<const float>(out.values), out.nonzeros_to);
+  return in;
 }
 
 void append(CsrMatrix& rows, const CsrMatrix& more) {
@@ -122,29 +112,28 @@ void Loader::begin_reading(std::int64_t window) {
                      expression_.values.columns);
 }
 
-Loader::Offer Loader::read_rows(std::int64_t window) {
+RowOffer Loader::read_rows(std::int64_t window, CsrMatrix& read) {
   if (reading_ != window) begin_reading(window);
-  Offer offer;
-  together(ranks_, [&] { offer.rows = read_.get(); });
+  together(ranks_, [&] { read = read_.get(); });
   reading_ = -1;
   const RowRange part = own_part(window);
   const std::vector<std::int64_t> from = order_.permutation(window);
-  offer.places.resize(static_cast<std::size_t>(part.size()));
-  for (std::size_t place = 0; place < from.size(); ++place)
-    if (from[place] >= part.begin && from[place] < part.end)
-      offer.places[static_cast<std::size_t>(from[place] - part.begin)] = static_cast<std::int64_t>(place);
+  RowOffer offer{&read, {}, {}};
+  for (std::size_t place = 0; place < from.size(); ++place) {
+    if (from[place] < part.begin || from[place] >= part.end) continue;
+    offer.rows.push_back(from[place] - part.begin);
+    offer.places.push_back(static_cast<std::int64_t>(place));
+  }
   return offer;
 }
 
-Loader::Offer Loader::held_rows(std::int64_t window) const {
+RowOffer Loader::held_rows(std::int64_t window) const {
   const RowRange mine = expression_.rows;
   const std::vector<std::int64_t> cells = order_.cells(window);
-  Offer offer;
-  offer.rows.columns = expression_.values.columns;
+  RowOffer offer{&expression_.values, {}, {}};
   for (std::size_t place = 0; place < cells.size(); ++place) {
     if (cells[place] < mine.begin || cells[place] >= mine.end) continue;
-    const std::int64_t row = cells[place] - mine.begin;
-    offer.rows.append_row(expression_.values.row_indices(row), expression_.values.row_values(row));
+    offer.rows.push_back(cells[place] - mine.begin);
     offer.places.push_back(static_cast<std::int64_t>(place));
   }
   return offer;
@@ -173,11 +162,27 @@ void Loader::load(std::int64_t window) {
       if (rank == ranks_.rank()) part_start_.push_back(static_cast<std::int64_t>(cells_.size()));
     }
 
-  Offer offer = expression_.streams() ? read_rows(window) : held_rows(window);
+  CsrMatrix read;
+  RowOffer offer = expression_.streams() ? read_rows(window, read) : held_rows(window);
   if (expression_.streams() && window + 1 < order_.windows()) begin_reading(window + 1);
-  const RowParcel in = exchange(std::move(offer.rows), offer.places, rank_of, ranks_);
-  ensure(in.places.size() == cells_.size(), "the rows of a window all arrive");
-  rows_ = in_order(in, row_of, expression_.values.columns);
+  ensure(ranks_.size() > 1 || offer.places.size() == cells_.size(), "the rows of a window all arrive");
+  row_at_.resize(cells_.size());
+  const auto at = [&](std::int64_t place) -> std::int64_t& {
+    return row_at_[static_cast<std::size_t>(row_of[static_cast<std::size_t>(place)])];
+  };
+  if (ranks_.size() == 1) {  // nothing moves
+    for (std::size_t i = 0; i < offer.places.size(); ++i) at(offer.places[i]) = offer.rows[i];
+    from_ = expression_.streams() ? &rows_ : offer.from;
+    rows_ = std::move(read);
+  } else {
+    RowParcel out = pack(offer, rank_of, ranks_.size());
+    read = {};
+    Arrived in = exchange(std::move(out), expression_.values.columns, ranks_);
+    ensure(in.places.size() == cells_.size(), "the rows of a window all arrive");
+    for (std::size_t i = 0; i < in.places.size(); ++i) at(in.places[i]) = static_cast<std::int64_t>(i);
+    rows_ = std::move(in.rows);
+    from_ = &rows_;
+  }
   window_ = window;
 }
 
@@ -193,7 +198,7 @@ Batch Loader::batch(std::int64_t step) {
   batch.cells.assign(static_cast<std::size_t>(batch.rows), -1);
   batch.weights.assign(static_cast<std::size_t>(batch.rows), 0.0F);
   const auto width = static_cast<std::size_t>(densifier_.width());
-  batch.values.assign(static_cast<std::size_t>(batch.rows) * width, 0.0F);
+  batch.values.reserve(static_cast<std::size_t>(batch.rows) * width);
   for (int part = 0; part < parts_of_rank_; ++part) {
     const std::int64_t first = part_start_[first_part + static_cast<std::size_t>(part)];
     const std::int64_t real = part_start_[first_part + static_cast<std::size_t>(part) + 1] - first;
@@ -201,9 +206,11 @@ Batch Loader::batch(std::int64_t step) {
       const auto at = static_cast<std::size_t>(part * part_rows_ + i);
       batch.cells[at] = cells_[static_cast<std::size_t>(first + i)];
       batch.weights[at] = 1.0F;
-      densifier_.fill(rows_.row_indices(first + i), rows_.row_values(first + i),
-                      std::span(batch.values).subspan(at * width, width), expression_.batch(batch.cells[at]));
+      const std::int64_t row = row_at_[static_cast<std::size_t>(first + i)];
+      densifier_.append(from_->row_indices(row), from_->row_values(row), batch.values,
+                        expression_.batch(batch.cells[at]));
     }
+    batch.values.resize(static_cast<std::size_t>((part + 1) * part_rows_) * width);
     batch.part_real.push_back(real);
     batch.real += real;
   }

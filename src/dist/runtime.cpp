@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "masksc/core/log.hpp"
+#include "masksc/core/memory.hpp"
 #include "mpi.hpp"
 
 namespace masksc {
@@ -64,6 +65,7 @@ Runtime::~Runtime() {
 }
 
 int run_program(int argc, char** argv, const std::function<ExitCode(Runtime&)>& body) {
+  keep_freed_memory();
   ::umask(::umask(S_IRWXG | S_IRWXO) | S_IRWXG | S_IRWXO);  // data of patients: files for their owner alone
   try {
     Runtime runtime(argc, argv);

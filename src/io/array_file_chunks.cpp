@@ -102,17 +102,23 @@ std::size_t ChunkReader::element_bytes(std::optional<NumericType> memory) const 
   return memory ? H5Tget_size(memory_type(*memory)) : static_cast<std::size_t>(info_.element_bytes);
 }
 
-std::vector<std::uint8_t> ChunkReader::unpack(const std::vector<hsize_t>& offset) const {
-  const std::string what = fmt::format("read '{}'", name_);
+std::size_t ChunkReader::stored_bytes(const std::vector<hsize_t>& offset) const {
   hsize_t stored = 0;
   unsigned skipped = 0;
   haddr_t address = HADDR_UNDEF;
-  file_->check(H5Dget_chunk_info_by_coord(dataset_.id(), offset.data(), &skipped, &address, &stored), what);
-  if (address == HADDR_UNDEF || stored == 0) return {};
+  file_->check(H5Dget_chunk_info_by_coord(dataset_.id(), offset.data(), &skipped, &address, &stored),
+               fmt::format("read '{}'", name_));
+  if (address == HADDR_UNDEF) return 0;
   std::error_code ignored;
   if (stored > std::filesystem::file_size(file_->path, ignored))
     file_->damaged(name_, fmt::format("has a chunk of {} bytes, more than the file", stored));
-  std::vector<std::uint8_t> bytes(stored);
+  return stored;
+}
+
+std::vector<std::uint8_t> ChunkReader::unpack(const std::vector<hsize_t>& offset) const {
+  const std::string what = fmt::format("read '{}'", name_);
+  std::vector<std::uint8_t> bytes(stored_bytes(offset));
+  if (bytes.empty()) return {};
   std::uint32_t filters_off = 0;
   file_->check(H5Dread_chunk(dataset_.id(), H5P_DEFAULT, offset.data(), &filters_off, bytes.data()), what);
   const auto element = static_cast<std::size_t>(info_.element_bytes);
@@ -143,8 +149,24 @@ std::vector<std::uint8_t> ChunkReader::fill(std::optional<NumericType> memory) c
   return chunk;
 }
 
+/// Straight to where it belongs, for a chunk of whole rows that is stored as it must be in memory.
+bool ChunkReader::read_straight(RowRange rows, std::optional<NumericType> memory, std::uint8_t* out) const {
+  if (!filters_.empty() || rows.size() != info_.chunk[0]) return false;
+  for (std::size_t d = 1; d < info_.shape.size(); ++d)
+    if (info_.chunk[d] != info_.shape[d]) return false;
+  if (memory && H5Tequal(stored_type_.id(), memory_type(*memory)) <= 0) return false;
+  std::vector<hsize_t> offset(info_.shape.size(), 0);
+  offset[0] = static_cast<hsize_t>(rows.begin);
+  if (stored_bytes(offset) != chunk_elements_ * static_cast<std::size_t>(info_.element_bytes)) return false;
+  std::uint32_t filters_off = 0;
+  file_->check(H5Dread_chunk(dataset_.id(), H5P_DEFAULT, offset.data(), &filters_off, out),
+               fmt::format("read '{}'", name_));
+  return true;
+}
+
 /// `rows`, all in one band of chunks.
 void ChunkReader::read_band(RowRange rows, std::optional<NumericType> memory, std::uint8_t* out) const {
+  if (read_straight(rows, memory, out)) return;
   const std::size_t dimensions = info_.shape.size();
   const std::size_t element = element_bytes(memory);
   Part part;

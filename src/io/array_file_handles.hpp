@@ -110,9 +110,12 @@ class ChunkReader {
  private:
   ChunkReader(const ArrayFile::Impl& file, std::string name, ArrayInfo info)
       : file_(&file), name_(std::move(name)), info_(std::move(info)) {}
+  /// 0 for a chunk that was never written.
+  [[nodiscard]] std::size_t stored_bytes(const std::vector<hsize_t>& offset) const;
   [[nodiscard]] std::vector<std::uint8_t> unpack(const std::vector<hsize_t>& offset) const;
   void convert(std::vector<std::uint8_t>& chunk, std::optional<NumericType> memory) const;
   [[nodiscard]] std::vector<std::uint8_t> fill(std::optional<NumericType> memory) const;
+  bool read_straight(RowRange rows, std::optional<NumericType> memory, std::uint8_t* out) const;
   void read_band(RowRange rows, std::optional<NumericType> memory, std::uint8_t* out) const;
 
   const ArrayFile::Impl* file_;

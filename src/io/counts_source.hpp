@@ -46,7 +46,7 @@ bool is_count(T value, bool allow_noninteger) {
 template <typename T>
 std::vector<T> read_entries(RowStream& stream, RowRange range) {
   return with_numeric_type(stream.info().type, [&]<typename Stored>(Stored) {
-    std::vector<Stored> stored(static_cast<std::size_t>(range.size()));
+    auto stored = large_vector<Stored>(static_cast<std::size_t>(range.size()));
     stream.read(range, stored.data());
     if constexpr (std::is_same_v<Stored, T>)
       return stored;

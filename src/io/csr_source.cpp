@@ -1,7 +1,8 @@
-// Counts stored as compressed sparse rows: blocks are read as they lie; unsorted rows are sorted, duplicates summed.
+// Counts stored as compressed sparse rows: blocks are taken as they lie; unsorted rows are sorted, duplicates summed.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "counts_source.hpp"
@@ -9,6 +10,25 @@
 
 namespace masksc {
 namespace {
+
+/// Whether `columns` ascend, from 0 or above and below `limit`.
+bool ascend_within(std::span<const std::int32_t> columns, std::int64_t limit) {
+  if (columns.empty()) return true;
+  bool good = true;
+  for (std::size_t i = 1; i < columns.size(); ++i) good &= columns[i - 1] < columns[i];
+  return good && columns.front() >= 0 && columns.back() < limit;
+}
+
+bool are_positive_counts(std::span<const float> values, bool allow_noninteger) {
+  constexpr float all_whole = 1 << 24;  // no float32 from here on has a fraction
+  bool good = true;
+  for (const float value : values) {
+    const bool small = value < all_whole;
+    const bool whole = static_cast<float>(static_cast<std::int32_t>(small ? value : 0.0F)) == (small ? value : 0.0F);
+    good &= value > 0 && value <= std::numeric_limits<float>::max() && (whole || allow_noninteger);
+  }
+  return good;
+}
 
 class CsrSource final : public CountsSource {
  public:
@@ -20,23 +40,47 @@ class CsrSource final : public CountsSource {
 
   CsrMatrix read_rows(RowRange rows) override {
     const RowRange entries{starts_[static_cast<std::size_t>(rows.begin)], starts_[static_cast<std::size_t>(rows.end)]};
-    auto columns = read_entries<std::int64_t>(*indices_, entries);
-    auto counts = read_entries<double>(*data_, entries);
+    if (!as_anndata_writes()) {
+      auto columns = read_entries<std::int64_t>(*indices_, entries);
+      auto counts = read_entries<double>(*data_, entries);
+      return mended(rows, columns, counts);
+    }
+    CsrMatrix out;
+    out.rows = rows.size();
+    out.columns = place_.genes();
+    out.row_start.assign(starts_.begin() + rows.begin, starts_.begin() + rows.end + 1);
+    for (std::int64_t& start : out.row_start) start -= entries.begin;
+    out.indices = read_entries<std::int32_t>(*indices_, entries);
+    out.values = read_entries<float>(*data_, entries);
+    bool good = are_positive_counts(out.values, place_.allow_noninteger);
+    for (std::int64_t row = 0; row < out.rows && good; ++row) good = ascend_within(out.row_indices(row), out.columns);
+    if (good) return out;
+    std::vector<std::int64_t> columns(out.indices.begin(), out.indices.end());
+    std::vector<double> counts(out.values.begin(), out.values.end());
+    return mended(rows, columns, counts);
+  }
+
+ private:
+  /// Whether the stored entries may be those of the matrix, as they are.
+  [[nodiscard]] bool as_anndata_writes() const {
+    return indices_->info().type == NumericType::i32 && data_->info().type == NumericType::f32 &&
+           place_.gene_of.empty();
+  }
+  CsrMatrix mended(RowRange rows, std::span<std::int64_t> columns, std::span<double> counts) {
     CsrMatrix out;
     out.rows = rows.size();
     out.columns = place_.genes();
     out.row_start.reserve(static_cast<std::size_t>(rows.size()) + 1);
     out.indices.reserve(columns.size());
     out.values.reserve(columns.size());
+    const std::int64_t first = starts_[static_cast<std::size_t>(rows.begin)];
     for (std::int64_t row = rows.begin; row < rows.end; ++row) {
-      const auto begin = static_cast<std::size_t>(starts_[static_cast<std::size_t>(row)] - entries.begin);
-      const auto end = static_cast<std::size_t>(starts_[static_cast<std::size_t>(row) + 1] - entries.begin);
-      append_row(row, {columns.data() + begin, end - begin}, {counts.data() + begin, end - begin}, out);
+      const auto begin = static_cast<std::size_t>(starts_[static_cast<std::size_t>(row)] - first);
+      const auto size = static_cast<std::size_t>(starts_[static_cast<std::size_t>(row) + 1] - first) - begin;
+      append_row(row, columns.subspan(begin, size), counts.subspan(begin, size), out);
     }
     return out;
   }
-
- private:
   /// Columns that are left out are overwritten by those behind them.
   void append_row(std::int64_t row, std::span<std::int64_t> columns, std::span<double> counts, CsrMatrix& out) {
     bool ascending = true;

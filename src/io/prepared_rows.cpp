@@ -63,7 +63,7 @@ class OpenFile {
 
 template <typename T>
 std::vector<T> read_elements(const OpenFile& file, const Places& places, RowRange rows) {
-  std::vector<T> values(static_cast<std::size_t>(rows.size()));
+  auto values = large_vector<T>(static_cast<std::size_t>(rows.size()));
   auto* out = reinterpret_cast<char*>(values.data());
   for (std::int64_t row = rows.begin; row < rows.end;) {
     const std::int64_t chunk = row / places.chunk_rows;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/memory.hpp"
 
 namespace masksc {
 namespace {
@@ -136,10 +137,8 @@ CsrMatrix select_columns(CsrMatrix values, std::span<const std::int64_t> genes) 
     });
   }
   values.columns = static_cast<std::int64_t>(genes.size());
-  if (values.indices.size() < values.indices.capacity() / 4 * 3) {  // a copy pays only when it frees much
-    values.indices.shrink_to_fit();
-    values.values.shrink_to_fit();
-  }
+  release_unused(values.indices);
+  release_unused(values.values);
   return values;
 }
 

@@ -37,8 +37,10 @@ void ShardRows::select(std::span<const std::int64_t> columns) {
 }
 
 CsrMatrix ShardRows::prepared(CsrMatrix counts, double median, const std::vector<std::int64_t>& genes) {
-  if (median > 0) log_normalize(counts, cell_totals(counts), median);
-  return select_columns(std::move(counts), genes);
+  const std::vector<double> totals = cell_totals(counts);
+  counts = select_columns(std::move(counts), genes);
+  if (median > 0) log_normalize(counts, totals, median);
+  return counts;
 }
 
 void ShardRows::for_each(const std::function<void(const CsrMatrix&, RowRange)>& work) const {

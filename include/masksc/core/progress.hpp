@@ -19,7 +19,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// `done` of the total are done; `detail` is free text, e.g. "loss 0.42, 810 cells/s".
+  /// `done` of the total are done (the time that is left is told from the second time on); `detail` is free text, e.g. "loss 0.42, 810 cells/s".
   void update(std::int64_t done, const std::string& detail);
 
  private:
@@ -29,7 +29,8 @@ class Progress {
   std::int64_t first_;
   bool enabled_;
   bool terminal_;
-  Clock::time_point start_ = Clock::now();
+  std::int64_t from_ = -1;  // the first step that was done: it may wait for data, and is no measure of the next
+  Clock::time_point from_time_{};
   Clock::time_point last_{};
 };
 

@@ -3,8 +3,8 @@
 // batches into more parts than ranks, the same ones on any number of ranks; a rank computes neighbouring ones.
 //
 // Every rank keeps only its rows, or reads only its part of each window (see EpochOrder), the next one in a thread of
-// its own while this one is used. One all-to-all a window hands each sparse row to the rank that will compute it;
-// batches are then made dense locally.
+// its own while this one is used. One all-to-all a window hands each sparse row to the rank that will compute it (a
+// single rank uses its rows where they lie); batches are then made dense locally.
 #pragma once
 
 #include <cstdint>
@@ -41,12 +41,26 @@ class Densifier {
   /// Fills `out` [width] from one sparse row of a cell of `batch`.
   void fill(std::span<const std::int32_t> indices, std::span<const float> values, std::span<float> out,
             std::int32_t batch = 0) const;
+  /// The same at the end of `out`, which gets longer by width().
+  void append(std::span<const std::int32_t> indices, std::span<const float> values, std::vector<float>& out,
+              std::int32_t batch = 0) const;
 
  private:
+  [[nodiscard]] std::span<const float> zero_row(std::int32_t batch) const;
+  void put_counts(std::span<const std::int32_t> indices, std::span<const float> values, float* out,
+                  std::int32_t batch) const;
+
   std::int64_t width_ = 0;
   std::vector<float> zero_rows_;  // [batches, width] a cell without counts
   std::vector<std::int32_t> slot_of_column_;
   GeneScaling scaling_;
+};
+
+/// Rows of a matrix that a rank hands out for a window, and the place of each in the window's order.
+struct RowOffer {
+  const CsrMatrix* from = nullptr;
+  std::vector<std::int64_t> rows;
+  std::vector<std::int64_t> places;
 };
 
 class Loader {
@@ -69,15 +83,11 @@ class Loader {
   [[nodiscard]] Batch batch(std::int64_t step);
 
  private:
-  /// Rows that this rank hands out, in the order of `places`.
-  struct Offer {
-    CsrMatrix rows;
-    std::vector<std::int64_t> places;  // in the window
-  };
   void load(std::int64_t window);
   void begin_reading(std::int64_t window);
-  [[nodiscard]] Offer held_rows(std::int64_t window) const;
-  [[nodiscard]] Offer read_rows(std::int64_t window);
+  [[nodiscard]] RowOffer held_rows(std::int64_t window) const;
+  /// Puts them into `read`.
+  [[nodiscard]] RowOffer read_rows(std::int64_t window, CsrMatrix& read);
   /// The part of the window's sequence of blocks that this rank reads.
   [[nodiscard]] RowRange own_part(std::int64_t window) const;
 
@@ -91,8 +101,10 @@ class Loader {
   Densifier densifier_;
   std::string order_hash_;
   std::int64_t window_ = -1;              // whose rows are here
-  CsrMatrix rows_;                        // those this rank computes in the window, in order of position
-  std::vector<std::int64_t> cells_;       // their global cells
+  std::vector<std::int64_t> cells_;       // that this rank computes in the window, in order of position
+  CsrMatrix rows_;                        // that came in for it, where any had to
+  const CsrMatrix* from_ = nullptr;       // where their rows are: rows_, or those of a single rank
+  std::vector<std::int64_t> row_at_;      // row of from_ of each of cells_
   std::vector<std::int64_t> part_start_;  // [steps * parts of a rank + 1] first of rows_ of each part of the window
   std::int64_t reading_ = -1;             // window whose part is being read
   std::future<CsrMatrix> read_;

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "masksc/core/memory.hpp"
 #include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"
 
@@ -133,7 +134,7 @@ class ArrayFile {
   template <ArrayElement T>
   [[nodiscard]] std::vector<T> read(const std::string& name) const {
     std::vector<T> values;
-    make_room(name, std::nullopt, [&](std::size_t count) { values.resize(count); });
+    make_room(name, std::nullopt, [&](std::size_t count) { values = large_vector<T>(count); });
     read_raw(name, std::nullopt, numeric_type<T>(), values.data());
     return values;
   }
@@ -141,7 +142,7 @@ class ArrayFile {
   template <ArrayElement T>
   [[nodiscard]] std::vector<T> read_rows(const std::string& name, RowRange rows) const {
     std::vector<T> values;
-    make_room(name, rows, [&](std::size_t count) { values.resize(count); });
+    make_room(name, rows, [&](std::size_t count) { values = large_vector<T>(count); });
     read_raw(name, rows, numeric_type<T>(), values.data());
     return values;
   }

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <string>
+#include <thread>
 
 #include "masksc/core/log.hpp"
 #include "masksc/core/progress.hpp"
@@ -53,7 +55,18 @@ TEST(Terminal, AMessageTakesThePlaceOfTheMovingLine) {
     log::debug("not shown");
   });
   EXPECT_THAT(text, AllOf(StartsWith("\r\x1b[Ktraining: step 1/10 (10%), loss 2"), EndsWith(" hello\n")));
-  EXPECT_THAT(text, ::testing::ContainsRegex("left\r\x1b\\[K[0-9:]+ "));
+  EXPECT_THAT(text, ::testing::ContainsRegex("loss 2\r\x1b\\[K[0-9:]+ "));
+}
+
+TEST(Terminal, TheFirstStepTellsNothingOfTheTimeLeft) {
+  const std::string text = written("xterm", "80", [] {
+    Progress progress("training: step", 1001, true);
+    progress.update(1, "loss 2");  // it may have waited for data
+    std::this_thread::sleep_for(std::chrono::milliseconds(600));
+    progress.update(501, "loss 1");
+  });
+  EXPECT_THAT(text, ::testing::ContainsRegex("1/1001 \\(0%\\), loss 2\r"));
+  EXPECT_THAT(text, ::testing::ContainsRegex("501/1001 \\(50%\\), loss 1, [0-9.]+ s left"));
 }
 
 }  // namespace

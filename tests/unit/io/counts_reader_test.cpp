@@ -95,6 +95,28 @@ TEST_F(CountsReaderTest, SortsRowsSumsDuplicatesAndDropsStoredZeros) {
   EXPECT_THAT(last.values, ElementsAre(4, 4));
 }
 
+TEST_F(CountsReaderTest, BlocksTakenAsTheyLieAreCheckedAllTheSame) {
+  Sparse good{{3, 16777218, 2, 3e38F, 1}, {0, 1, 5, 2, 5}, {0, 3, 3, 3, 5, 5}};
+  const auto read = [&](const Sparse& sparse, RowRange rows) {
+    write([&](ArrayFile& file) { write_sparse(file, "X", sparse, "csr_matrix", 5, 6); });
+    return open_counts(path(), {})->read_rows(rows);
+  };
+  const CsrMatrix later = read(good, {2, 5});
+  EXPECT_THAT(later.indices, ElementsAre(2, 5));
+  EXPECT_THAT(later.values, ElementsAre(3e38F, 1));
+  EXPECT_THAT(later.row_start, ElementsAre(0, 0, 2, 2));
+  EXPECT_THAT(read(good, {0, 5}).values, testing::ElementsAreArray(good.data));
+  for (const float bad : {0.5F, 8388607.5F, -1.0F, NAN, INFINITY}) {
+    good.data[3] = bad;
+    EXPECT_THROW(read(good, {0, 5}), UserError) << bad;
+  }
+  good.data[3] = 1;
+  for (const std::int32_t bad : {-1, 6}) {
+    good.indices[3] = bad;
+    EXPECT_THROW(read(good, {0, 5}), UserError) << bad;
+  }
+}
+
 TEST_F(CountsReaderTest, ReadsLabelsOfEveryEncoding) {
   const std::vector<std::string> categories = {"z", "a", "unused"};
   const std::vector<std::string> texts = {"b", "", "a", "b", "c"};
