@@ -2,33 +2,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <numeric>
 
 #include "counts_source.hpp"
+#include "entry_checks.hpp"
 #include "masksc/core/text.hpp"
 
 namespace masksc {
 namespace {
-
-/// Whether `columns` ascend, from 0 or above and below `limit`.
-bool ascend_within(std::span<const std::int32_t> columns, std::int64_t limit) {
-  if (columns.empty()) return true;
-  bool good = true;
-  for (std::size_t i = 1; i < columns.size(); ++i) good &= columns[i - 1] < columns[i];
-  return good && columns.front() >= 0 && columns.back() < limit;
-}
-
-bool are_positive_counts(std::span<const float> values, bool allow_noninteger) {
-  constexpr float all_whole = 1 << 24;  // no float32 from here on has a fraction
-  bool good = true;
-  for (const float value : values) {
-    const bool small = value < all_whole;
-    const bool whole = static_cast<float>(static_cast<std::int32_t>(small ? value : 0.0F)) == (small ? value : 0.0F);
-    good &= value > 0 && value <= std::numeric_limits<float>::max() && (whole || allow_noninteger);
-  }
-  return good;
-}
 
 class CsrSource final : public CountsSource {
  public:

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "entry_checks.hpp"
 #include "masksc/core/error.hpp"
 
 namespace masksc::prepared {
@@ -19,8 +20,15 @@ void check_starts(const std::filesystem::path& file, const std::string& name, co
     damaged(file, fmt::format("has offsets in '{}' that don't ascend within its {} entries", name, limit));
 }
 
+void check_large(const std::filesystem::path& file, std::size_t used, std::size_t there, bool last) {
+  if (used > there || (last && used < there))
+    damaged(file, fmt::format("has {} counts in 'large' where {} belong", there, used));
+}
+
 void check_entries(const std::filesystem::path& file, const CsrMatrix& matrix, std::int64_t first_row) {
   for (std::int64_t row = 0; row < matrix.rows; ++row) {
+    if (ascend_within(matrix.row_indices(row), matrix.columns) && are_positive_counts(matrix.row_values(row), true))
+      continue;
     std::int32_t before = -1;
     for (const std::int32_t gene : matrix.row_indices(row)) {
       if (gene <= before || gene >= matrix.columns)

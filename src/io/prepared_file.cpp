@@ -8,6 +8,7 @@
 #include "masksc/core/text.hpp"
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/prepared.hpp"
+#include "packed_entries.hpp"
 #include "prepared_checks.hpp"
 #include "prepared_format.hpp"
 
@@ -80,13 +81,53 @@ struct PreparedFile::Impl {
     return names;
   }
 
+  /// The places of `rows` in an array of `limit` entries; a collective.
+  [[nodiscard]] std::vector<std::int64_t> read_starts(const std::string& name, RowRange rows,
+                                                      std::int64_t limit) const {
+    std::vector<std::int64_t> starts;
+    together(ranks, [&] { starts = file.read_rows<std::int64_t>(name, {rows.begin, rows.end + 1}); });
+    together(ranks, [&] { check_starts(file, name, starts, limit); });
+    return starts;
+  }
+  /// Unpacks a piece at a time: all of them packed would take as much again as a third of the matrix. A collective.
+  void read_entries(RowRange entries, std::span<const float> large, CsrMatrix& matrix) const {
+    constexpr std::int64_t piece = std::int64_t{1} << 23;
+    const std::int64_t pieces = ranks.all_reduce((entries.size() + piece - 1) / piece, ReduceOp::max);
+    for (std::int64_t i = 0; i < pieces; ++i) {
+      const RowRange part{std::min(entries.begin + i * piece, entries.end),
+                          std::min(entries.begin + (i + 1) * piece, entries.end)};
+      const auto first = static_cast<std::size_t>(part.begin - entries.begin);
+      const auto size = static_cast<std::size_t>(part.size());
+      together(ranks, [&] {
+        if (genes <= prepared::most_short_genes)
+          std::ranges::copy(file.read_rows<std::uint16_t>("indices", part),
+                            std::span(matrix.indices).subspan(first, size).begin());
+        else
+          std::ranges::copy(file.read_rows<std::int32_t>("indices", part),
+                            std::span(matrix.indices).subspan(first, size).begin());
+      });
+      std::vector<std::uint8_t> bytes;
+      together(ranks, [&] { bytes = file.read_rows<std::uint8_t>("values", part); });
+      together(ranks, [&] {
+        const bool last = part.end == entries.end;
+        const auto used = static_cast<std::size_t>(prepared::count_large(bytes));
+        prepared::check_large(file.path(), used, large.size(), last);
+        prepared::unpack_counts(bytes, large.first(used), std::span(matrix.values).subspan(first, size));
+        large = large.subspan(used);
+      });
+    }
+  }
+
   void check_layout() {
     check_format(file);
     cells = length_of(file, "row_start", NumericType::i64) - 1;
     genes = name_count("gene_names");
-    nonzeros = length_of(file, "values", NumericType::f32);
+    nonzeros = length_of(file, "values", NumericType::u8);
     if (cells <= 0 || genes <= 0 || genes > INT32_MAX) damaged(file, "holds no cells or genes");
-    expect_length(file, "indices", NumericType::i32, nonzeros);
+    const bool narrow = genes <= prepared::most_short_genes;
+    expect_length(file, "indices", narrow ? NumericType::u16 : NumericType::i32, nonzeros);
+    expect_length(file, "large_start", NumericType::i64, cells + 1);
+    large_counts = length_of(file, "large", NumericType::f32);
     expect_length(file, "original_rows", NumericType::i64, cells);
     if (name_count("cell_names") != cells) damaged(file, "has cell names of another number than cells");
     has_labels = has_categories("labels");
@@ -121,6 +162,7 @@ struct PreparedFile::Impl {
   std::int64_t cells = 0;
   std::int64_t genes = 0;
   std::int64_t nonzeros = 0;
+  std::int64_t large_counts = 0;
   bool has_labels = false;
   bool has_batches = false;
   bool has_flags = false;
@@ -151,7 +193,7 @@ void rehearse(const std::filesystem::path& path) {
   static_cast<void>(file.original_rows());
   static_cast<void>(file.cell_names({0, file.cells()}));
   const ArrayFile arrays = ArrayFile::open(path);
-  for (const char* name : {"row_start", "indices", "values"}) arrays.check_storage(name);
+  for (const char* name : {"row_start", "indices", "values", "large_start", "large"}) arrays.check_storage(name);
 }
 
 }  // namespace
@@ -192,16 +234,17 @@ CsrMatrix PreparedFile::read_rows(RowRange rows) const {
   CsrMatrix matrix;
   matrix.rows = rows.size();
   matrix.columns = impl_->genes;
-  together(impl_->ranks, [&] {
-    matrix.row_start = file.read_rows<std::int64_t>("row_start", {rows.begin, rows.end + 1});
-  });
-  together(impl_->ranks, [&] { check_starts(file, "row_start", matrix.row_start, impl_->nonzeros); });
+  matrix.row_start = impl_->read_starts("row_start", rows, impl_->nonzeros);
+  const std::vector<std::int64_t> large_start = impl_->read_starts("large_start", rows, impl_->large_counts);
   const RowRange entries{matrix.row_start.front(), matrix.row_start.back()};
-  together(impl_->ranks, [&] {
-    matrix.indices = file.read_rows<std::int32_t>("indices", entries);
-    matrix.values = file.read_rows<float>("values", entries);
-  });
   for (std::int64_t& start : matrix.row_start) start -= entries.begin;
+  std::vector<float> large;
+  together(impl_->ranks, [&] { large = file.read_rows<float>("large", {large_start.front(), large_start.back()}); });
+  together(impl_->ranks, [&] {
+    matrix.indices = large_vector<std::int32_t>(static_cast<std::size_t>(entries.size()));
+    matrix.values = large_vector<float>(static_cast<std::size_t>(entries.size()));
+  });
+  impl_->read_entries(entries, large, matrix);
   together(impl_->ranks, [&] { prepared::check_entries(file.path(), matrix, rows.begin); });
   return matrix;
 }

@@ -11,6 +11,7 @@
 #include "masksc/core/error.hpp"
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/prepared.hpp"
+#include "packed_entries.hpp"
 #include "prepared_checks.hpp"
 
 namespace masksc {
@@ -88,6 +89,14 @@ struct PreparedRows::Impl {
     starts = places_of(arrays, "row_start");
     indices = places_of(arrays, "indices");
     values = places_of(arrays, "values");
+    large_starts = places_of(arrays, "large_start");
+    large = places_of(arrays, "large");
+  }
+
+  [[nodiscard]] std::vector<std::int64_t> read_starts(const Places& places, RowRange rows, std::int64_t limit) const {
+    auto all = read_elements<std::int64_t>(file, places, {rows.begin, rows.end + 1});
+    prepared::check_starts(file.path(), places.name, all, limit);
+    return all;
   }
 
   OpenFile file;
@@ -95,6 +104,8 @@ struct PreparedRows::Impl {
   Places starts;
   Places indices;
   Places values;
+  Places large_starts;
+  Places large;
 };
 
 PreparedRows::PreparedRows(const std::filesystem::path& path) : impl_(std::make_unique<Impl>(path)) {}
@@ -112,12 +123,20 @@ CsrMatrix PreparedRows::read(RowRange rows) const {
   CsrMatrix matrix;
   matrix.rows = rows.size();
   matrix.columns = impl_->genes;
-  matrix.row_start = read_elements<std::int64_t>(file, impl_->starts, {rows.begin, rows.end + 1});
-  prepared::check_starts(file.path(), "row_start", matrix.row_start, nonzeros());
+  matrix.row_start = impl_->read_starts(impl_->starts, rows, nonzeros());
   const RowRange entries{matrix.row_start.front(), matrix.row_start.back()};
-  matrix.indices = read_elements<std::int32_t>(file, impl_->indices, entries);
-  matrix.values = read_elements<float>(file, impl_->values, entries);
   for (std::int64_t& start : matrix.row_start) start -= entries.begin;
+  matrix.indices = large_vector<std::int32_t>(static_cast<std::size_t>(entries.size()));
+  if (genes() <= prepared::most_short_genes)
+    std::ranges::copy(read_elements<std::uint16_t>(file, impl_->indices, entries), matrix.indices.begin());
+  else
+    std::ranges::copy(read_elements<std::int32_t>(file, impl_->indices, entries), matrix.indices.begin());
+  const auto large_starts = impl_->read_starts(impl_->large_starts, rows, impl_->large.rows);
+  const auto large = read_elements<float>(file, impl_->large, {large_starts.front(), large_starts.back()});
+  const auto bytes = read_elements<std::uint8_t>(file, impl_->values, entries);
+  prepared::check_large(file.path(), static_cast<std::size_t>(prepared::count_large(bytes)), large.size(), true);
+  matrix.values = large_vector<float>(bytes.size());
+  prepared::unpack_counts(bytes, large, matrix.values);
   prepared::check_entries(file.path(), matrix, rows.begin);
   return matrix;
 }

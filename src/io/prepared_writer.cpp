@@ -12,6 +12,7 @@
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/inputs.hpp"
 #include "masksc/io/prepared.hpp"
+#include "packed_entries.hpp"
 #include "prepared_format.hpp"
 #include "unique_names.hpp"
 
@@ -42,24 +43,41 @@ void write_names(ArrayFile& file, const std::string& name, const std::vector<std
 class Writer {
  public:
   Writer(ArrayFile& file, std::int64_t genes) : file_(file), gene_used_(static_cast<std::size_t>(genes)) {
+    const bool narrow = genes <= prepared::most_short_genes;
     file_.create_array("row_start", NumericType::i64, {}, {chunk_rows, 0});
-    file_.create_array("indices", NumericType::i32, {}, {chunk_entries, 0});
-    file_.create_array("values", NumericType::f32, {}, {chunk_entries, 0});
-    file_.append_rows("row_start", std::span<const std::int64_t>(&nonzeros_, 1));
+    file_.create_array("indices", narrow ? NumericType::u16 : NumericType::i32, {}, {chunk_entries, 0});
+    file_.create_array("values", NumericType::u8, {}, {chunk_entries, 0});
+    file_.create_array("large_start", NumericType::i64, {}, {chunk_rows, 0});
+    file_.create_array("large", NumericType::f32, {}, {chunk_rows, 0});
+    for (const char* starts : {"row_start", "large_start"})
+      file_.append_rows(starts, std::span<const std::int64_t>(&nonzeros_, 1));
   }
 
   void append(const CsrMatrix& block, std::int64_t first_row) {
+    std::vector<float> large;
+    const std::vector<std::uint8_t> bytes = prepared::pack_counts(block.values, large);
     std::vector<std::int64_t> starts;
+    std::vector<std::int64_t> large_starts;
     for (std::int64_t row = 0; row < block.rows; ++row) {
-      if (block.row_size(row) == 0) continue;
-      nonzeros_ += static_cast<std::int64_t>(block.row_size(row));
+      const std::size_t size = block.row_size(row);
+      if (size == 0) continue;
+      nonzeros_ += static_cast<std::int64_t>(size);
+      if (!large.empty())
+        large_ += prepared::count_large(
+            std::span(bytes).subspan(static_cast<std::size_t>(block.row_start[static_cast<std::size_t>(row)]), size));
       starts.push_back(nonzeros_);
+      large_starts.push_back(large_);
       original_rows_.push_back(first_row + row);
     }
     for (const std::int32_t gene : block.indices) gene_used_[static_cast<std::size_t>(gene)] = 1;
     file_.append_rows("row_start", view(starts));
-    file_.append_rows("indices", view(block.indices));
-    file_.append_rows("values", view(block.values));
+    if (std::ssize(gene_used_) <= prepared::most_short_genes)
+      file_.append_rows("indices", view(prepared::short_indices(block.indices)));
+    else
+      file_.append_rows("indices", view(block.indices));
+    file_.append_rows("values", view(bytes));
+    file_.append_rows("large_start", view(large_starts));
+    file_.append_rows("large", view(large));
     starts_hash_.add(view(starts));
     indices_hash_.add(view(block.indices));
     values_hash_.add(view(block.values));
@@ -81,6 +99,7 @@ class Writer {
  private:
   ArrayFile& file_;
   std::int64_t nonzeros_ = 0;
+  std::int64_t large_ = 0;
   std::vector<std::int64_t> original_rows_;
   std::vector<std::uint8_t> gene_used_;
   Hasher starts_hash_;

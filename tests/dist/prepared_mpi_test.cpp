@@ -111,13 +111,13 @@ TEST_F(PreparedOverMpi, BadFilesAreRefusedByAllRanks) {
 TEST_F(PreparedOverMpi, DamageInOneRanksRowsIsMetByAll) {
   prepare(40, 10);
   on_root(test_world(), [&] {
-    const auto indices = ArrayFile::open(path()).read<std::int32_t>("indices");
+    const auto indices = ArrayFile::open(path()).read<std::uint16_t>("indices");
     std::ifstream in(path(), std::ios::binary);
     std::string bytes((std::istreambuf_iterator<char>(in)), {});
-    const std::string stored(reinterpret_cast<const char*>(indices.data()), indices.size() * 4);
+    const std::string stored(reinterpret_cast<const char*>(indices.data()), indices.size() * 2);
     const std::size_t at = bytes.find(stored);
     if (at == std::string::npos) throw InvariantError("indices not found");
-    bytes[at + stored.size() - 2] = 77;
+    bytes[at + stored.size() - 1] = 77;
     std::ofstream(path(), std::ios::binary) << bytes;
   });
   const PreparedFile file(path(), test_world());

@@ -35,6 +35,8 @@ def ten_x(file):
 def theirs(file):
     if file.attrs.get("masksc") == "prepared counts":
         parts = [file[name][()] for name in ("values", "indices", "row_start")]
+        parts[0] = parts[0].astype(np.float64)
+        parts[0][parts[0] == 0] = file["large"][()]
         return scipy.sparse.csr_matrix(tuple(parts), shape=(len(parts[2]) - 1, len(file["gene_names/start"]) - 1))
     if "X" not in file:
         return ten_x(file)

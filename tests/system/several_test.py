@@ -36,7 +36,9 @@ def prepared(path):
 
     with h5py.File(path) as file:
         cells, genes = texts(file["cell_names"]), texts(file["gene_names"])
-        matrix = scipy.sparse.csr_matrix((file["values"][:], file["indices"][:], file["row_start"][:]),
+        values = file["values"][:].astype(np.float32)
+        values[values == 0] = file["large"][:]
+        matrix = scipy.sparse.csr_matrix((values, file["indices"][:], file["row_start"][:]),
                                          shape=(len(cells), len(genes)))
         obs = pd.DataFrame(index=cells)
         for group in ("labels", "batches"):

@@ -1,10 +1,11 @@
 // The prepared file: counts as row-chunked CSR, uncompressed, so that every rank reads its own rows by collective
 // parallel-HDF5 transfers. Ranks that are threads, and a single rank, read the same file without MPI.
 //
-// Layout (HDF5): attributes `masksc` (format), `version`, `fingerprint`, `label_column`; `row_start` int64 [cells + 1],
-// `indices` int32 [nonzeros], `values` float32 [nonzeros], `original_rows` int64 [cells], `cell_names` and `gene_names`
-// (`start` int64 [n + 1] into `bytes` uint8), `labels/{codes int32 [cells], names/...}` and the same for `batches`,
-// `highly_variable` uint8 [genes]; attribute `batch_column`.
+// Layout (HDF5), version 2: attributes `masksc` (format), `version`, `fingerprint`, `label_column`, `batch_column`;
+// `row_start` int64 [cells + 1]; `indices` uint16 [nonzeros], int32 for more than 65,536 genes; `values` uint8
+// [nonzeros], where 0 stands for the next of `large` float32, the counts above 255 or not whole; `large_start` int64
+// [cells + 1]; `original_rows` int64 [cells]; `cell_names` and `gene_names` (`start` int64 [n + 1] into `bytes` uint8);
+// `labels/{codes int32 [cells], names/...}` and the same for `batches`; `highly_variable` uint8 [genes].
 #pragma once
 
 #include <cstdint>

@@ -20,7 +20,7 @@ class PreparedRowsTest : public ::testing::Test {
     Counts counts{900, 1300, {}};
     std::mt19937 random(7);
     for (std::int64_t i = 0; i < counts.cells * counts.genes; ++i)
-      counts.values.push_back(random() % 20 == 0 ? 0.0 : static_cast<double>(1 + random() % 50));
+      counts.values.push_back(random() % 20 == 0 ? 0.0 : static_cast<double>(1 + random() % 300));
     write_xy(folder_ / "source.h5", counts, {});
     write_prepared(*open_counts(folder_ / "source.h5", {}), path());
   }

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "counts_files.hpp"
+#include "masksc/io/prepared_rows.hpp"
 
 namespace masksc {
 namespace {
@@ -35,7 +36,7 @@ Counts random_counts(std::int64_t cells, std::int64_t genes) {
   Counts counts{cells, genes, {}};
   std::mt19937 random(7);
   for (std::int64_t i = 0; i < cells * genes; ++i)
-    counts.values.push_back(random() % 4 == 0 ? static_cast<double>(random() % 50) : 0.0);
+    counts.values.push_back(random() % 4 == 0 ? static_cast<double>(random() % 50 * (random() % 9 == 0 ? 97 : 1)) : 0.0);
   return counts;
 }
 
@@ -163,25 +164,47 @@ TEST_F(PreparedTest, IsRecognised) {
   EXPECT_THAT(user_error([&] { PreparedFile(folder_ / "source.h5", *self); }), HasSubstr("not a prepared file"));
 }
 
+TEST_F(PreparedTest, KeepsManyGenesAndFractions) {
+  constexpr std::int64_t genes = 70000;  // more than 16 bits count
+  Counts counts{3, genes, std::vector<double>(3 * genes)};
+  counts.values[0] = 0.25;
+  counts.values[65535] = 255;
+  counts.values[65536] = 256;
+  counts.values[genes - 1] = 1;
+  counts.values[2 * genes + 69998] = 16777216;
+  counts.values[3 * genes - 1] = 254.5;
+  write_xy(folder_ / "source.h5", counts, {});
+  InputSettings settings;
+  settings.allow_noninteger = true;
+  write_prepared(*open_counts(folder_ / "source.h5", settings), path());
+  const auto self = single_rank();
+  const PreparedFile file(path(), *self);
+  const CsrMatrix rows = file.read_rows({0, 2});  // the empty cell is gone
+  EXPECT_THAT(rows.indices, ElementsAre(0, 65535, 65536, 69999, 69998, 69999));
+  EXPECT_THAT(rows.values, ElementsAre(0.25F, 255, 256, 1, 16777216, 254.5F));
+  EXPECT_THAT(file.read_rows({1, 2}).values, ElementsAre(16777216, 254.5F));
+  EXPECT_THAT(PreparedRows(path()).read({1, 2}).values, ElementsAre(16777216, 254.5F));
+}
+
 /// Every rank throws the same error; none is left waiting for the others.
 TEST_F(PreparedTest, DamageIsMetByAllRanks) {
   const Counts counts = random_counts(20, 30);
   prepare(counts, {});
-  const auto damage = [&](const std::string& array, std::size_t at, std::int32_t value) {
+  const auto damage = [&](const std::string& array, std::size_t at, auto value) {
     std::string bytes;
     {
       std::ifstream in(path(), std::ios::binary);
       bytes.assign(std::istreambuf_iterator<char>(in), {});
     }
     const ArrayFile file = ArrayFile::open(path());
-    const auto before = array == "indices" ? file.read<std::int32_t>(array) : std::vector<std::int32_t>{};
+    const auto before = array == "indices" ? file.read<std::uint16_t>(array) : std::vector<std::uint16_t>{};
     const auto starts = array == "row_start" ? file.read<std::int64_t>(array) : std::vector<std::int64_t>{};
     const std::string part = before.empty()
                                  ? std::string(reinterpret_cast<const char*>(starts.data()), starts.size() * 8)
-                                 : std::string(reinterpret_cast<const char*>(before.data()), before.size() * 4);
+                                 : std::string(reinterpret_cast<const char*>(before.data()), before.size() * 2);
     const std::size_t place = bytes.find(part);
     ASSERT_NE(place, std::string::npos);
-    bytes.replace(place + at, 4, std::string(reinterpret_cast<const char*>(&value), 4));
+    bytes.replace(place + at, sizeof(value), std::string(reinterpret_cast<const char*>(&value), sizeof(value)));
     std::ofstream(folder_ / "damaged.h5", std::ios::binary) << bytes;
   };
   const auto messages = [&] {
@@ -196,17 +219,21 @@ TEST_F(PreparedTest, DamageIsMetByAllRanks) {
     });
     return all;
   };
-  damage("indices", 0, 30);
+  damage("indices", 0, std::uint16_t{30});
   EXPECT_THAT(messages(), ::testing::Each(HasSubstr("gene index 30")));
-  damage("indices", 4, -2);
-  EXPECT_THAT(messages(), ::testing::Each(HasSubstr("gene index -2")));
+  damage("indices", 2, std::uint16_t{65534});
+  EXPECT_THAT(messages(), ::testing::Each(HasSubstr("gene index 65534")));
   damage("row_start", 8 * 15, 1 << 30);
   EXPECT_THAT(messages(), ::testing::Each(HasSubstr("row_start")));
 }
 
 /// Not by masksc_prepare: counts that are none, texts that are no UTF-8, and compression, which ranks don't undo.
 TEST_F(PreparedTest, StrangersPreparedFilesAreChecked) {
-  prepare(Counts{}, {3, 1, 2, 1, 3});
+  Counts counts;
+  counts.values[0] = 300;
+  counts.values[7] = 256;
+  counts.values[18] = 70000;
+  prepare(counts, {3, 1, 2, 1, 3});
   const auto refused = [&](const std::string& array, const auto& values, const ArrayOptions& options = {}) {
     const ArrayFile from = ArrayFile::open(path());
     ArrayFile to = ArrayFile::create(folder_ / "strange.h5");
@@ -215,12 +242,14 @@ TEST_F(PreparedTest, StrangersPreparedFilesAreChecked) {
     };
     to.write(array, view(values), {static_cast<std::int64_t>(values.size())}, options);
     for (const char* name :
-         {"row_start", "original_rows", "cell_names/start", "gene_names/start", "labels/names/start"})
+         {"row_start", "large_start", "original_rows", "cell_names/start", "gene_names/start", "labels/names/start"})
       copy(name, std::int64_t{});
     for (const char* name : {"cell_names/bytes", "gene_names/bytes", "labels/names/bytes"}) copy(name, std::uint8_t{});
-    for (const char* name : {"indices", "labels/codes"}) copy(name, std::int32_t{});
-    copy("values", float{});
-    const std::int64_t version = 1;
+    copy("labels/codes", std::int32_t{});
+    copy("indices", std::uint16_t{});
+    copy("values", std::uint8_t{});
+    copy("large", float{});
+    const std::int64_t version = 2;
     to.set_attribute("/", "version", std::span<const std::int64_t>(&version, 1));
     to.set_attribute("/", "masksc", std::string("prepared counts"));
     to.set_attribute("/", "label_column", std::string("Y"));
@@ -232,13 +261,15 @@ TEST_F(PreparedTest, StrangersPreparedFilesAreChecked) {
       static_cast<void>(file.read_rows({0, file.cells()}));
     });
   };
-  const auto values = ArrayFile::open(path()).read<float>("values");
-  for (const float bad : {std::nanf(""), INFINITY, -1.0F, 0.0F}) {
-    auto spoiled = values;
-    spoiled[4] = bad;
-    EXPECT_THAT(refused("values", spoiled), HasSubstr("in cell 2")) << bad;
-  }
+  const ArrayFile whole = ArrayFile::open(path());
+  auto values = whole.read<std::uint8_t>("values");
   EXPECT_THAT(refused("values", values, {8, 1}), HasSubstr("'values' of the wrong kind"));
+  ASSERT_THAT(whole.read<float>("large"), ::testing::ElementsAre(300, 256, 70000));
+  for (const float bad : {std::nanf(""), INFINITY, -1.0F, 0.0F})
+    EXPECT_THAT(refused("large", std::vector<float>{300, 256, bad}), HasSubstr("in cell 2")) << bad;
+  EXPECT_THAT(refused("large", std::vector<float>{300, 256}), HasSubstr("large_start"));
+  values[5] = 0;
+  EXPECT_THAT(refused("values", values), HasSubstr("3 counts in 'large' where 4 belong"));
   auto bytes = ArrayFile::open(path()).read<std::uint8_t>("gene_names/bytes");
   bytes[0] = 0xFF;
   EXPECT_THAT(refused("gene_names/bytes", bytes), AllOf(HasSubstr("gene_names"), HasSubstr("'\\xff'")));
