@@ -4,8 +4,8 @@
 #include "command_line.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/dist/runtime.hpp"
-#include "masksc/run/outputs.hpp"
 #include "masksc/run/recluster.hpp"
+#include "masksc/run/result_table.hpp"
 #include "output_file.hpp"
 
 namespace {

@@ -6,7 +6,7 @@
 #include "masksc/core/log.hpp"
 #include "masksc/dist/runtime.hpp"
 #include "masksc/run/embed_new.hpp"
-#include "masksc/run/outputs.hpp"
+#include "masksc/run/result_table.hpp"
 
 namespace {
 

@@ -6,9 +6,9 @@
 #include "masksc/core/log.hpp"
 #include "masksc/dist/runtime.hpp"
 #include "masksc/plan/plan.hpp"
-#include "masksc/run/outputs.hpp"
 #include "masksc/run/pipeline.hpp"
 #include "masksc/run/plan_input.hpp"
+#include "masksc/run/result_table.hpp"
 
 namespace {
 

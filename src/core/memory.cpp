@@ -1,9 +1,11 @@
 #include "masksc/core/memory.hpp"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdint>
+#include <fstream>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -36,6 +38,14 @@ void advise_huge_pages(const void* data, std::size_t bytes) {
 void release_pages(void* data, std::size_t size, std::size_t bytes) {
   const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
   advise(reinterpret_cast<std::uintptr_t>(data) + size, bytes - size, page, MADV_DONTNEED);
+}
+
+void restart_peak_memory() { std::ofstream("/proc/self/clear_refs") << 5; }
+
+std::int64_t peak_memory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss * 1024;
 }
 
 }  // namespace masksc

@@ -7,6 +7,7 @@
 #include "masksc/cluster/transfer.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/log.hpp"
+#include "masksc/core/memory.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/embed/embed.hpp"

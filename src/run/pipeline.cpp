@@ -7,6 +7,7 @@
 
 #include "masksc/core/files.hpp"
 #include "masksc/core/log.hpp"
+#include "masksc/core/memory.hpp"
 #include "masksc/core/progress.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/dist/gpu_place.hpp"

@@ -8,23 +8,25 @@
 #include "masksc/baselines/features.hpp"
 #include "masksc/cluster/order.hpp"
 #include "masksc/core/error.hpp"
+#include "masksc/core/memory.hpp"
 #include "masksc/dist/collectives.hpp"
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/h5ad_writer.hpp"
 #include "masksc/io/prepared.hpp"
 #include "masksc/metrics/agreement.hpp"
 #include "masksc/metrics/silhouette.hpp"
+#include "masksc/model/host_memory.hpp"
 #include "masksc/preprocess/normalize.hpp"
-#include "masksc/run/outputs.hpp"
 
 namespace masksc {
 namespace {
 
+/// Of very many cells that of a sample, as runs report it.
 Json silhouette_in(const DenseMatrix& space, const std::vector<std::int32_t>& clusters,
                    const std::function<void()>& poll) {
   const std::unique_ptr<Collectives> alone = single_rank();
-  const auto value = silhouette(space, {0, space.rows}, space.rows, clusters, *alone, poll);
-  return value ? Json(*value) : Json(nullptr);
+  const auto score = silhouette_score(space, {0, space.rows}, space.rows, clusters, {}, *alone, poll);
+  return score ? Json(score->mean) : Json(nullptr);
 }
 
 }  // namespace
@@ -43,7 +45,8 @@ ComparedData read_compared(const std::filesystem::path& prepared, const Preparat
 }
 
 MethodOutcome measured(const std::function<BaselineResult()>& work) {
-  start_peak_memory();
+  release_kept_memory();
+  restart_peak_memory();
   const auto start = std::chrono::steady_clock::now();
   MethodOutcome outcome;
   outcome.found = work();

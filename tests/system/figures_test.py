@@ -31,6 +31,12 @@ class Figures(unittest.TestCase):
     def test_worm(self):
         self.check(self.mean("worm", "worm_cpu.ini", "worm_neuron_cell.h5", 10, 20), (0.52, 0.70, 0.45))
 
+    def test_fast_recipe(self):
+        for name, data, clusters, floors in [("pbmc", "10X_PBMC_top2000.h5", 8, (0.765, 0.77, 0.60)),
+                                             ("worm", "worm_neuron_cell.h5", 10, (0.54, 0.69, 0.43)),
+                                             ("bladder", "mouse_bladder_cell.h5", 16, (0.50, 0.73, 0.44))]:
+            self.check(self.mean(f"fast-{name}", "fast.ini", data, clusters, 5), floors)
+
     def test_quick_start(self):
         folder = support.fresh("figures", "quickstart")
         for attempt in range(2):

@@ -1,10 +1,11 @@
-// Memory of the process: freed blocks keep their pages for the next, and large arrays lie on huge pages.
+// Memory of the process: freed blocks keep their pages for the next, large arrays lie on huge pages, and its peak.
 //
 // A page that the system hands out costs about as much as filling it several times. The C library gives large freed
 // blocks back at once, so that work in blocks pays for its pages again with every block.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace masksc {
@@ -40,5 +41,12 @@ template <typename T>
 void release_unused(std::vector<T>& values) {
   release_pages(values.data(), values.size() * sizeof(T), values.capacity() * sizeof(T));
 }
+
+/// From now on peak_memory() counts anew: several runs of one process each tell of their own. Where the kernel does not
+/// allow it (Linux's /proc/self/clear_refs), it goes on counting.
+void restart_peak_memory();
+
+/// Peak resident memory of this process, bytes.
+std::int64_t peak_memory();
 
 }  // namespace masksc

@@ -1,4 +1,4 @@
-// What a run leaves for its users: result.h5ad, metrics.json and the table on the terminal.
+// What a run leaves for its users: result.h5ad.
 #pragma once
 
 #include <optional>
@@ -34,18 +34,5 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
 /// X of a result: the counts of all cells of `file`, in blocks, to `writer` (rank 0's, null on the others). A
 /// collective. Throws as H5adWriter, on all ranks.
 void append_counts(H5adWriter* writer, const PreparedFile& file, Collectives& ranks);
-
-/// Clusters and scores as rows of a table on a terminal, from score_json.
-std::string score_rows(const Json& scores);
-
-/// The table that ends a run, from metrics.json.
-std::string result_table(const Json& metrics, const std::string& folder);
-
-/// From now on peak_memory() counts anew: several runs of one process each tell of their own. Where the kernel does not
-/// allow it (Linux's /proc/self/clear_refs), it goes on counting.
-void start_peak_memory();
-
-/// Peak resident memory of this process, bytes.
-std::int64_t peak_memory();
 
 }  // namespace masksc

@@ -1,0 +1,33 @@
+#include "masksc/run/result_table.hpp"
+
+#include <fmt/format.h>
+
+#include "masksc/core/text.hpp"
+#include "masksc/report/run_content.hpp"
+
+namespace masksc {
+
+std::string score_rows(const Json& scores) {
+  const auto score = [&](const char* name) {
+    return scores.at(name).is_null() ? std::string("-") : fmt::format("{:.3f}", scores.at(name).get<double>());
+  };
+  std::string text = fmt::format("  {:<12}{:>10}   ({})\n", "clusters", scores.at("clusters").get<std::int64_t>(),
+                                 printable(scores.at("clusters_by").get<std::string>()));
+  const std::string note = silhouette_note(scores);
+  text += fmt::format("  {:<12}{:>10}\n  {:<12}{:>10}\n  {:<12}{:>10}{}\n", "ARI", score("ari"), "NMI", score("nmi"),
+                      "silhouette", score("silhouette"), note.empty() ? note : fmt::format("   ({})", note));
+  return text;
+}
+
+std::string result_table(const Json& m, const std::string& folder) {
+  std::string text = fmt::format("\n  {:<12}{:>10}\n", "cells", m.at("cells").get<std::int64_t>());
+  text += fmt::format("  {:<12}{:>10}\n", "genes", m.at("genes").get<std::int64_t>());
+  text += score_rows(m);
+  text += fmt::format("  {:<12}{:>10}   ({} ranks, {:.0f} cells/s in training)\n", "time",
+                      format_duration(m.at("seconds").at("total").get<double>()), m.at("ranks").get<int>(),
+                      m.at("cells_per_second").get<double>());
+  text += fmt::format("  {:<12}{}\n\n", "results", folder);
+  return text;
+}
+
+}  // namespace masksc
