@@ -56,8 +56,9 @@ int main(int argc, char** argv) {
   const double both = seconds_of([&] { maps = masksc::map_cells(mapped, 0, threads); });
   const double placing =
       cells > mapped.rows ? seconds_of([&] { masksc::place_cells(rows, mapped, maps, threads); }) : 0;
-  fmt::print("{{\"cells\": {}, \"mapped\": {}, \"threads\": {}, \"neighbours_seconds\": {:.1f}, "
-             "\"maps_seconds\": {:.1f}, \"placing_seconds\": {:.1f}}}\n",
-             cells, mapped.rows, threads, neighbours, both, placing);
+  fmt::print(
+      "{{\"cells\": {}, \"mapped\": {}, \"threads\": {}, \"neighbours_seconds\": {:.1f}, "
+      "\"maps_seconds\": {:.1f}, \"placing_seconds\": {:.1f}}}\n",
+      cells, mapped.rows, threads, neighbours, both, placing);
   return 0;
 }

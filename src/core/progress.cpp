@@ -38,8 +38,8 @@ void Progress::update(std::int64_t done, const std::string& detail) {
       fmt::format("{} {}/{} ({}%), {}", title_, done, total_, total_ > 0 ? 100 * done / total_ : 100, detail);
   if (done == total_ || (from_ >= 0 && done > from_)) {
     const double elapsed = std::chrono::duration<double>(now - from_time_).count();
-    const double left = done == total_ ? 0
-                                       : elapsed / static_cast<double>(done - from_) * static_cast<double>(total_ - done);
+    const double left =
+        done == total_ ? 0 : elapsed / static_cast<double>(done - from_) * static_cast<double>(total_ - done);
     text += fmt::format(", {} left", format_duration(left));
   }
   if (terminal_) {

@@ -1,7 +1,7 @@
 // How a prepared file stores the entries of its matrix: 3 bytes each where CsrMatrix takes 8.
 //
-// A gene's index takes 16 bits where the file has no more than 65,536 genes, 32 otherwise. A count from 1 to 255 takes a
-// byte; 0, which no entry is, stands for the next of the other counts (larger, or fractional), kept apart as float32.
+// A gene's index takes 16 bits where the file has no more than 65,536 genes, 32 otherwise. A count from 1 to 255 takes
+// a byte; 0, which no entry is, stands for the next of the other counts (larger, or fractional), kept apart as float32.
 #pragma once
 
 #include <cstdint>

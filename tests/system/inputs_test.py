@@ -2,7 +2,6 @@
 import unittest
 
 import anndata
-import h5py
 import numpy as np
 import scipy.sparse
 
@@ -129,11 +128,7 @@ class Prepared(unittest.TestCase):
         prepared = support.fresh(FOLDER, "prepared.h5")
         done = support.run("masksc_prepare", "--input", support.SIMULATED, "--output", prepared, ranks=1)
         self.assertEqual(done.codes, [0], done)
-        with h5py.File(prepared) as file:
-            sums = []
-            file.visititems(lambda name, item: sums.append(item[:].sum())
-                            if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu" and item.ndim == 1 else None)
-        self.assertIn(source.X.sum(), sums)
+        self.assertEqual((support.prepared_counts(prepared) != source.X).nnz, 0)
 
     def test_same_file_twice_has_the_same_fingerprint(self):
         hashes = []

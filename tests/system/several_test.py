@@ -36,15 +36,11 @@ def prepared(path):
 
     with h5py.File(path) as file:
         cells, genes = texts(file["cell_names"]), texts(file["gene_names"])
-        values = file["values"][:].astype(np.float32)
-        values[values == 0] = file["large"][:]
-        matrix = scipy.sparse.csr_matrix((values, file["indices"][:], file["row_start"][:]),
-                                         shape=(len(cells), len(genes)))
         obs = pd.DataFrame(index=cells)
         for group in ("labels", "batches"):
             if group in file:
                 obs[group] = np.array(texts(file[group]["names"]))[file[group]["codes"][:]]
-        return anndata.AnnData(matrix, obs=obs, var=pd.DataFrame(index=genes)), dict(file.attrs)
+        return anndata.AnnData(support.prepared_counts(path), obs=obs, var=pd.DataFrame(index=genes)), dict(file.attrs)
 
 
 def several(name, *files, arguments=(), ranks=1):

@@ -35,8 +35,18 @@ def program(name):
 
 
 def environment():
-    """One thread a rank: the tests start more ranks than there are cores."""
-    return {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMP_NUM_THREADS": "1"}
+    """One thread a rank, and ranks that wait leave their core to others: there are more of them than cores."""
+    return {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMP_NUM_THREADS": "1",
+            "OMPI_MCA_mpi_yield_when_idle": "1"}
+
+
+def prepared_counts(path):
+    """The matrix of a prepared file."""
+    with h5py.File(path) as file:
+        values = file["values"][:].astype(np.float32)
+        values[values == 0] = file["large"][:]
+        return scipy.sparse.csr_matrix((values, file["indices"][:], file["row_start"][:]),
+                                       shape=(len(file["row_start"]) - 1, len(file["gene_names/start"]) - 1))
 
 
 class Finished:

@@ -19,7 +19,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// `done` of the total are done (the time that is left is told from the second time on); `detail` is free text, e.g. "loss 0.42, 810 cells/s".
+  /// `done` of the total are done (the time that is left is told from the second time on); `detail` is free text, e.g.
+  /// "loss 0.42, 810 cells/s".
   void update(std::int64_t done, const std::string& detail);
 
  private:

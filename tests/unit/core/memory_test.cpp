@@ -19,7 +19,8 @@ std::size_t resident(const std::vector<std::int64_t>& values) {
       (reinterpret_cast<std::uintptr_t>(values.data()) + values.capacity() * sizeof(std::int64_t)) / page * page;
   std::vector<unsigned char> pages((end - begin) / page);
   EXPECT_EQ(mincore(reinterpret_cast<void*>(begin), end - begin, pages.data()), 0);
-  return page * static_cast<std::size_t>(std::count_if(pages.begin(), pages.end(), [](auto p) { return (p & 1U) != 0; }));
+  return page *
+         static_cast<std::size_t>(std::count_if(pages.begin(), pages.end(), [](auto p) { return (p & 1U) != 0; }));
 }
 
 TEST(Memory, LargeVectorsAreZeroAndWhole) {

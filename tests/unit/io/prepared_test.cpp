@@ -36,7 +36,8 @@ Counts random_counts(std::int64_t cells, std::int64_t genes) {
   Counts counts{cells, genes, {}};
   std::mt19937 random(7);
   for (std::int64_t i = 0; i < cells * genes; ++i)
-    counts.values.push_back(random() % 4 == 0 ? static_cast<double>(random() % 50 * (random() % 9 == 0 ? 97 : 1)) : 0.0);
+    counts.values.push_back(random() % 4 == 0 ? static_cast<double>(random() % 50 * (random() % 9 == 0 ? 97 : 1))
+                                              : 0.0);
   return counts;
 }
 
