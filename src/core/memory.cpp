@@ -14,6 +14,7 @@ namespace masksc {
 namespace {
 
 constexpr std::uintptr_t huge_page = std::uintptr_t{2} << 20;
+constexpr std::size_t largest_kept = std::size_t{32} << 20;  // the most that glibc takes
 
 /// For the whole pages of these bytes.
 void advise(std::uintptr_t data, std::size_t bytes, std::uintptr_t page, int advice) {
@@ -26,7 +27,7 @@ void advise(std::uintptr_t data, std::size_t bytes, std::uintptr_t page, int adv
 
 void keep_freed_memory() {
 #ifdef __GLIBC__
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that glibc takes
+  mallopt(M_MMAP_THRESHOLD, static_cast<int>(largest_kept));
   mallopt(M_TRIM_THRESHOLD, 256 << 20);
 #endif
 }
@@ -36,6 +37,7 @@ void advise_huge_pages(const void* data, std::size_t bytes) {
 }
 
 void release_pages(void* data, std::size_t size, std::size_t bytes) {
+  if (bytes - size <= largest_kept) return;  // the next block of its kind would pay for them again
   const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
   advise(reinterpret_cast<std::uintptr_t>(data) + size, bytes - size, page, MADV_DONTNEED);
 }

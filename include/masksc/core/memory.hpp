@@ -17,7 +17,8 @@ void keep_freed_memory();
 /// Asks the kernel for huge pages under whole ones of these bytes: advice, before they are touched.
 void advise_huge_pages(const void* data, std::size_t bytes);
 
-/// Gives the pages behind the last of `size` used bytes of `bytes` back to the system. What they hold is lost.
+/// Gives the pages behind the last of `size` used bytes of `bytes` back to the system, where they are more than 32 MiB.
+/// What they hold is lost.
 void release_pages(void* data, std::size_t size, std::size_t bytes);
 
 /// Room in an empty vector for `size` elements, on huge pages.
@@ -36,7 +37,7 @@ std::vector<T> large_vector(std::size_t size) {
   return values;
 }
 
-/// Memory of the elements that were erased at the end goes back to the system; the others stay where they are.
+/// Memory of very many elements that were erased at the end goes back to the system; the others stay where they are.
 template <typename T>
 void release_unused(std::vector<T>& values) {
   release_pages(values.data(), values.size() * sizeof(T), values.capacity() * sizeof(T));
