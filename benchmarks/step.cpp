@@ -7,13 +7,13 @@
 #include <chrono>
 
 #include "masksc/core/json.hpp"
+#include "masksc/core/memory.hpp"
 #include "masksc/dist/runtime.hpp"
 #include "masksc/model/device.hpp"
 #include "masksc/model/host_memory.hpp"
 #include "masksc/model/mask.hpp"
 #include "masksc/model/masked_autoencoder.hpp"
 #include "masksc/plan/cost.hpp"
-#include "masksc/run/outputs.hpp"
 #include "masksc/train/context.hpp"
 #include "masksc/train/trace.hpp"
 #include "masksc/train/trainer.hpp"

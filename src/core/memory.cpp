@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <fstream>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -41,8 +40,6 @@ void release_pages(void* data, std::size_t size, std::size_t bytes) {
   const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
   advise(reinterpret_cast<std::uintptr_t>(data) + size, bytes - size, page, MADV_DONTNEED);
 }
-
-void restart_peak_memory() { std::ofstream("/proc/self/clear_refs") << 5; }
 
 std::int64_t peak_memory() {
   rusage usage{};

@@ -1,12 +1,30 @@
 #include "masksc/data/loader.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "masksc/core/memory.hpp"
 
 namespace masksc {
 namespace {
+
+/// Rows of this rank that a window needs, and the place of each in the window's order.
+struct Offer {
+  std::vector<std::int64_t> rows;
+  std::vector<std::int64_t> places;
+};
+
+/// `row_of_place` are rows of all ranks, those `mine` lie here from row 0 on.
+Offer offered(const std::vector<std::int64_t>& row_of_place, RowRange mine) {
+  Offer offer;
+  for (std::size_t place = 0; place < row_of_place.size(); ++place) {
+    if (row_of_place[place] < mine.begin || row_of_place[place] >= mine.end) continue;
+    offer.rows.push_back(row_of_place[place] - mine.begin);
+    offer.places.push_back(static_cast<std::int64_t>(place));
+  }
+  return offer;
+}
 
 /// Sparse rows on their way to other ranks.
 struct RowParcel {
@@ -18,11 +36,11 @@ struct RowParcel {
   std::vector<std::int64_t> nonzeros_to;  // of each rank
 };
 
-/// The offered rows by the rank that `rank_of` their place.
-RowParcel pack(const RowOffer& offer, const std::vector<std::int32_t>& rank_of, int ranks) {
+/// The offered rows of `from` by the rank that `rank_of` their place.
+RowParcel pack(const CsrMatrix& from, const Offer& offer, const std::vector<std::int32_t>& rank_of, int ranks) {
   RowParcel out;
   std::size_t nonzeros = 0;
-  for (const std::int64_t row : offer.rows) nonzeros += offer.from->row_size(row);
+  for (const std::int64_t row : offer.rows) nonzeros += from.row_size(row);
   out.places.reserve(offer.places.size());
   out.sizes.reserve(offer.places.size());
   reserve_large(out.indices, nonzeros);
@@ -32,8 +50,8 @@ RowParcel pack(const RowOffer& offer, const std::vector<std::int32_t>& rank_of, 
     const auto before = static_cast<std::int64_t>(out.indices.size());
     for (std::size_t i = 0; i < offer.places.size(); ++i) {
       if (rank_of[static_cast<std::size_t>(offer.places[i])] != rank) continue;
-      const auto indices = offer.from->row_indices(offer.rows[i]);
-      const auto values = offer.from->row_values(offer.rows[i]);
+      const auto indices = from.row_indices(offer.rows[i]);
+      const auto values = from.row_values(offer.rows[i]);
       out.places.push_back(offer.places[i]);
       out.sizes.push_back(static_cast<std::int64_t>(indices.size()));
       out.indices.insert(out.indices.end(), indices.begin(), indices.end());
@@ -112,32 +130,13 @@ void Loader::begin_reading(std::int64_t window) {
                      expression_.values.columns);
 }
 
-RowOffer Loader::read_rows(std::int64_t window, CsrMatrix& read) {
+void Loader::read_rows(std::int64_t window) {
   if (reading_ != window) begin_reading(window);
-  together(ranks_, [&] { read = read_.get(); });
+  together(ranks_, [&] { rows_ = read_.get(); });
   reading_ = -1;
-  const RowRange part = own_part(window);
-  const std::vector<std::int64_t> from = order_.permutation(window);
-  RowOffer offer{&read, {}, {}};
-  for (std::size_t place = 0; place < from.size(); ++place) {
-    if (from[place] < part.begin || from[place] >= part.end) continue;
-    offer.rows.push_back(from[place] - part.begin);
-    offer.places.push_back(static_cast<std::int64_t>(place));
-  }
-  return offer;
 }
 
-RowOffer Loader::held_rows(std::int64_t window) const {
-  const RowRange mine = expression_.rows;
-  const std::vector<std::int64_t> cells = order_.cells(window);
-  RowOffer offer{&expression_.values, {}, {}};
-  for (std::size_t place = 0; place < cells.size(); ++place) {
-    if (cells[place] < mine.begin || cells[place] >= mine.end) continue;
-    offer.rows.push_back(cells[place] - mine.begin);
-    offer.places.push_back(static_cast<std::int64_t>(place));
-  }
-  return offer;
-}
+const CsrMatrix& Loader::own_rows() const { return expression_.streams() ? rows_ : expression_.values; }
 
 void Loader::load(std::int64_t window) {
   rows_ = {};
@@ -162,27 +161,25 @@ void Loader::load(std::int64_t window) {
       if (rank == ranks_.rank()) part_start_.push_back(static_cast<std::int64_t>(cells_.size()));
     }
 
-  CsrMatrix read;
-  RowOffer offer = expression_.streams() ? read_rows(window, read) : held_rows(window);
-  if (expression_.streams() && window + 1 < order_.windows()) begin_reading(window + 1);
-  ensure(ranks_.size() > 1 || offer.places.size() == cells_.size(), "the rows of a window all arrive");
-  row_at_.resize(cells_.size());
-  const auto at = [&](std::int64_t place) -> std::int64_t& {
-    return row_at_[static_cast<std::size_t>(row_of[static_cast<std::size_t>(place)])];
-  };
-  if (ranks_.size() == 1) {  // nothing moves
-    for (std::size_t i = 0; i < offer.places.size(); ++i) at(offer.places[i]) = offer.rows[i];
-    from_ = expression_.streams() ? &rows_ : offer.from;
-    rows_ = std::move(read);
-  } else {
-    RowParcel out = pack(offer, rank_of, ranks_.size());
-    read = {};
-    Arrived in = exchange(std::move(out), expression_.values.columns, ranks_);
-    ensure(in.places.size() == cells_.size(), "the rows of a window all arrive");
-    for (std::size_t i = 0; i < in.places.size(); ++i) at(in.places[i]) = static_cast<std::int64_t>(i);
-    rows_ = std::move(in.rows);
-    from_ = &rows_;
+  if (expression_.streams()) {
+    read_rows(window);
+    if (window + 1 < order_.windows()) begin_reading(window + 1);
   }
+  Offer offer =
+      expression_.streams() ? offered(order_.permutation(window), own_part(window)) : offered(cells, expression_.rows);
+  if (ranks_.size() > 1) {
+    RowParcel out = pack(own_rows(), offer, rank_of, ranks_.size());
+    rows_ = {};
+    Arrived in = exchange(std::move(out), expression_.values.columns, ranks_);
+    rows_ = std::move(in.rows);
+    offer.places = std::move(in.places);
+    offer.rows.resize(offer.places.size());
+    std::iota(offer.rows.begin(), offer.rows.end(), std::int64_t{0});
+  }
+  ensure(offer.places.size() == cells_.size(), "the rows of a window all arrive");
+  row_at_.resize(cells_.size());
+  for (std::size_t i = 0; i < offer.places.size(); ++i)
+    row_at_[static_cast<std::size_t>(row_of[static_cast<std::size_t>(offer.places[i])])] = offer.rows[i];
   window_ = window;
 }
 
@@ -198,6 +195,7 @@ Batch Loader::batch(std::int64_t step) {
   batch.cells.assign(static_cast<std::size_t>(batch.rows), -1);
   batch.weights.assign(static_cast<std::size_t>(batch.rows), 0.0F);
   const auto width = static_cast<std::size_t>(densifier_.width());
+  const CsrMatrix& from = ranks_.size() > 1 ? rows_ : own_rows();
   batch.values.reserve(static_cast<std::size_t>(batch.rows) * width);
   for (int part = 0; part < parts_of_rank_; ++part) {
     const std::int64_t first = part_start_[first_part + static_cast<std::size_t>(part)];
@@ -207,8 +205,7 @@ Batch Loader::batch(std::int64_t step) {
       batch.cells[at] = cells_[static_cast<std::size_t>(first + i)];
       batch.weights[at] = 1.0F;
       const std::int64_t row = row_at_[static_cast<std::size_t>(first + i)];
-      densifier_.append(from_->row_indices(row), from_->row_values(row), batch.values,
-                        expression_.batch(batch.cells[at]));
+      densifier_.append(from.row_indices(row), from.row_values(row), batch.values, expression_.batch(batch.cells[at]));
     }
     batch.values.resize(static_cast<std::size_t>((part + 1) * part_rows_) * width);
     batch.part_real.push_back(real);

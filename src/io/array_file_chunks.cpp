@@ -75,6 +75,10 @@ std::vector<std::size_t> strides(const std::vector<std::int64_t>& shape) {
 
 }  // namespace
 
+bool spans_whole_rows(const ArrayInfo& info) {
+  return std::equal(info.chunk.begin() + 1, info.chunk.end(), info.shape.begin() + 1);
+}
+
 std::optional<ChunkReader> ChunkReader::open(const ArrayFile::Impl& file, const std::string& name,
                                              const ArrayInfo& info) {
   if (info.chunk.empty()) return std::nullopt;
@@ -127,8 +131,12 @@ std::vector<std::uint8_t> ChunkReader::unpack(const std::vector<hsize_t>& offset
   return std::move(chunk.bytes);
 }
 
+bool ChunkReader::is_stored_as(std::optional<NumericType> memory) const {
+  return !memory || H5Tequal(stored_type_.id(), memory_type(*memory)) > 0;
+}
+
 void ChunkReader::convert(std::vector<std::uint8_t>& chunk, std::optional<NumericType> memory) const {
-  if (!memory || H5Tequal(stored_type_.id(), memory_type(*memory)) > 0) return;
+  if (is_stored_as(memory)) return;
   const std::size_t count = chunk.size() / static_cast<std::size_t>(info_.element_bytes);
   const std::size_t size = element_bytes(memory) * count;
   chunk.resize(std::max(chunk.size(), size));
@@ -152,9 +160,7 @@ std::vector<std::uint8_t> ChunkReader::fill(std::optional<NumericType> memory) c
 /// Straight to where it belongs, for a chunk of whole rows that is stored as it must be in memory.
 bool ChunkReader::read_straight(RowRange rows, std::optional<NumericType> memory, std::uint8_t* out) const {
   if (!filters_.empty() || rows.size() != info_.chunk[0]) return false;
-  for (std::size_t d = 1; d < info_.shape.size(); ++d)
-    if (info_.chunk[d] != info_.shape[d]) return false;
-  if (memory && H5Tequal(stored_type_.id(), memory_type(*memory)) <= 0) return false;
+  if (!spans_whole_rows(info_) || !is_stored_as(memory)) return false;
   std::vector<hsize_t> offset(info_.shape.size(), 0);
   offset[0] = static_cast<hsize_t>(rows.begin);
   if (stored_bytes(offset) != chunk_elements_ * static_cast<std::size_t>(info_.element_bytes)) return false;

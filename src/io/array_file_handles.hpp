@@ -95,6 +95,9 @@ struct ArrayFile::Impl {
   void refuse_link(const std::string& name) const;
 };
 
+/// Whether a chunk of an array that is stored in chunks has all columns of its rows.
+bool spans_whole_rows(const ArrayInfo& info);
+
 /// The chunks of an array, read as they lie in the file and unpacked here.
 class ChunkReader {
  public:
@@ -113,6 +116,7 @@ class ChunkReader {
   /// 0 for a chunk that was never written.
   [[nodiscard]] std::size_t stored_bytes(const std::vector<hsize_t>& offset) const;
   [[nodiscard]] std::vector<std::uint8_t> unpack(const std::vector<hsize_t>& offset) const;
+  [[nodiscard]] bool is_stored_as(std::optional<NumericType> memory) const;
   void convert(std::vector<std::uint8_t>& chunk, std::optional<NumericType> memory) const;
   [[nodiscard]] std::vector<std::uint8_t> fill(std::optional<NumericType> memory) const;
   bool read_straight(RowRange rows, std::optional<NumericType> memory, std::uint8_t* out) const;

@@ -184,8 +184,7 @@ class InflatingStream final : public RowStream {
 /// was done to it.
 bool can_inflate(const ArrayFile::Impl& file, const std::string& name, const ArrayInfo& info) {
   if (info.chunk.empty() || !info.is_numeric() || info.kind == ArrayInfo::Kind::boolean) return false;
-  for (std::size_t d = 1; d < info.shape.size(); ++d)
-    if (info.chunk[d] != info.shape[d]) return false;
+  if (!spans_whole_rows(info)) return false;
   const Handle dataset = file.open_dataset(name);
   const Handle list(H5Dget_create_plist(dataset.id()), H5Pclose);
   const Handle type(H5Dget_type(dataset.id()), H5Tclose);

@@ -4,12 +4,6 @@
 
 namespace masksc::prepared {
 
-std::vector<std::uint16_t> short_indices(std::span<const std::int32_t> indices) {
-  std::vector<std::uint16_t> all(indices.size());
-  for (std::size_t i = 0; i < indices.size(); ++i) all[i] = static_cast<std::uint16_t>(indices[i]);
-  return all;
-}
-
 std::vector<std::uint8_t> pack_counts(std::span<const float> values, std::vector<float>& large) {
   std::vector<std::uint8_t> bytes(values.size());
   bool all_fit = true;

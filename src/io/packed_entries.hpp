@@ -10,10 +10,14 @@
 
 namespace masksc::prepared {
 
-constexpr std::int64_t most_short_genes = std::int64_t{1} << 16;
-
-/// Indices below most_short_genes.
-std::vector<std::uint16_t> short_indices(std::span<const std::int32_t> indices);
+/// Calls `work(T{})` with the type in which the indices of `genes` genes are stored.
+template <typename Work>
+void with_index_type(std::int64_t genes, Work&& work) {
+  if (genes <= std::int64_t{1} << 16)
+    work(std::uint16_t{});
+  else
+    work(std::int32_t{});
+}
 
 /// The bytes of positive `values`; those that fit in none are added to `large`.
 std::vector<std::uint8_t> pack_counts(std::span<const float> values, std::vector<float>& large);

@@ -7,6 +7,7 @@
 
 #include "entry_checks.hpp"
 #include "masksc/core/error.hpp"
+#include "packed_entries.hpp"
 
 namespace masksc::prepared {
 
@@ -20,9 +21,13 @@ void check_starts(const std::filesystem::path& file, const std::string& name, co
     damaged(file, fmt::format("has offsets in '{}' that don't ascend within its {} entries", name, limit));
 }
 
-void check_large(const std::filesystem::path& file, std::size_t used, std::size_t there, bool last) {
-  if (used > there || (last && used < there))
-    damaged(file, fmt::format("has {} counts in 'large' where {} belong", there, used));
+std::span<const float> unpack_checked(const std::filesystem::path& file, std::span<const std::uint8_t> bytes,
+                                      std::span<const float> large, bool last, std::span<float> values) {
+  const auto used = static_cast<std::size_t>(count_large(bytes));
+  if (used > large.size() || (last && used < large.size()))
+    damaged(file, fmt::format("has {} counts in 'large' where {} belong", large.size(), used));
+  unpack_counts(bytes, large.first(used), values);
+  return large.subspan(used);
 }
 
 void check_entries(const std::filesystem::path& file, const CsrMatrix& matrix, std::int64_t first_row) {

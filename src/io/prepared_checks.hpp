@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,10 @@ namespace masksc::prepared {
 void check_starts(const std::filesystem::path& file, const std::string& name, const std::vector<std::int64_t>& starts,
                   std::int64_t limit);
 
-/// Throws UserError unless `used` of the counts that are kept apart are there, and with the `last` entries no more.
-void check_large(const std::filesystem::path& file, std::size_t used, std::size_t there, bool last);
+/// Writes the counts of `bytes` to `values` and returns what they leave of `large`, the counts that are kept apart.
+/// Throws UserError when those are too few, or with the `last` bytes too many.
+std::span<const float> unpack_checked(const std::filesystem::path& file, std::span<const std::uint8_t> bytes,
+                                      std::span<const float> large, bool last, std::span<float> values);
 
 /// Throws UserError unless genes ascend within each row and counts are finite and above 0. `first_row`: of the matrix
 /// in the file.

@@ -54,11 +54,19 @@ void check_starts(const ArrayFile& file, const std::string& name, const std::vec
 struct PreparedFile::Impl {
   Impl(const std::filesystem::path& path, Collectives& all) : ranks(all), file(ArrayFile::open(path, all)) {}
 
+  /// The places of `rows` in an array of `limit()` entries; a collective.
+  template <typename Limit>
+  [[nodiscard]] std::vector<std::int64_t> read_starts(const std::string& name, RowRange rows,
+                                                      const Limit& limit) const {
+    std::vector<std::int64_t> starts;
+    together(ranks, [&] { starts = file.read_rows<std::int64_t>(name, {rows.begin, rows.end + 1}); });
+    together(ranks, [&] { check_starts(file, name, starts, limit()); });
+    return starts;
+  }
+
   /// `name` of the rows' own; a collective: failures after the transfer are agreed on by the caller.
   [[nodiscard]] std::vector<std::string> read_names(const std::string& name, RowRange rows) const {
-    std::vector<std::int64_t> starts;
-    together(ranks, [&] { starts = file.read_rows<std::int64_t>(name + "/start", {rows.begin, rows.end + 1}); });
-    together(ranks, [&] { check_starts(file, name, starts, name_bytes(name)); });
+    const std::vector<std::int64_t> starts = read_starts(name + "/start", rows, [&] { return name_bytes(name); });
     std::vector<std::uint8_t> bytes;
     together(ranks, [&] { bytes = file.read_rows<std::uint8_t>(name + "/bytes", {starts.front(), starts.back()}); });
     std::vector<std::string> names;
@@ -81,14 +89,6 @@ struct PreparedFile::Impl {
     return names;
   }
 
-  /// The places of `rows` in an array of `limit` entries; a collective.
-  [[nodiscard]] std::vector<std::int64_t> read_starts(const std::string& name, RowRange rows,
-                                                      std::int64_t limit) const {
-    std::vector<std::int64_t> starts;
-    together(ranks, [&] { starts = file.read_rows<std::int64_t>(name, {rows.begin, rows.end + 1}); });
-    together(ranks, [&] { check_starts(file, name, starts, limit); });
-    return starts;
-  }
   /// Unpacks a piece at a time: all of them packed would take as much again as a third of the matrix. A collective.
   void read_entries(RowRange entries, std::span<const float> large, CsrMatrix& matrix) const {
     constexpr std::int64_t piece = std::int64_t{1} << 23;
@@ -99,21 +99,16 @@ struct PreparedFile::Impl {
       const auto first = static_cast<std::size_t>(part.begin - entries.begin);
       const auto size = static_cast<std::size_t>(part.size());
       together(ranks, [&] {
-        if (genes <= prepared::most_short_genes)
-          std::ranges::copy(file.read_rows<std::uint16_t>("indices", part),
+        prepared::with_index_type(genes, [&]<typename Index>(Index) {
+          std::ranges::copy(file.read_rows<Index>("indices", part),
                             std::span(matrix.indices).subspan(first, size).begin());
-        else
-          std::ranges::copy(file.read_rows<std::int32_t>("indices", part),
-                            std::span(matrix.indices).subspan(first, size).begin());
+        });
       });
       std::vector<std::uint8_t> bytes;
       together(ranks, [&] { bytes = file.read_rows<std::uint8_t>("values", part); });
       together(ranks, [&] {
-        const bool last = part.end == entries.end;
-        const auto used = static_cast<std::size_t>(prepared::count_large(bytes));
-        prepared::check_large(file.path(), used, large.size(), last);
-        prepared::unpack_counts(bytes, large.first(used), std::span(matrix.values).subspan(first, size));
-        large = large.subspan(used);
+        large = prepared::unpack_checked(file.path(), bytes, large, part.end == entries.end,
+                                         std::span(matrix.values).subspan(first, size));
       });
     }
   }
@@ -124,8 +119,8 @@ struct PreparedFile::Impl {
     genes = name_count("gene_names");
     nonzeros = length_of(file, "values", NumericType::u8);
     if (cells <= 0 || genes <= 0 || genes > INT32_MAX) damaged(file, "holds no cells or genes");
-    const bool narrow = genes <= prepared::most_short_genes;
-    expect_length(file, "indices", narrow ? NumericType::u16 : NumericType::i32, nonzeros);
+    prepared::with_index_type(
+        genes, [&]<typename Index>(Index) { expect_length(file, "indices", numeric_type<Index>(), nonzeros); });
     expect_length(file, "large_start", NumericType::i64, cells + 1);
     large_counts = length_of(file, "large", NumericType::f32);
     expect_length(file, "original_rows", NumericType::i64, cells);
@@ -234,8 +229,9 @@ CsrMatrix PreparedFile::read_rows(RowRange rows) const {
   CsrMatrix matrix;
   matrix.rows = rows.size();
   matrix.columns = impl_->genes;
-  matrix.row_start = impl_->read_starts("row_start", rows, impl_->nonzeros);
-  const std::vector<std::int64_t> large_start = impl_->read_starts("large_start", rows, impl_->large_counts);
+  matrix.row_start = impl_->read_starts("row_start", rows, [&] { return impl_->nonzeros; });
+  const std::vector<std::int64_t> large_start =
+      impl_->read_starts("large_start", rows, [&] { return impl_->large_counts; });
   const RowRange entries{matrix.row_start.front(), matrix.row_start.back()};
   for (std::int64_t& start : matrix.row_start) start -= entries.begin;
   std::vector<float> large;

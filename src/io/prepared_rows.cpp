@@ -127,16 +127,14 @@ CsrMatrix PreparedRows::read(RowRange rows) const {
   const RowRange entries{matrix.row_start.front(), matrix.row_start.back()};
   for (std::int64_t& start : matrix.row_start) start -= entries.begin;
   matrix.indices = large_vector<std::int32_t>(static_cast<std::size_t>(entries.size()));
-  if (genes() <= prepared::most_short_genes)
-    std::ranges::copy(read_elements<std::uint16_t>(file, impl_->indices, entries), matrix.indices.begin());
-  else
-    std::ranges::copy(read_elements<std::int32_t>(file, impl_->indices, entries), matrix.indices.begin());
+  prepared::with_index_type(genes(), [&]<typename Index>(Index) {
+    std::ranges::copy(read_elements<Index>(file, impl_->indices, entries), matrix.indices.begin());
+  });
   const auto large_starts = impl_->read_starts(impl_->large_starts, rows, impl_->large.rows);
   const auto large = read_elements<float>(file, impl_->large, {large_starts.front(), large_starts.back()});
   const auto bytes = read_elements<std::uint8_t>(file, impl_->values, entries);
-  prepared::check_large(file.path(), static_cast<std::size_t>(prepared::count_large(bytes)), large.size(), true);
   matrix.values = large_vector<float>(bytes.size());
-  prepared::unpack_counts(bytes, large, matrix.values);
+  prepared::unpack_checked(file.path(), bytes, large, true, matrix.values);
   prepared::check_entries(file.path(), matrix, rows.begin);
   return matrix;
 }

@@ -43,9 +43,10 @@ void write_names(ArrayFile& file, const std::string& name, const std::vector<std
 class Writer {
  public:
   Writer(ArrayFile& file, std::int64_t genes) : file_(file), gene_used_(static_cast<std::size_t>(genes)) {
-    const bool narrow = genes <= prepared::most_short_genes;
     file_.create_array("row_start", NumericType::i64, {}, {chunk_rows, 0});
-    file_.create_array("indices", narrow ? NumericType::u16 : NumericType::i32, {}, {chunk_entries, 0});
+    prepared::with_index_type(genes, [&]<typename Index>(Index) {
+      file_.create_array("indices", numeric_type<Index>(), {}, {chunk_entries, 0});
+    });
     file_.create_array("values", NumericType::u8, {}, {chunk_entries, 0});
     file_.create_array("large_start", NumericType::i64, {}, {chunk_rows, 0});
     file_.create_array("large", NumericType::f32, {}, {chunk_rows, 0});
@@ -71,10 +72,10 @@ class Writer {
     }
     for (const std::int32_t gene : block.indices) gene_used_[static_cast<std::size_t>(gene)] = 1;
     file_.append_rows("row_start", view(starts));
-    if (std::ssize(gene_used_) <= prepared::most_short_genes)
-      file_.append_rows("indices", view(prepared::short_indices(block.indices)));
-    else
-      file_.append_rows("indices", view(block.indices));
+    prepared::with_index_type(std::ssize(gene_used_), [&]<typename Index>(Index) {
+      const std::vector<Index> indices(block.indices.begin(), block.indices.end());
+      file_.append_rows("indices", view(indices));
+    });
     file_.append_rows("values", view(bytes));
     file_.append_rows("large_start", view(large_starts));
     file_.append_rows("large", view(large));

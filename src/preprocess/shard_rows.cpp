@@ -37,9 +37,10 @@ void ShardRows::select(std::span<const std::int64_t> columns) {
 }
 
 CsrMatrix ShardRows::prepared(CsrMatrix counts, double median, const std::vector<std::int64_t>& genes) {
-  const std::vector<double> totals = cell_totals(counts);
+  if (median <= 0) return select_columns(std::move(counts), genes);
+  const std::vector<double> totals = cell_totals(counts);  // of all genes
   counts = select_columns(std::move(counts), genes);
-  if (median > 0) log_normalize(counts, totals, median);
+  log_normalize(counts, totals, median);
   return counts;
 }
 

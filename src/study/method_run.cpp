@@ -45,8 +45,7 @@ ComparedData read_compared(const std::filesystem::path& prepared, const Preparat
 }
 
 MethodOutcome measured(const std::function<BaselineResult()>& work) {
-  release_kept_memory();
-  restart_peak_memory();
+  start_peak_memory();
   const auto start = std::chrono::steady_clock::now();
   MethodOutcome outcome;
   outcome.found = work();

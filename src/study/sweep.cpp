@@ -7,7 +7,6 @@
 #include <cstdlib>
 
 #include "masksc/core/hash.hpp"
-#include "masksc/core/memory.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/model/host_memory.hpp"
 #include "masksc/plan/cost.hpp"
@@ -209,8 +208,7 @@ std::vector<Point> work_of(const Sweep& sweep, int local_rank, int cores_per_ran
       mine.output = folder.string();
       mine.run.quiet = true;  // many runs on one terminal
       const OptionTable table = describe_run(mine);
-      release_kept_memory();
-      restart_peak_memory();
+      start_peak_memory();
       return run_pipeline(mine, table, {.ranks = ranks, .local_rank = local_rank, .cores_per_rank = cores_per_rank});
     };
     work.push_back(std::move(made));

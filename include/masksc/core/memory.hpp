@@ -43,10 +43,6 @@ void release_unused(std::vector<T>& values) {
   release_pages(values.data(), values.size() * sizeof(T), values.capacity() * sizeof(T));
 }
 
-/// From now on peak_memory() counts anew: several runs of one process each tell of their own. Where the kernel does not
-/// allow it (Linux's /proc/self/clear_refs), it goes on counting.
-void restart_peak_memory();
-
 /// Peak resident memory of this process, bytes.
 std::int64_t peak_memory();
 

@@ -56,13 +56,6 @@ class Densifier {
   GeneScaling scaling_;
 };
 
-/// Rows of a matrix that a rank hands out for a window, and the place of each in the window's order.
-struct RowOffer {
-  const CsrMatrix* from = nullptr;
-  std::vector<std::int64_t> rows;
-  std::vector<std::int64_t> places;
-};
-
 class Loader {
  public:
   /// `expression` and `ranks` must outlive the loader. `stage` tells apart the orders of two stages. A batch is cut
@@ -85,9 +78,10 @@ class Loader {
  private:
   void load(std::int64_t window);
   void begin_reading(std::int64_t window);
-  [[nodiscard]] RowOffer held_rows(std::int64_t window) const;
-  /// Puts them into `read`.
-  [[nodiscard]] RowOffer read_rows(std::int64_t window, CsrMatrix& read);
+  /// This rank's part of the window, into rows_.
+  void read_rows(std::int64_t window);
+  /// What this rank holds or has read, before rows move.
+  [[nodiscard]] const CsrMatrix& own_rows() const;
   /// The part of the window's sequence of blocks that this rank reads.
   [[nodiscard]] RowRange own_part(std::int64_t window) const;
 
@@ -102,9 +96,8 @@ class Loader {
   std::string order_hash_;
   std::int64_t window_ = -1;              // whose rows are here
   std::vector<std::int64_t> cells_;       // that this rank computes in the window, in order of position
-  CsrMatrix rows_;                        // that came in for it, where any had to
-  const CsrMatrix* from_ = nullptr;       // where their rows are: rows_, or those of a single rank
-  std::vector<std::int64_t> row_at_;      // row of from_ of each of cells_
+  CsrMatrix rows_;                        // that were read or came in for it; a single rank holds its own
+  std::vector<std::int64_t> row_at_;      // row of each of cells_ there
   std::vector<std::int64_t> part_start_;  // [steps * parts of a rank + 1] first of rows_ of each part of the window
   std::int64_t reading_ = -1;             // window whose part is being read
   std::future<CsrMatrix> read_;
