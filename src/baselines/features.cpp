@@ -3,9 +3,7 @@
 #include <algorithm>
 
 #include "masksc/cluster/choose.hpp"
-#include "masksc/cluster/kmeans.hpp"
 #include "masksc/cluster/leiden.hpp"
-#include "masksc/cluster/order.hpp"
 #include "masksc/dist/collectives.hpp"
 
 namespace masksc {
@@ -35,16 +33,16 @@ std::int64_t estimated_clusters(const DenseMatrix& features, const BaselineSetti
   return choose_clusters(features, {0, features.rows}, features.rows, choice, settings.seed, *alone, settings.poll);
 }
 
-std::vector<std::vector<std::int32_t>> cluster_features(const DenseMatrix& features, const BaselineSettings& settings) {
+std::vector<std::vector<std::int32_t>> cluster_features(const DenseMatrix& features, const BaselineSettings& settings,
+                                                        Clustering clustering) {
   const std::unique_ptr<Collectives> alone = single_rank();
   const RowRange rows{0, features.rows};
   std::vector<std::vector<std::int32_t>> labels;
   for (const std::int64_t wanted : settings.clusters) {
     const KMeansSettings kmeans_settings{.clusters = wanted == 0 ? estimated_clusters(features, settings) : wanted,
                                          .seed = settings.seed};
-    KMeansResult result = kmeans(features, rows, features.rows, kmeans_settings, *alone, settings.poll);
-    number_by_size(result, *alone);
-    labels.push_back(std::move(result.labels));
+    labels.push_back(
+        partition_cells(features, rows, features.rows, clustering, kmeans_settings, *alone, settings.poll).labels);
   }
   return labels;
 }

@@ -41,6 +41,16 @@ detail::TiledRows pack(const DenseMatrix& local_rows, RowRange rows, std::int64_
   return data;
 }
 
+/// Centres in the scale of the packed rows.
+std::vector<float> scaled(const DenseMatrix& centres, const detail::TiledRows& data) {
+  std::vector<float> values(centres.values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto mean = static_cast<double>(data.mean[i % data.mean.size()]);
+    values[i] = static_cast<float>((static_cast<double>(centres.values[i]) - mean) * data.scale);
+  }
+  return values;
+}
+
 KMeansResult unscale(detail::LloydResult&& found, const detail::TiledRows& data, std::int64_t clusters) {
   if (found.empty > 0) {
     log::warning("K-means: {} of {} clusters have no cells: there are fewer distinct cells than clusters", found.empty,
@@ -87,12 +97,14 @@ KMeansResult kmeans_from(const DenseMatrix& start, const DenseMatrix& local_rows
   const detail::TiledRows data = pack(local_rows, rows, cells, settings.threads, ranks);
   ensure(start.rows == settings.clusters && start.columns == data.columns,
          "K-means: one start a cluster, of the rows' columns");
-  std::vector<float> centres(start.values.size());
-  for (std::size_t i = 0; i < centres.size(); ++i) {
-    const auto mean = static_cast<double>(data.mean[i % data.mean.size()]);
-    centres[i] = static_cast<float>((static_cast<double>(start.values[i]) - mean) * data.scale);
-  }
-  return unscale(detail::lloyd(data, std::move(centres), settings, ranks, poll), data, settings.clusters);
+  return unscale(detail::lloyd(data, scaled(start, data), settings, ranks, poll), data, settings.clusters);
+}
+
+std::vector<std::int32_t> nearest_centres(const DenseMatrix& centres, const DenseMatrix& local_rows, RowRange rows,
+                                          std::int64_t cells, int threads, Collectives& ranks) {
+  const detail::TiledRows data = pack(local_rows, rows, cells, threads, ranks);
+  ensure(centres.rows > 0 && centres.columns == data.columns, "K-means: centres have the rows' columns");
+  return detail::nearest_labels(data, scaled(centres, data), centres.rows);
 }
 
 }  // namespace masksc

@@ -77,17 +77,47 @@ std::int64_t root_of(std::vector<std::int64_t>& parent, std::int64_t node) {
   return node;
 }
 
-}  // namespace
-
-std::vector<std::int64_t> average_linkage_leaves(PairDistances distances) {
-  const std::int64_t items = distances.items;
+/// By distance; a chain finds its merges in another order.
+std::vector<Merge> sorted_merges(PairDistances& distances) {
   std::vector<Merge> merges = NeighbourChain(distances).merge_all();
   std::stable_sort(merges.begin(), merges.end(),
                    [](const Merge& one, const Merge& two) { return one.distance < two.distance; });
+  return merges;
+}
 
-  // Clusters are numbered items + 0, 1, ... by distance; a chain finds its merges in another order.
-  std::vector<std::int64_t> parent(static_cast<std::size_t>(std::max<std::int64_t>(2 * items - 1, 0)));
+std::vector<std::int64_t> own_roots(std::int64_t nodes) {
+  std::vector<std::int64_t> parent(static_cast<std::size_t>(std::max<std::int64_t>(nodes, 0)));
   std::iota(parent.begin(), parent.end(), std::int64_t{0});
+  return parent;
+}
+
+}  // namespace
+
+std::vector<std::int32_t> average_linkage_clusters(PairDistances distances, std::int64_t clusters) {
+  const std::int64_t items = distances.items;
+  const std::vector<Merge> merges = sorted_merges(distances);
+  std::vector<std::int64_t> parent = own_roots(items);
+  for (std::int64_t k = 0; k < items - clusters; ++k) {
+    const Merge& merge = merges[static_cast<std::size_t>(k)];
+    parent[static_cast<std::size_t>(root_of(parent, merge.a))] = root_of(parent, merge.b);
+  }
+  std::vector<std::int32_t> number(static_cast<std::size_t>(items), -1);  // of the cluster with that root
+  std::vector<std::int32_t> labels(static_cast<std::size_t>(items));
+  std::int32_t next = 0;
+  for (std::int64_t item = 0; item < items; ++item) {
+    std::int32_t& of_root = number[static_cast<std::size_t>(root_of(parent, item))];
+    if (of_root < 0) of_root = next++;
+    labels[static_cast<std::size_t>(item)] = of_root;
+  }
+  return labels;
+}
+
+std::vector<std::int64_t> average_linkage_leaves(PairDistances distances) {
+  const std::int64_t items = distances.items;
+  const std::vector<Merge> merges = sorted_merges(distances);
+
+  // Clusters are numbered items + 0, 1, ... by distance.
+  std::vector<std::int64_t> parent = own_roots(2 * items - 1);
   std::vector<std::pair<std::int64_t, std::int64_t>> children;
   for (const Merge& merge : merges) {
     children.push_back(std::minmax({root_of(parent, merge.a), root_of(parent, merge.b)}));

@@ -19,6 +19,12 @@ void add_card(Json& cards, const std::string& name, const std::string& value, co
   cards.push_back({{"name", name}, {"value", value}, {"note", note}});
 }
 
+/// What clusters of another kind than those of K-means are. Runs of older versions don't say.
+std::string merged_note(const Json& m) {
+  const Json from = m.value("merged_from", Json());
+  return from.is_null() ? std::string() : fmt::format(", merged from {}", from.get<std::int64_t>());
+}
+
 Json summary_of(const Json& m) {
   Json cards = Json::array();
   const auto score = [&](const char* key) {
@@ -28,7 +34,7 @@ Json summary_of(const Json& m) {
   add_card(cards, "NMI", score("nmi"));
   add_card(cards, "silhouette", score("silhouette"), silhouette_note(m));
   add_card(cards, "clusters", fmt::format("{}", m.at("clusters").get<std::int64_t>()),
-           "by " + m.at("clusters_by").get<std::string>());
+           "by " + m.at("clusters_by").get<std::string>() + merged_note(m));
   add_card(cards, "cells", fmt::format("{}", m.at("cells").get<std::int64_t>()));
   add_card(cards, "genes used", fmt::format("{}", m.at("genes").get<std::int64_t>()));
   add_card(cards, "time", format_duration(m.at("seconds").at("total").get<double>()),

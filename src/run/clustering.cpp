@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 
 #include "masksc/cluster/leiden.hpp"
-#include "masksc/cluster/order.hpp"
 #include "masksc/metrics/agreement.hpp"
 #include "masksc/metrics/silhouette.hpp"
 
@@ -36,15 +35,15 @@ ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& se
   ClusterOutcome outcome;
   outcome.clusters = count.clusters;
   outcome.clusters_by = count.source;
-  KMeansResult result = kmeans(local, rows, cells,
-                               {.clusters = count.clusters,
-                                .restarts = settings.restarts,
-                                .max_iterations = settings.max_iterations,
-                                .seed = seed,
-                                .threads = at::get_num_threads()},
-                               ranks, poll, progress);
-  number_by_size(result, ranks);
-  outcome.local = std::move(result.labels);
+  Partition found = partition_cells(local, rows, cells, settings.clustering,
+                                    {.clusters = count.clusters,
+                                     .restarts = settings.restarts,
+                                     .max_iterations = settings.max_iterations,
+                                     .seed = seed,
+                                     .threads = at::get_num_threads()},
+                                    ranks, poll, progress);
+  outcome.merged_from = found.finer;
+  outcome.local = std::move(found.labels);
   score(outcome, local, rows, cells, labels, ranks, poll);
   return outcome;
 }
@@ -74,7 +73,8 @@ Json score_json(const ClusterOutcome& outcome) {
           {"silhouette_standard_error", sampled.standard_error},
           {"silhouette_cells", sampled.cells},
           {"clusters", outcome.clusters},
-          {"clusters_by", outcome.clusters_by}};
+          {"clusters_by", outcome.clusters_by},
+          {"merged_from", outcome.merged_from > 0 ? Json(outcome.merged_from) : Json(nullptr)}};
 }
 
 }  // namespace masksc

@@ -63,7 +63,7 @@ BaselineResult run_mask_sc(const RunOptions& options, const RunPlace& place, con
   BaselineResult result;
   result.features = DenseMatrix(shape.at(0), shape.at(1));
   result.features.values = file.read<float>("obsm/X_masksc");
-  result.labels = cluster_features(result.features, settings);
+  result.labels = cluster_features(result.features, settings, options.cluster.clustering);
   return result;
 }
 

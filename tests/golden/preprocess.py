@@ -71,14 +71,16 @@ def golden_of(path, genes):
 
 
 def leaves():
-    """Distances 1 - correlation of random log counts, and scipy's leaf order."""
+    """Distances 1 - correlation of random log counts, scipy's leaf order and its clusters."""
     random = np.random.default_rng(1)
     cells, genes, programs = 60, 40, 5
     activity = random.gamma(1, 2, (cells, programs))
     counts = random.poisson(activity[:, random.integers(0, programs, genes)])
     distances = scipy.spatial.distance.pdist(np.log1p(counts).astype(np.float32).T.astype(float), "correlation")
-    order = hierarchy.leaves_list(hierarchy.linkage(distances, "average"))
-    return {"counts": counts.tolist(), "order": order.tolist(), "first_distances": distances[:39].tolist()}
+    tree = hierarchy.linkage(distances, "average")
+    clusters = {k: hierarchy.fcluster(tree, k, "maxclust").tolist() for k in (1, 2, 5, 12, 40)}
+    return {"counts": counts.tolist(), "order": hierarchy.leaves_list(tree).tolist(), "clusters": clusters,
+            "first_distances": distances[:39].tolist()}
 
 
 if __name__ == "__main__":

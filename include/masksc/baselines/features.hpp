@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "masksc/baselines/baseline.hpp"
+#include "masksc/cluster/partition.hpp"
 #include "masksc/core/types.hpp"
 #include "masksc/preprocess/prepare.hpp"
 
@@ -21,8 +22,9 @@ DenseMatrix principal_components(const Expression& expression, std::int64_t dime
 /// As many clusters of the rows as masksc_train --clusters auto would choose.
 std::int64_t estimated_clusters(const DenseMatrix& features, const BaselineSettings& settings);
 
-/// Labels of the rows of `features`, one for each of settings.clusters: K-means with 10 restarts; 0:
-/// estimated_clusters. Numbered by size.
-std::vector<std::vector<std::int32_t>> cluster_features(const DenseMatrix& features, const BaselineSettings& settings);
+/// Labels of the rows of `features`, one for each of settings.clusters (0: estimated_clusters): K-means with 10
+/// restarts, or what else partition_cells does. Numbered by size.
+std::vector<std::vector<std::int32_t>> cluster_features(const DenseMatrix& features, const BaselineSettings& settings,
+                                                        Clustering clustering = Clustering::kmeans);
 
 }  // namespace masksc

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "masksc/cluster/partition.hpp"
 #include "masksc/core/options.hpp"
 #include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"
@@ -16,6 +17,7 @@ enum class ClusterChoice { leiden, silhouette };
 
 struct ClusterSettings {
   std::string clusters;  // "" = as many as label categories, or auto without labels; a number; "auto"
+  Clustering clustering = Clustering::best;
   ClusterChoice choice = ClusterChoice::leiden;
   double resolution = 0.2;            // of Leiden
   std::int64_t neighbours = 15;       // of a cell in Leiden's graph

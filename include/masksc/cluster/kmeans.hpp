@@ -48,4 +48,9 @@ KMeansResult kmeans(const DenseMatrix& local_rows, RowRange rows, std::int64_t c
 KMeansResult kmeans_from(const DenseMatrix& start, const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
                          const KMeansSettings& settings, Collectives& ranks, const std::function<void()>& poll = {});
 
+/// The nearest of the centres [any, columns] (equal on every rank) to each local row, the lowest number of equals; on
+/// `threads` threads. A collective.
+std::vector<std::int32_t> nearest_centres(const DenseMatrix& centres, const DenseMatrix& local_rows, RowRange rows,
+                                          std::int64_t cells, int threads, Collectives& ranks);
+
 }  // namespace masksc

@@ -1,4 +1,4 @@
-// Average-linkage hierarchical clustering (UPGMA) and the order of its leaves, in O(n^2) time.
+// Average-linkage hierarchical clustering (UPGMA): the order of its leaves, or its clusters, in O(n^2) time.
 #pragma once
 
 #include <cstddef>
@@ -23,5 +23,9 @@ struct PairDistances {
 /// Leaves of the dendrogram from left to right, as scipy's leaves_list(linkage(distances, "average")): the nearest
 /// neighbour chain (Murtagh 1983); of two merged clusters the one formed earlier stands left.
 std::vector<std::int64_t> average_linkage_leaves(PairDistances distances);
+
+/// The cluster of each item when `clusters` (1 to items) are left, as scipy's fcluster(linkage(distances, "average"),
+/// clusters, "maxclust") where no two merges are equally far; numbered in order of the first item.
+std::vector<std::int32_t> average_linkage_clusters(PairDistances distances, std::int64_t clusters);
 
 }  // namespace masksc

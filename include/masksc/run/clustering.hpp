@@ -8,8 +8,8 @@
 
 namespace masksc {
 
-/// K-means with the number of clusters that `settings` and `labels` (of all cells; may be empty) give, numbered by
-/// size, and scores. A collective. Throws as decide_clusters and kmeans.
+/// Clusters as settings.clustering says, with the number that `settings` and `labels` (of all cells; may be empty)
+/// give, numbered by size, and scores. A collective. Throws as decide_clusters and kmeans.
 ClusterOutcome cluster_features(const ClusterSettings& settings, const DenseMatrix& local, RowRange rows,
                                 std::int64_t cells, const Labels& labels, std::uint64_t seed, Collectives& ranks);
 
@@ -23,7 +23,8 @@ ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& se
 ClusterOutcome leiden_clusters(const ClusterSettings& settings, const DenseMatrix& local, RowRange rows,
                                std::int64_t cells, const Labels& labels, std::uint64_t seed, Collectives& ranks);
 
-/// ari, nmi, silhouette (null where there is none) with its standard error and number of cells, clusters, clusters_by.
+/// ari, nmi, silhouette (null where there is none) with its standard error and number of cells, clusters, clusters_by,
+/// merged_from (how many finer clusters were merged; null for those of K-means).
 Json score_json(const ClusterOutcome& outcome);
 
 }  // namespace masksc

@@ -85,6 +85,7 @@ DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& m
 struct ClusterOutcome {
   std::int64_t clusters = 0;
   std::string clusters_by;          // "option", "labels" or "auto"
+  std::int64_t merged_from = 0;     // finer clusters; 0: those of K-means
   std::vector<std::int32_t> local;  // cluster of this rank's cells
   std::vector<std::int32_t> all;    // of all cells, on rank 0
   std::optional<double> ari;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
+#include <string>
 
 #include "masksc/core/files.hpp"
 #include "masksc/core/json.hpp"
@@ -108,6 +110,30 @@ TEST(Leaves, AreScipys) {
         EXPECT_NEAR(distances.values[i], want["first_distances"][i].get<double>(), 1e-6);
       EXPECT_EQ(coexpression_order(local, values.rows, rows, team), order);
     });
+  }
+}
+
+/// The same partition, whatever the numbers of its parts.
+std::vector<std::int64_t> in_order_of_appearance(const std::vector<std::int64_t>& labels) {
+  std::map<std::int64_t, std::int64_t> numbers;
+  std::vector<std::int64_t> same;
+  for (const std::int64_t label : labels)
+    same.push_back(numbers.emplace(label, static_cast<std::int64_t>(numbers.size())).first->second);
+  return same;
+}
+
+TEST(Clusters, OfAverageLinkageAreScipys) {
+  const Json& want = golden()["leaves"];
+  CsrMatrix values = sparse(want["counts"].get<std::vector<std::vector<float>>>());
+  for (float& value : values.values) value = std::log1p(value);
+  PairDistances distances(0);
+  run_as_threads(1, [&](Collectives& team) {
+    distances = correlation_distances(values, values.rows, {0, values.rows}, team);
+  });
+  for (const auto& [clusters, labels] : want["clusters"].items()) {
+    const auto found = average_linkage_clusters(distances, std::stoll(clusters));
+    EXPECT_EQ(std::vector<std::int64_t>(found.begin(), found.end()),
+              in_order_of_appearance(labels.get<std::vector<std::int64_t>>()));
   }
 }
 

@@ -1,0 +1,39 @@
+// A given number of clusters: those of K-means, or of finer K-means whose centres are merged.
+//
+// K-means likes clusters of equal size: it cuts a large type in two before it tells two small ones apart. Finer
+// clusters whose centres are merged by average linkage, each centre counting once whatever its number of cells, leave
+// large types whole. Which of them suits the data is asked from the data: the higher mean silhouette.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "masksc/cluster/kmeans.hpp"
+#include "masksc/core/types.hpp"
+#include "masksc/dist/collectives.hpp"
+
+namespace masksc {
+
+enum class Clustering {
+  best,    // of the two below, the one of higher silhouette; K-means when equal
+  kmeans,  // K-means
+  merged,  // the best of K-means with 2, 3, 4 and 6 times as many centres, merged by average linkage
+};
+
+struct Partition {
+  std::vector<std::int32_t> labels;  // of the local rows, numbered by size
+  std::int64_t finer = 0;            // the centres that were merged; 0: K-means' own clusters
+  std::optional<double> silhouette;  // by which it was chosen: of at most 10,000 cells; nothing without a choice
+};
+
+/// Clusters the rows dealt out over `ranks` into settings.clusters clusters; the same bits on any number of ranks.
+/// Finer centres are sought among at most 50,000 cells (drawn by seed) with 3 restarts, and only where there are at
+/// least 10 cells for each; without any such, and for a single cluster, the answer is K-means'. `poll` and `progress`
+/// as kmeans takes them (progress of K-means proper). A collective; throws as kmeans.
+Partition partition_cells(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, Clustering clustering,
+                          const KMeansSettings& settings, Collectives& ranks, const std::function<void()>& poll = {},
+                          KMeansProgress* progress = nullptr);
+
+}  // namespace masksc
