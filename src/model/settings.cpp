@@ -43,6 +43,12 @@ void describe(OptionTable& table, TargetSettings& s) {
   table.add_choice("guidance-token", s.guidance_token,
                    {{"mean", GuidanceToken::mean}, {"global", GuidanceToken::global}},
                    "what predicts the whole cell: the mean of the encoded tokens, or the decoder's global token");
+  table.add_choice(
+      "guidance-target", s.guidance_target,
+      {{"sequence", GuidanceTarget::sequence},
+       {"components", GuidanceTarget::components},
+       {"both", GuidanceTarget::both}},
+      "what it predicts of the whole cell: the sequence encoder's answer, 20 principal components, or both");
 }
 
 void validate(const ModelSettings& s) {

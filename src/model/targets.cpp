@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "masksc/core/exact_sum.hpp"
+#include "masksc/model/components.hpp"
 #include "masksc/model/distributed.hpp"
 
 namespace masksc {
@@ -67,13 +68,18 @@ class CellSums {
 Targets::Targets(TargetSettings settings, std::int64_t tokens, std::int64_t patch_genes,
                  std::shared_ptr<const SequenceEncoder> whole, std::shared_ptr<const SequenceEncoder> per_patch,
                  at::Device device)
-    : settings_(settings), patch_genes_(patch_genes), whole_(std::move(whole)), per_patch_(std::move(per_patch)) {
+    : settings_(settings),
+      patch_genes_(patch_genes),
+      genes_(tokens * patch_genes),
+      whole_(std::move(whole)),
+      per_patch_(std::move(per_patch)) {
   ensure(!needs_whole(settings_) || whole_ != nullptr, "the whole-cell encoder is there");
   ensure(!needs_per_patch(settings_) || per_patch_ != nullptr, "the patch encoder is there");
   target_mean_ = at::zeros({tokens, target_features()}, device);
   target_scale_ = at::ones({tokens, target_features()}, device);
   teacher_mean_ = at::zeros({std::max<std::int64_t>(teacher_features(), 1)}, device);
-  teacher_scale_ = at::ones({1}, device);
+  teacher_scale_ = at::ones_like(teacher_mean_);
+  if (teacher_parts()[1] > 0) loadings_ = at::zeros({genes_, teacher_parts()[1]}, device);
 }
 
 std::int64_t Targets::target_features() const {
@@ -87,7 +93,13 @@ std::int64_t Targets::target_features() const {
   }
 }
 
-std::int64_t Targets::teacher_features() const { return settings_.guidance > 0 ? whole_->shape().outputs : 0; }
+std::array<std::int64_t, 2> Targets::teacher_parts() const {
+  if (settings_.guidance <= 0) return {0, 0};
+  return {settings_.guidance_target == GuidanceTarget::components ? 0 : whole_->shape().outputs,
+          settings_.guidance_target == GuidanceTarget::sequence ? 0 : std::min(kGuidanceComponents, genes_)};
+}
+
+std::int64_t Targets::teacher_features() const { return teacher_parts()[0] + teacher_parts()[1]; }
 
 at::Tensor Targets::raw_targets(const at::Tensor& patches) const {
   switch (settings_.target) {
@@ -101,8 +113,13 @@ at::Tensor Targets::raw_targets(const at::Tensor& patches) const {
 }
 
 at::Tensor Targets::raw_teacher(const at::Tensor& patches) const {
-  const at::Tensor answer = whole_->answer(patches.flatten(1)).squeeze(1);
-  return answer / answer.norm(2, -1, true).clamp_min(1e-12);
+  std::vector<at::Tensor> parts;
+  if (teacher_parts()[0] > 0) {
+    const at::Tensor answer = whole_->answer(patches.flatten(1)).squeeze(1);
+    parts.push_back(answer / answer.norm(2, -1, true).clamp_min(1e-12));
+  }
+  if (loadings_.defined()) parts.push_back(at::mm(patches.flatten(1).to(at::kFloat), loadings_));
+  return at::cat(parts, 1);
 }
 
 void Targets::standardise(const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
@@ -117,6 +134,9 @@ void Targets::standardise(const std::function<void(const std::function<void(cons
     const auto used = [&](const at::Tensor& rows) { return rows.narrow(0, tile.first_used, tile.rows.size()); };
     return (exact_threads > 0 ? used((this->*raw)(tile.patches)) : (this->*raw)(used(tile.patches))).to(at::kDouble);
   };
+
+  if (loadings_.defined())
+    loadings_ = component_loadings(for_each_tile, cells, loadings_.size(0), loadings_.size(1), ranks, device);
 
   // Two passes: means, then deviations from them.
   const auto over_tiles = [&](const std::function<void(const Tile&)>& add) {
@@ -135,13 +155,15 @@ void Targets::standardise(const std::function<void(const std::function<void(cons
   });
   const at::Tensor target_mean = target_sum.over_ranks(ranks) / n;
   const at::Tensor teacher_mean = teacher_sum.over_ranks(ranks) / n;
-  const at::Tensor teacher_overall = teacher_mean.mean();
+  const at::Tensor teacher_centre = teacher_mean.clone();
+  const at::Tensor answer_centre = teacher_centre.narrow(0, 0, teacher_parts()[0]);
+  if (answer_centre.numel() > 0) answer_centre.fill_(answer_centre.mean());
 
   CellSums target_squared(target_mean_.sizes(), device, exact_threads);
-  CellSums teacher_squared({1}, device, exact_threads);
+  CellSums teacher_squared(teacher_mean_.sizes(), device, exact_threads);
   over_tiles([&](const Tile& tile) {
     if (contrastive) target_squared.add((answers(tile, &Targets::raw_targets) - target_mean).square(), tile.thread);
-    if (guided) teacher_squared.add((answers(tile, &Targets::raw_teacher) - teacher_overall).square(), tile.thread);
+    if (guided) teacher_squared.add((answers(tile, &Targets::raw_teacher) - teacher_centre).square(), tile.thread);
   });
   const at::Tensor target_squares = target_squared.over_ranks(ranks);
   const at::Tensor teacher_squares = teacher_squared.over_ranks(ranks);
@@ -151,9 +173,17 @@ void Targets::standardise(const std::function<void(const std::function<void(cons
     target_scale_ = (1 / ((target_squares / degrees).sqrt() + 1e-4)).to(at::kFloat);
   }
   if (guided) {
-    const double entries = std::max(n * static_cast<double>(teacher_features()) - 1, 1.0);
     teacher_mean_ = teacher_mean.to(at::kFloat);
-    teacher_scale_ = (1 / ((teacher_squares / entries).sqrt() + 1e-12)).to(at::kFloat);
+    const auto sizes = teacher_parts();
+    const double parts = sizes[0] > 0 && sizes[1] > 0 ? 2 : 1;
+    const auto squares = teacher_squares.split_with_sizes(sizes);
+    const auto scales = teacher_scale_.split_with_sizes(sizes);
+    for (std::size_t part = 0; part < sizes.size(); ++part) {
+      const auto features = static_cast<double>(sizes[part]);
+      const double entries = std::max(n * features - 1, 1.0);
+      const double weight = std::sqrt(static_cast<double>(teacher_features()) / (parts * std::max(features, 1.0)));
+      scales[part].copy_(weight / ((squares[part].sum() / entries).sqrt() + 1e-12));
+    }
   }
 }
 
@@ -169,10 +199,12 @@ at::Tensor Targets::teacher(const at::Tensor& patches) const {
 }
 
 std::vector<std::pair<std::string, at::Tensor*>> Targets::statistics() {
-  return {{"target_mean", &target_mean_},
-          {"target_scale", &target_scale_},
-          {"teacher_mean", &teacher_mean_},
-          {"teacher_scale", &teacher_scale_}};
+  std::vector<std::pair<std::string, at::Tensor*>> all = {{"target_mean", &target_mean_},
+                                                          {"target_scale", &target_scale_},
+                                                          {"teacher_mean", &teacher_mean_},
+                                                          {"teacher_scale", &teacher_scale_}};
+  if (loadings_.defined()) all.emplace_back("loadings", &loadings_);
+  return all;
 }
 
 }  // namespace masksc

@@ -67,7 +67,8 @@ ForwardFlop done_flop(const PlanInput& input) {
   flop.guidance = 2 * dim * real(input.teacher_features);
   const double first_layer = 2 * real(input.tokens) * real(input.patch_genes) * real(s.hidden1);
   if (input.sequence_targets) flop.targets += first_layer + real(input.tokens) * sequence_tail(s);
-  if (input.teacher_features > 0) flop.targets += first_layer + sequence_tail(s);
+  if (input.teacher_features > input.teacher_components) flop.targets += first_layer + sequence_tail(s);
+  flop.targets += 2 * real(input.tokens * input.patch_genes) * real(input.teacher_components);
   return flop;
 }
 

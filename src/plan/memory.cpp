@@ -41,8 +41,9 @@ double target_bytes(const PlanInput& input) {
 
 double frozen_parameters(const PlanInput& input) {
   const PlanSequenceEncoder& s = input.sequence;
-  if (!input.sequence_targets && input.teacher_features == 0) return 0;
-  return real(input.tokens * input.patch_genes * s.hidden1 + s.hidden1 * s.hidden2 + s.hidden2 * s.outputs);
+  const double loadings = real(input.tokens * input.patch_genes * input.teacher_components);
+  if (!input.sequence_targets && input.teacher_features == input.teacher_components) return loadings;
+  return loadings + real(input.tokens * input.patch_genes * s.hidden1 + s.hidden1 * s.hidden2 + s.hidden2 * s.outputs);
 }
 
 }  // namespace

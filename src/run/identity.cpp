@@ -43,7 +43,7 @@ CheckpointIdentity training_identity(const RunOptions& options, const RunIdentit
   identity["sequence encoder"] = sequence_encoders;
   add_options(identity, options,
               {"dim", "encoder-depth", "encoder-heads", "decoder-depth", "decoder-heads", "positions", "target",
-               "guidance", "guidance-token", "seed", "batch-size"});
+               "guidance", "guidance-token", "guidance-target", "seed", "batch-size"});
   return identity;
 }
 

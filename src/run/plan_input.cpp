@@ -66,7 +66,12 @@ PlanInput planned_model(const RunOptions& o, const MatrixLayout& layout) {
   input.tokens = layout.tokens_with_genes();
   input.visible = visible_tokens(input.tokens, o.model.mask_ratio);
   input.target_features = o.target.target == Target::raw ? input.patch_genes : sequence.outputs;
-  input.teacher_features = o.target.guidance > 0 ? sequence.outputs : 0;
+  if (o.target.guidance > 0) {
+    if (o.target.guidance_target != GuidanceTarget::sequence)
+      input.teacher_components = std::min(kGuidanceComponents, input.tokens * input.patch_genes);
+    if (o.target.guidance_target != GuidanceTarget::components) input.teacher_features = sequence.outputs;
+    input.teacher_features += input.teacher_components;
+  }
   input.dim = o.model.dim;
   input.encoder = {.depth = o.model.encoder_depth, .heads = o.model.encoder_heads};
   input.decoder = {.depth = o.model.decoder_depth, .heads = o.model.decoder_heads};

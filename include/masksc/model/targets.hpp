@@ -1,8 +1,11 @@
-// What stage 2 predicts: the frozen sequence encoders' answers, standardised over the training cells.
+// What stage 2 predicts: the frozen sequence encoders' answers, and principal components of whole cells, standardised
+// over the training cells.
 //
-// Shapes: n cells, G tokens, P*P genes a patch, T target features, F features of the whole-cell teacher.
+// Shapes: n cells, G tokens, P*P genes a patch, T target features, F features of the whole-cell
+// teacher: the sequence encoder's unit-length answer, then the components.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 
@@ -20,12 +23,15 @@ class Targets {
           std::shared_ptr<const SequenceEncoder> whole, std::shared_ptr<const SequenceEncoder> per_patch,
           at::Device device = at::kCPU);
 
-  static bool needs_whole(const TargetSettings& s) { return s.target == Target::contrastive || s.guidance > 0; }
+  static bool needs_whole(const TargetSettings& s) {
+    return s.target == Target::contrastive || (s.guidance > 0 && s.guidance_target != GuidanceTarget::components);
+  }
   static bool needs_per_patch(const TargetSettings& s) { return s.target == Target::patch; }
 
   /// Measures mean and deviation over all cells: per patch position and feature for targets, per feature (mean) and
-  /// overall (deviation) for the unit-length whole-cell features. `for_each_tile` calls back with tiles of this rank's
-  /// cells, each cell once. A collective.
+  /// overall (deviation) for the unit-length whole-cell features and for the components, whose directions it finds
+  /// first. Answer and components have the same weight together, however many features each has. `for_each_tile` calls
+  /// back with tiles of this rank's cells, each cell once. A collective.
   ///
   /// exact_threads above 0: whole tiles are answered and sums are exact, so that the bits do not depend on the number
   /// of ranks; tiles may come from that many threads at the same time.
@@ -46,15 +52,19 @@ class Targets {
  private:
   [[nodiscard]] at::Tensor raw_targets(const at::Tensor& patches) const;
   [[nodiscard]] at::Tensor raw_teacher(const at::Tensor& patches) const;
+  /// How many of the teacher's features are the sequence encoder's, and how many are components.
+  [[nodiscard]] std::array<std::int64_t, 2> teacher_parts() const;
 
   TargetSettings settings_;
   std::int64_t patch_genes_;
+  std::int64_t genes_;  // G * P*P
   std::shared_ptr<const SequenceEncoder> whole_;
   std::shared_ptr<const SequenceEncoder> per_patch_;
   at::Tensor target_mean_;    // [G, T]
   at::Tensor target_scale_;   // [G, T] 1 / (deviation + 1e-4)
+  at::Tensor loadings_;       // [G * P*P, components]; undefined without
   at::Tensor teacher_mean_;   // [F]
-  at::Tensor teacher_scale_;  // [1]
+  at::Tensor teacher_scale_;  // [F]
 };
 
 }  // namespace masksc

@@ -29,12 +29,13 @@ struct PlanSequenceEncoder {
 
 struct PlanInput {
   // model
-  std::int64_t patch_genes = 0;       // P*P
-  std::int64_t tokens = 0;            // G
-  std::int64_t visible = 0;           // U
-  std::int64_t target_features = 0;   // T
-  std::int64_t teacher_features = 0;  // 0 without guidance
-  std::int64_t dim = 0;               // D
+  std::int64_t patch_genes = 0;         // P*P
+  std::int64_t tokens = 0;              // G
+  std::int64_t visible = 0;             // U
+  std::int64_t target_features = 0;     // T
+  std::int64_t teacher_features = 0;    // 0 without guidance
+  std::int64_t teacher_components = 0;  // of these, principal components
+  std::int64_t dim = 0;                 // D
   PlanStack encoder;
   PlanStack decoder;
   std::int64_t last_queries = 0;  // tokens that the decoder's last block computes; 0: all

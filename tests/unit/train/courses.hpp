@@ -45,11 +45,13 @@ inline AutoencoderShape small_shape(double dropout = 0) {
   return shape;
 }
 
-inline Targets targets_of(const Expression& expression, Collectives& ranks, int exact_threads = 0) {
+inline Targets targets_of(const Expression& expression, Collectives& ranks, int exact_threads = 0,
+                          GuidanceTarget guided_by = GuidanceTarget::sequence) {
   const Densifier densifier(expression);
   const auto whole =
       std::make_shared<SequenceEncoder>(SequenceShape{.groups = 1, .inputs = side * side}, 9, 1, at::kCPU);
-  Targets targets({.target = Target::contrastive, .guidance = 1}, 9, patch * patch, whole, nullptr);
+  Targets targets({.target = Target::contrastive, .guidance = 1, .guidance_target = guided_by}, 9, patch * patch, whole,
+                  nullptr);
   targets.standardise(
       [&](const std::function<void(const Tile&)>& work) {
         for_each_tile(expression, densifier, patch * patch, at::kCPU, work, std::max(exact_threads, 1));

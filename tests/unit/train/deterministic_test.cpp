@@ -217,7 +217,7 @@ TEST_F(Deterministic, StageOneDiffersByRoundingOnly) {
 std::vector<at::Tensor> target_statistics(int size, int exact_threads) {
   std::vector<at::Tensor> found;
   run_as_threads(size, [&](Collectives& ranks) {
-    Targets targets = targets_of(small_expression(300, side, patch, ranks), ranks, exact_threads);
+    Targets targets = targets_of(small_expression(300, side, patch, ranks), ranks, exact_threads, GuidanceTarget::both);
     if (ranks.is_root())
       for (const auto& [name, tensor] : targets.statistics()) found.push_back(tensor->clone());
   });

@@ -49,9 +49,9 @@ MaskedAutoencoder autoencoder(const ArrayFile& file) {
   return model;
 }
 
-Targets targets(const ArrayFile& file, const at::Tensor& patches) {
+Targets targets(const ArrayFile& file, const at::Tensor& patches, GuidanceTarget guided_by = GuidanceTarget::sequence) {
   const auto whole = std::make_shared<SequenceEncoder>(sequence_encoder(file));
-  Targets made({.target = Target::contrastive, .guidance = 0.5}, 9, 4, whole, nullptr);
+  Targets made({.target = Target::contrastive, .guidance = 0.5, .guidance_target = guided_by}, 9, 4, whole, nullptr);
   const auto alone = single_rank();
   const std::int64_t cells = patches.size(0);
   made.standardise(
@@ -85,6 +85,27 @@ TEST(Golden, TargetsAreTheAnswersToEachPatchAlone) {
   const Targets made = targets(file, patches);
   EXPECT_LT(distance(made.targets(patches), tensor(file, "targets")), tolerance);
   EXPECT_LT(distance(made.teacher(patches), tensor(file, "teacher")), tolerance);
+}
+
+TEST(Golden, AnswerAndComponentsGuideAlike) {
+  const ArrayFile file = golden();
+  const at::Tensor patches = tensor(file, "patches").to(at::kFloat);
+  const at::Tensor alone = tensor(file, "teacher");  // [n, 6] of the sequence encoder
+  const at::Tensor both = targets(file, patches, GuidanceTarget::both).teacher(patches);
+  const auto cells = static_cast<double>(patches.size(0));
+  ASSERT_EQ(both.size(1), 6 + 20);
+  const at::Tensor answer = both.narrow(1, 0, 6);
+  const at::Tensor components = both.narrow(1, 6, 20);
+  EXPECT_LT(distance(answer / std::sqrt(26.0 / 12), alone), 1e-5);
+  EXPECT_NEAR(components.square().sum().item<double>() / cells, 13, 13 * 0.02) << "half of 26 features of variance 1";
+  EXPECT_LT(components.mean(0).abs().max().item<double>(), 1e-5);
+
+  // Singular values of the centred cells, but for the common scale.
+  const at::Tensor x = patches.flatten(1).to(at::kDouble);
+  const at::Tensor want = std::get<1>(at::linalg_svd(x - x.mean(0), false)).narrow(0, 0, 5);
+  const at::Tensor found = components.to(at::kDouble).norm(2, 0).narrow(0, 0, 5);
+  EXPECT_LT((found / found[0] - want / want[0]).abs().max().item<double>(), 1e-3);
+  EXPECT_EQ(targets(file, patches, GuidanceTarget::components).teacher(patches).size(1), 20);
 }
 
 TEST(Golden, EmbeddingAndAttention) {

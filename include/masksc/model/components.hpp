@@ -1,0 +1,24 @@
+// Principal components of the cells' gene matrices, as whole-cell features that stage 2 can be guided to.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "masksc/dist/collectives.hpp"
+#include "masksc/model/tile.hpp"
+
+namespace masksc {
+
+/// At most about this many cells (whole tiles, evenly spaced) enter the covariance; its cost is quadratic in genes.
+inline constexpr std::int64_t kComponentCells = 65536;
+
+/// Loadings [genes, count] of the first principal components: the eigenvectors of the genes' covariance, by variance,
+/// the largest entry of each positive. A cell's components are its `genes` values (a tile's patches, flat) times them.
+/// `for_each_tile` calls back with tiles of this rank's cells, each cell once, maybe from several threads; values are
+/// at most 16 (of genes standardised or log-transformed). Products are taken of values rounded to 1/4096 and their sums
+/// are exact, so that the bits do not depend on ranks or threads. A collective.
+at::Tensor component_loadings(const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
+                              std::int64_t cells, std::int64_t genes, std::int64_t count, Collectives& ranks,
+                              at::Device device);
+
+}  // namespace masksc
