@@ -44,6 +44,8 @@ CheckpointIdentity training_identity(const RunOptions& options, const RunIdentit
   add_options(identity, options,
               {"dim", "encoder-depth", "encoder-heads", "decoder-depth", "decoder-heads", "positions", "target",
                "guidance", "guidance-token", "seed", "batch-size"});
+  // Not of the paper's decoder: checkpoints from before the option go on.
+  if (options.model.decoder != Decoder::full) add_options(identity, options, {"decoder"});
   return identity;
 }
 

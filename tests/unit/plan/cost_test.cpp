@@ -48,6 +48,19 @@ TEST(Cost, DoesLessThanTheFormulaWhereTokensAreLeftOut) {
   EXPECT_EQ(done_flop(fewer).decoder, done.decoder);
 }
 
+TEST(Cost, CrossDecoderLeavesTheVisibleTokensOut) {
+  PlanInput input = paper();
+  input.last_queries = 193;
+  input.cross_decoder = true;
+  EXPECT_EQ(parameter_count(input), parameter_count(paper()));
+  // 8 blocks: keys and values of 65 tokens; queries, projection and MLP of 193; attention of 193 to 65.
+  const double decoder = 8 * (2 * 768.0 * 768 * (2 * 65 + 10 * 193) + 4 * 193.0 * 65 * 768);
+  EXPECT_EQ(done_flop(input).decoder, decoder);
+  EXPECT_EQ(formula_flop(input).decoder, decoder);
+  EXPECT_EQ(done_flop(input).encoder, done_flop(paper()).encoder);
+  EXPECT_LT(activation_bytes(input, 1), 0.9 * activation_bytes(paper(), 1));
+}
+
 TEST(Cost, RecomputationCountsTheCheckpointedStacks) {
   PlanInput input = paper();
   EXPECT_EQ(recompute_flop(input), 0);
