@@ -99,6 +99,17 @@ TEST_F(Decoders, WithoutBlocksAreEqual) {
   EXPECT_LT(difference(predictions(Decoder::full), predictions(Decoder::cross)), 1e-6);
 }
 
+TEST_F(Decoders, DropTheirBranches) {
+  const at::NoGradGuard no_gradient;
+  for (const Decoder decoder : {Decoder::full, Decoder::cross}) {
+    AutoencoderShape shape = shape_with(decoder, 2);
+    shape.model.encoder_depth = 0;
+    const MaskedAutoencoder model(shape, 0, at::kCPU);
+    const at::Tensor whole = model.forward(patches, keep, masked).predictions;
+    EXPECT_GT(difference(model.forward(patches, keep, masked, DropoutKey{1, 2, 0, ids}).predictions, whole), 1e-3);
+  }
+}
+
 TEST_F(Decoders, RecomputationGivesTheSameGradients) {
   const at::Tensor kept = gradients(Decoder::cross, {});
   // One segment adds nothing up in another order. Several add up what they want of the memory.

@@ -132,5 +132,16 @@ TEST(Memory, CheckpointingKeepsBlockInputsAndOneGroup) {
   EXPECT_EQ(activations(0, 0) - activations(0, 1), 8 * block - (8 * 257 * 768 * 2.0 + block - 257 * 768 * 2.0));
 }
 
+TEST(Memory, CheckpointedCrossDecoderKeepsOneMemory) {
+  PlanInput input = paper();
+  input.cross_decoder = true;
+  const double block = cross_block_activation_bytes(input, 65, 193, 16);
+  const double none = activation_bytes(input, 1);
+  input.decoder.recompute_every = 1;
+  EXPECT_EQ(none - activation_bytes(input, 1), 8 * block - (8 * 193 * 768 * 2.0 + block - 193 * 768 * 2.0));
+  input.decoder.recompute_every = 8;
+  EXPECT_EQ(none - activation_bytes(input, 1), 0);
+}
+
 }  // namespace
 }  // namespace masksc
