@@ -2,6 +2,7 @@
 // Arguments and output are those of ../shared/bench/torch_peer.py. Prints one JSON line.
 //   benchmark_step [--dim N] [--enc N] ... [--micro-batch N] [--checkpointing none|blocks|every=N] [--shard yes|no]
 //                  [--decoder full|cross]
+#include <c10/core/CachingDeviceAllocator.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -93,6 +94,13 @@ double flop_per_cell(const AutoencoderShape& shape) {
   return formula_step_flop(plan);
 }
 
+/// Of the process, or of the tensors on a GPU: what the peer tells.
+double peak_gib(at::Device device) {
+  if (device.is_cpu()) return static_cast<double>(peak_memory()) / 0x1p30;
+  const auto stats = c10::getDeviceAllocator(device.type())->getDeviceStats(device.index());
+  return static_cast<double>(stats.allocated_bytes[0].peak) / 0x1p30;  // of all pools
+}
+
 ExitCode run(Runtime& runtime, int argc, char** argv) {
   Setup s;
   OptionTable table = describe(s);
@@ -167,7 +175,7 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
                        {"tflops", flop_per_cell(shape) * all_cells / median / 1e12},
                        {"first_loss", losses.front()},
                        {"last_loss", losses.back()},
-                       {"peak_gib", static_cast<double>(peak_memory()) / 0x1p30},
+                       {"peak_gib", peak_gib(device)},
                        {"parameters", model.parameters().count()},
                        {"ranks", ranks.size()},
                        {"threads", threads},
