@@ -1,6 +1,8 @@
 // The training step alone, on synthetic cells and targets in memory: what benchmarks/step.py times beside PyTorch.
 // Arguments and output are those of ../shared/bench/torch_peer.py. Prints one JSON line.
 //   benchmark_step [--dim N] [--enc N] ... [--micro-batch N] [--checkpointing none|blocks|every=N] [--shard yes|no]
+//                  [--decoder full|cross]
+#include <c10/core/CachingDeviceAllocator.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -28,6 +30,7 @@ struct Setup {
   std::string amp = "no", device = "cpu", checkpointing = "none", reduce_precision = "fp32", trace;
   bool shard = false, workers = true;
   double bucket_mib = 0;
+  Decoder decoder = Decoder::full;
 };
 
 OptionTable describe(Setup& s) {
@@ -48,6 +51,7 @@ OptionTable describe(Setup& s) {
                                                                     {"threads", s.threads},
                                                                     {"micro-batch", s.micro_batch}})
     table.add(name, field, "");
+  table.add_choice("decoder", s.decoder, {{"full", Decoder::full}, {"cross", Decoder::cross}}, "");
   table.add("mask", s.mask, "");
   table.add("bucket-mib", s.bucket_mib, "");
   table.add("amp", s.amp, "");
@@ -71,6 +75,7 @@ AutoencoderShape shape_of(const Setup& s) {
                  .encoder_heads = s.heads,
                  .decoder_depth = s.dec,
                  .decoder_heads = s.dec_heads,
+                 .decoder = s.decoder,
                  .mask_ratio = s.mask};
   return shape;
 }
@@ -85,7 +90,15 @@ double flop_per_cell(const AutoencoderShape& shape) {
   plan.dim = shape.model.dim;
   plan.encoder = {.depth = shape.model.encoder_depth, .heads = shape.model.encoder_heads};
   plan.decoder = {.depth = shape.model.decoder_depth, .heads = shape.model.decoder_heads};
+  plan.cross_decoder = shape.model.decoder == Decoder::cross;
   return formula_step_flop(plan);
+}
+
+/// Of the process, or of the tensors on a GPU: what the peer tells.
+double peak_gib(at::Device device) {
+  if (device.is_cpu()) return static_cast<double>(peak_memory()) / 0x1p30;
+  const auto stats = c10::getDeviceAllocator(device.type())->getDeviceStats(device.index());
+  return static_cast<double>(stats.allocated_bytes[0].peak) / 0x1p30;  // of all pools
 }
 
 ExitCode run(Runtime& runtime, int argc, char** argv) {
@@ -162,7 +175,7 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
                        {"tflops", flop_per_cell(shape) * all_cells / median / 1e12},
                        {"first_loss", losses.front()},
                        {"last_loss", losses.back()},
-                       {"peak_gib", static_cast<double>(peak_memory()) / 0x1p30},
+                       {"peak_gib", peak_gib(device)},
                        {"parameters", model.parameters().count()},
                        {"ranks", ranks.size()},
                        {"threads", threads},

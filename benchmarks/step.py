@@ -59,8 +59,8 @@ def main():
     model = {**SMALL, **SMALL_DEC} if a.device == "cpu" else PAPER
     options = {**model, "device": a.device, "steps": a.steps, "warmup": 2, "amp": a.amp}
     layouts = [(1, 2), (2, 1)] if a.device == "cpu" else [(1, 4)]
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True,
-                            cwd=Path(__file__).parent).stdout.strip()
+    commit = os.environ.get("MASKSC_COMMIT") or subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=Path(__file__).parent).stdout.strip()
     print(f"Command: `python benchmarks/step.py {' '.join(sys.argv[1:])}`, commit {commit}; "
           f"model {json.dumps(model)}, mask 0.75, {a.amp if a.amp != 'no' else 'fp32'}; medians of {a.rounds} rounds of {a.steps} steps.\n")
     print("| ranks x threads | side | cells/s | sd | TFLOP/s | peak GiB a rank |\n|---|---|---|---|---|---|")

@@ -10,18 +10,36 @@ std::vector<at::Tensor> split_heads(const at::Tensor& y, std::int64_t n, std::in
   return y.view({y.size(0), y.size(1), n, heads, y.size(2) / (n * heads)}).permute({2, 0, 3, 1, 4}).unbind(0);
 }
 
+/// Queries [B, H, K, D / H] of `asking` [B, K, D]; keys and values [B, H, T, D / H] of `answering` [B, T, D], both
+/// normed.
+std::vector<at::Tensor> cross_heads(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
+                                    const at::Tensor& asking, const at::Tensor& answering) {
+  const std::int64_t dim = asking.size(2);
+  const auto weights = at::split_with_sizes(parameters.at(name + ".qkv.weight"), {dim, 2 * dim});
+  const auto biases = at::split_with_sizes(parameters.at(name + ".qkv.bias"), {dim, 2 * dim});
+  std::vector<at::Tensor> qkv = split_heads(at::linear(asking, weights[0], biases[0]), 1, heads);
+  for (const at::Tensor& t : split_heads(at::linear(answering, weights[1], biases[1]), 2, heads)) qkv.push_back(t);
+  return qkv;
+}
+
 /// Queries, keys and values, each [B, H, T, D / H]; queries of some tokens only, if given.
 std::vector<at::Tensor> heads_of(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
                                  const at::Tensor& x, const at::Tensor& queries) {
   const at::Tensor normed = apply_norm(parameters, name + ".norm1", x);
   if (!queries.defined()) return split_heads(apply_linear(parameters, name + ".qkv", normed), 3, heads);
-  const std::int64_t dim = x.size(2);
-  const auto weights = at::split_with_sizes(parameters.at(name + ".qkv.weight"), {dim, 2 * dim});
-  const auto biases = at::split_with_sizes(parameters.at(name + ".qkv.bias"), {dim, 2 * dim});
-  std::vector<at::Tensor> heads_qkv =
-      split_heads(at::linear(take_tokens(normed, queries), weights[0], biases[0]), 1, heads);
-  for (const at::Tensor& t : split_heads(at::linear(normed, weights[1], biases[1]), 2, heads)) heads_qkv.push_back(t);
-  return heads_qkv;
+  return cross_heads(parameters, name, heads, take_tokens(normed, queries), normed);
+}
+
+/// The rest of a block: attention of `qkv`, projection and MLP on the residual stream of the queries.
+at::Tensor finish_block(const FlatParameters& parameters, const std::string& name, const std::vector<at::Tensor>& qkv,
+                        const at::Tensor& residual, const BranchDropout& dropout) {
+  at::Tensor branch =
+      at::scaled_dot_product_attention(qkv[0], qkv[1], qkv[2]).transpose(1, 2).reshape(residual.sizes());
+  branch = apply_linear(parameters, name + ".proj", branch);
+  const at::Tensor attended = residual + (dropout ? dropout(branch, 0) : branch);
+  branch = apply_linear(parameters, name + ".fc1", apply_norm(parameters, name + ".norm2", attended));
+  branch = apply_linear(parameters, name + ".fc2", at::gelu(branch));
+  return attended + (dropout ? dropout(branch, 1) : branch);
 }
 
 }  // namespace
@@ -50,14 +68,15 @@ at::Tensor apply_linear(const FlatParameters& parameters, const std::string& nam
 at::Tensor apply_block(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
                        const at::Tensor& x, const BranchDropout& dropout, const at::Tensor& queries) {
   const std::vector<at::Tensor> qkv = heads_of(parameters, name, heads, x, queries);
-  const at::Tensor residual = queries.defined() ? take_tokens(x, queries) : x;
-  at::Tensor branch =
-      at::scaled_dot_product_attention(qkv[0], qkv[1], qkv[2]).transpose(1, 2).reshape(residual.sizes());
-  branch = apply_linear(parameters, name + ".proj", branch);
-  const at::Tensor attended = residual + (dropout ? dropout(branch, 0) : branch);
-  branch = apply_linear(parameters, name + ".fc1", apply_norm(parameters, name + ".norm2", attended));
-  branch = apply_linear(parameters, name + ".fc2", at::gelu(branch));
-  return attended + (dropout ? dropout(branch, 1) : branch);
+  return finish_block(parameters, name, qkv, queries.defined() ? take_tokens(x, queries) : x, dropout);
+}
+
+at::Tensor apply_cross_block(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
+                             const at::Tensor& x, const at::Tensor& memory, const BranchDropout& dropout) {
+  const std::string norm = name + ".norm1";
+  const std::vector<at::Tensor> qkv =
+      cross_heads(parameters, name, heads, apply_norm(parameters, norm, x), apply_norm(parameters, norm, memory));
+  return finish_block(parameters, name, qkv, x, dropout);
 }
 
 at::Tensor block_attention(const FlatParameters& parameters, const std::string& name, std::int64_t heads,

@@ -65,22 +65,25 @@ BranchDropout branch_dropout(const std::optional<DropoutKey>& key, double p, std
   };
 }
 
+/// Layer i of a stack: its input, and the memory that all of them look at (undefined where there is none).
+using Layer = std::function<at::Tensor(std::int64_t, const at::Tensor&, const at::Tensor&)>;
+
 /// Layers [0, count) one after the other, in segments of `every` that are computed again in the backward pass; 0: none.
-at::Tensor apply_layers(std::int64_t count, std::int64_t every, at::Tensor x,
-                        const std::function<at::Tensor(std::int64_t, const at::Tensor&)>& layer) {
+at::Tensor apply_layers(std::int64_t count, std::int64_t every, at::Tensor x, const at::Tensor& memory,
+                        const Layer& layer) {
   const std::int64_t length = every > 0 && at::GradMode::is_enabled() ? every : 0;
   if (length == 0) {
-    for (std::int64_t i = 0; i < count; ++i) x = layer(i, x);
+    for (std::int64_t i = 0; i < count; ++i) x = layer(i, x, memory);
     return x;
   }
   for (std::int64_t first = 0; first < count; first += length)
     x = recomputed(
-        [layer, first, last = std::min(first + length, count)](const at::Tensor& input) {
+        [layer, first, last = std::min(first + length, count)](const at::Tensor& input, const at::Tensor& shared) {
           at::Tensor y = input;
-          for (std::int64_t i = first; i < last; ++i) y = layer(i, y);
+          for (std::int64_t i = first; i < last; ++i) y = layer(i, y, shared);
           return y;
         },
-        x);
+        x, memory);
   return x;
 }
 
@@ -106,12 +109,46 @@ at::Tensor MaskedAutoencoder::embed(const at::Tensor& patches, const at::Tensor&
 
 at::Tensor MaskedAutoencoder::encode(const at::Tensor& patches, const at::Tensor& keep,
                                      const std::optional<DropoutKey>& key) const {
-  const at::Tensor x = apply_layers(shape_.model.encoder_depth, recompute_.encoder_blocks, embed(patches, keep),
-                                    [this, key](std::int64_t i, const at::Tensor& input) {
+  const at::Tensor x = apply_layers(shape_.model.encoder_depth, recompute_.encoder_blocks, embed(patches, keep), {},
+                                    [this, key](std::int64_t i, const at::Tensor& input, const at::Tensor& /*none*/) {
                                       return apply_block(parameters_, encoder_block(i), shape_.model.encoder_heads,
                                                          input, branch_dropout(key, shape_.model.dropout, i));
                                     });
   return apply_norm(parameters_, "enc_norm", x);
+}
+
+BranchDropout MaskedAutoencoder::decoder_dropout(const std::optional<DropoutKey>& key, std::int64_t i) const {
+  return branch_dropout(key, shape_.model.dropout, shape_.model.encoder_depth + i);
+}
+
+at::Tensor MaskedAutoencoder::decode_all(const at::Tensor& bridged, const at::Tensor& keep, const at::Tensor& masked,
+                                         const std::optional<DropoutKey>& key) const {
+  at::Tensor tokens = parameters_.at("mask_token").expand({bridged.size(0), shape_.tokens(), -1});
+  const at::Tensor places = keep.unsqueeze(-1).expand({-1, -1, shape_.model.dim});
+  tokens = at::scatter(tokens, 1, places, bridged.narrow(1, 1, keep.size(1))) + positions("dec_pos");
+  const at::Tensor asked = at::constant_pad_nd(masked + 1, {1, 0}, 0);  // the global token and the masked ones
+  const std::int64_t last = shape_.model.decoder_depth - 1;
+  const at::Tensor x =
+      apply_layers(last + 1, recompute_.decoder_blocks, at::cat({bridged.narrow(1, 0, 1), tokens}, 1), {},
+                   [this, key, last, asked](std::int64_t i, const at::Tensor& input, const at::Tensor& /*none*/) {
+                     return apply_block(parameters_, decoder_block(i), shape_.model.decoder_heads, input,
+                                        decoder_dropout(key, i), i == last ? asked : at::Tensor());
+                   });
+  return last < 0 ? take_tokens(x, asked) : x;
+}
+
+at::Tensor MaskedAutoencoder::decode_masked(const at::Tensor& bridged, const at::Tensor& keep, const at::Tensor& masked,
+                                            const std::optional<DropoutKey>& key) const {
+  const at::Tensor global = bridged.narrow(1, 0, 1);
+  const at::Tensor places = positions("dec_pos").expand({bridged.size(0), -1, -1});
+  const at::Tensor memory =
+      at::cat({global, bridged.narrow(1, 1, keep.size(1)) + take_tokens(places, keep)}, 1);  // [B, 1 + U, D]
+  const at::Tensor asking = at::cat({global, parameters_.at("mask_token") + take_tokens(places, masked)}, 1);
+  return apply_layers(shape_.model.decoder_depth, recompute_.decoder_blocks, asking, memory,
+                      [this, key](std::int64_t i, const at::Tensor& input, const at::Tensor& shared) {
+                        return apply_cross_block(parameters_, decoder_block(i), shape_.model.decoder_heads, input,
+                                                 shared, decoder_dropout(key, i));
+                      });
 }
 
 MaskedAutoencoder::Output MaskedAutoencoder::forward(const at::Tensor& patches, const at::Tensor& keep,
@@ -120,20 +157,8 @@ MaskedAutoencoder::Output MaskedAutoencoder::forward(const at::Tensor& patches, 
   Output output;
   output.encoded = encode(patches, keep, key);
   const at::Tensor bridged = apply_linear(parameters_, "bridge", output.encoded);
-  const std::int64_t cells = patches.size(0);
-  at::Tensor tokens = parameters_.at("mask_token").expand({cells, shape_.tokens(), -1});
-  const at::Tensor places = keep.unsqueeze(-1).expand({-1, -1, shape_.model.dim});
-  tokens = at::scatter(tokens, 1, places, bridged.narrow(1, 1, keep.size(1))) + positions("dec_pos");
-  const at::Tensor asked = at::constant_pad_nd(masked + 1, {1, 0}, 0);  // the global token and the masked ones
-  const std::int64_t last = shape_.model.decoder_depth - 1;
-  at::Tensor x =
-      apply_layers(last + 1, recompute_.decoder_blocks, at::cat({bridged.narrow(1, 0, 1), tokens}, 1),
-                   [this, key, last, asked](std::int64_t i, const at::Tensor& input) {
-                     return apply_block(parameters_, decoder_block(i), shape_.model.decoder_heads, input,
-                                        branch_dropout(key, shape_.model.dropout, shape_.model.encoder_depth + i),
-                                        i == last ? asked : at::Tensor());
-                   });
-  if (last < 0) x = take_tokens(x, asked);
+  const at::Tensor x = shape_.model.decoder == Decoder::cross ? decode_masked(bridged, keep, masked, key)
+                                                              : decode_all(bridged, keep, masked, key);
   const at::Tensor hidden = apply_norm(parameters_, "dec_norm", x.narrow(1, 1, masked.size(1)));
   output.predictions = apply_linear(parameters_, "head", hidden).to(at::kFloat);
   output.global = apply_norm(parameters_, "dec_norm", x.select(1, 0));

@@ -14,6 +14,9 @@ void describe(OptionTable& table, ModelSettings& s) {
   table.add("encoder-heads", s.encoder_heads, "attention heads of the encoder");
   table.add("decoder-depth", s.decoder_depth, "transformer blocks of the decoder");
   table.add("decoder-heads", s.decoder_heads, "attention heads of the decoder");
+  table.add_choice(
+      "decoder", s.decoder, {{"full", Decoder::full}, {"cross", Decoder::cross}},
+      "what it computes: all tokens, as the paper; or the masked ones alone, which attend to the visible ones");
   table.add("mask-ratio", s.mask_ratio, "share of the tokens that are masked, between 0 and 1");
   table.add_choice("positions", s.positions, {{"learned", Positions::learned}, {"sincos", Positions::sincos}},
                    "position embeddings");

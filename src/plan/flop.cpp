@@ -15,6 +15,8 @@ double block_flop(double dim, double tokens, double queries) {
 double stack_flop(double depth, double dim, double tokens) { return depth * block_flop(dim, tokens, tokens); }
 
 double decoder_flop(const PlanInput& input, double queries) {
+  if (input.cross_decoder)
+    return real(input.decoder.depth) * block_flop(real(input.dim), real(input.visible) + 1, real(input.masked()) + 1);
   const double tokens = real(input.tokens) + 1;
   if (input.decoder.depth == 0) return 0;
   return stack_flop(real(input.decoder.depth - 1), real(input.dim), tokens) +
@@ -50,7 +52,7 @@ ForwardFlop formula_flop(const PlanInput& input) {
   flop.embedding = per_token * real(input.patch_genes);
   flop.encoder = stack_flop(real(input.encoder.depth), dim, real(input.visible) + 1);
   flop.bridge = per_token * dim;
-  flop.decoder = stack_flop(real(input.decoder.depth), dim, real(input.tokens) + 1);
+  flop.decoder = decoder_flop(input, real(input.tokens) + 1);
   flop.head = per_token * real(input.target_features);
   return flop;
 }

@@ -28,6 +28,25 @@ StackBytes stack_bytes(const PlanInput& input, const PlanStack& stack, std::int6
   return {real((stack.depth + every - 1) / every) * block_input, real(every) * block - block_input};
 }
 
+/// The decoder's blocks that attend to one memory, which is kept once.
+StackBytes cross_stack_bytes(const PlanInput& input) {
+  const PlanStack& stack = input.decoder;
+  if (stack.depth == 0) return {};
+  const std::int64_t queries = input.masked() + 1;
+  const double block = cross_block_activation_bytes(input, input.visible + 1, queries, stack.heads);
+  const double memory = real((input.visible + 1) * input.dim) * input.element_bytes();
+  if (stack.recompute_every <= 0) return {memory + real(stack.depth) * block, 0};
+  const std::int64_t every = std::min(stack.recompute_every, stack.depth);
+  const double block_input = real(queries * input.dim) * input.element_bytes();
+  return {memory + real((stack.depth + every - 1) / every) * block_input, real(every) * block - block_input};
+}
+
+StackBytes decoder_bytes(const PlanInput& input) {
+  if (input.cross_decoder) return cross_stack_bytes(input);
+  const std::int64_t tokens = input.tokens + 1;
+  return stack_bytes(input, input.decoder, tokens, input.last_queries > 0 ? input.last_queries : tokens);
+}
+
 /// What a backward pass through one MLP adds, for one cell: gradients of the block (D) and of GELU's two sides (4 D
 /// each), when GELU's output (4 D) is kept no more.
 double backward_bytes(const PlanInput& input, std::int64_t tokens) {
@@ -62,6 +81,17 @@ double block_activation_bytes(const PlanInput& input, std::int64_t tokens, std::
   return features * input.element_bytes() + (statistics + scales) * fp32;
 }
 
+double cross_block_activation_bytes(const PlanInput& input, std::int64_t memory, std::int64_t queries,
+                                    std::int64_t heads) {
+  // apply_cross_block, as above:
+  //   of the memory: keys' and values' product (norm1's output) 1, attention (keys, values) 2; norm1's input is shared
+  //   of queries: norm1 (its input) 1, queries' product 1, and from the attention on the 12 of any block
+  const double features = real(input.dim) * (3 * real(memory) + 14 * real(queries));
+  const double statistics = 2 * real(memory) + 4 * real(queries) + real(queries * heads);
+  const double scales = input.dropout ? 2 * real(queries * input.dim) : 0;
+  return features * input.element_bytes() + (statistics + scales) * fp32;
+}
+
 PlanRows rows_of(const PlanInput& input) {
   PlanRows rows;
   rows.batch = BatchPlan(input.cells, input.batch).padded_rows(static_cast<int>(input.ranks));
@@ -72,10 +102,8 @@ PlanRows rows_of(const PlanInput& input) {
 
 double activation_bytes(const PlanInput& input, std::int64_t rows) {
   const double element = input.element_bytes();
-  const std::int64_t decoder_tokens = input.tokens + 1;
   const StackBytes encoder = stack_bytes(input, input.encoder, input.visible + 1, input.visible + 1);
-  const std::int64_t queries = input.last_queries > 0 ? input.last_queries : decoder_tokens;
-  const StackBytes decoder = stack_bytes(input, input.decoder, decoder_tokens, queries);
+  const StackBytes decoder = decoder_bytes(input);
   // Input and output of the encoder's norm, and of the decoder's on the masked tokens; statistics; the patches
   // embedded, and the differences that the loss squares.
   const double norms = 2 * real((input.visible + 1 + input.masked()) * input.dim) * element +
@@ -98,8 +126,9 @@ PlanMemory memory_of(const PlanInput& input) {
   memory.data = real(rows.batch) * real(input.tokens) * (real(input.patch_genes) * fp32 + int64) +
                 real(rows.micro) * real(input.tokens) * real(input.target_features) * fp32 +
                 2 * fp32 * frozen_parameters(input);
+  const std::int64_t decoder_tokens = (input.cross_decoder ? input.masked() : input.tokens) + 1;
   const double longest = std::max(backward_bytes(input, input.visible + 1),
-                                  input.decoder.depth > 0 ? backward_bytes(input, input.tokens + 1) : 0);
+                                  input.decoder.depth > 0 ? backward_bytes(input, decoder_tokens) : 0);
   memory.buffers = real(rows.micro) * std::max(longest, target_bytes(input));
   return memory;
 }

@@ -43,7 +43,10 @@ CheckpointIdentity training_identity(const RunOptions& options, const RunIdentit
   identity["sequence encoder"] = sequence_encoders;
   add_options(identity, options,
               {"dim", "encoder-depth", "encoder-heads", "decoder-depth", "decoder-heads", "positions", "target",
-               "guidance", "guidance-token", "guidance-target", "seed", "batch-size"});
+               "guidance", "guidance-token", "seed", "batch-size"});
+  // Not the defaults: checkpoints from before these options go on.
+  if (options.model.decoder != Decoder::full) add_options(identity, options, {"decoder"});
+  if (options.target.guidance_target != GuidanceTarget::automatic) add_options(identity, options, {"guidance-target"});
   return identity;
 }
 

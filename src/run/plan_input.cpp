@@ -75,6 +75,7 @@ PlanInput planned_model(const RunOptions& o, const MatrixLayout& layout) {
   input.dim = o.model.dim;
   input.encoder = {.depth = o.model.encoder_depth, .heads = o.model.encoder_heads};
   input.decoder = {.depth = o.model.decoder_depth, .heads = o.model.decoder_heads};
+  input.cross_decoder = o.model.decoder == Decoder::cross;
   input.learned_positions = o.model.positions == Positions::learned;
   input.dropout = o.model.dropout > 0;
   input.sequence_targets = o.target.target != Target::raw;

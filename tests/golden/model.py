@@ -15,6 +15,7 @@ import torch.nn.functional as F
 
 torch.set_default_dtype(torch.float64)
 CELLS, GRID, PATCH, DIM, ENCODER, DECODER, HEADS = 12, 3, 2, 16, 2, 1, 2
+CROSS_DECODER = 2
 TOKENS, GENES_OF_PATCH, FEATURES, HIDDEN1, HIDDEN2 = GRID * GRID, PATCH * PATCH, 6, 10, 8
 MASK, GUIDANCE, STEPS, PEAK, WARMUP, DECAY, SEED = 0.6, 0.5, 10, 1e-2, 0.2, 0.05, 7
 MASK_PURPOSE = 1
@@ -41,7 +42,7 @@ def mask_of(cell, epoch, visible):
     return sorted(order[:visible]), sorted(order[visible:])
 
 
-def parameters(generator):
+def parameters(generator, decoder_depth):
     """name -> leaf tensor, as the C++ names them."""
     p = {}
 
@@ -56,7 +57,7 @@ def parameters(generator):
     linear("embed", GENES_OF_PATCH, DIM)
     for name, count in (("cls", 1), ("mask_token", 1), ("pos", TOKENS), ("dec_pos", TOKENS)):
         p[name] = torch.randn(1, count, DIM, generator=generator) * 0.2
-    for block in [f"encoder.{i}" for i in range(ENCODER)] + [f"decoder.{i}" for i in range(DECODER)]:
+    for block in [f"encoder.{i}" for i in range(ENCODER)] + [f"decoder.{i}" for i in range(decoder_depth)]:
         norm(block + ".norm1")
         linear(block + ".qkv", DIM, 3 * DIM)
         linear(block + ".proj", DIM, DIM)
@@ -95,6 +96,7 @@ def encode(p, patches, keep=None):
 
 
 def forward(p, patches, keep, masked):
+    """Encoded tokens, predictions, and the decoder's global token."""
     encoded, _ = encode(p, patches, keep)
     z = F.linear(encoded, p["bridge.weight"], p["bridge.bias"])
     rows = []
@@ -105,8 +107,42 @@ def forward(p, patches, keep, masked):
     x = torch.cat([z[:, :1], torch.stack(rows) + p["dec_pos"]], 1)
     for i in range(DECODER):
         x, _ = block(p, f"decoder.{i}", x)
-    x = F.linear(F.layer_norm(x, (DIM,), p["dec_norm.weight"], p["dec_norm.bias"]), p["head.weight"], p["head.bias"])
-    return encoded, torch.stack([x[i, 1:][masked[i]] for i in range(len(patches))])
+    x = F.layer_norm(x, (DIM,), p["dec_norm.weight"], p["dec_norm.bias"])
+    predicted = F.linear(x, p["head.weight"], p["head.bias"])
+    return encoded, torch.stack([predicted[i, 1:][masked[i]] for i in range(len(patches))]), x[:, 0]
+
+
+def cross_block(p, name, x, memory):
+    """x [queries, DIM] of one cell attends to memory [tokens, DIM], head by head."""
+    w, b = p[name + ".qkv.weight"], p[name + ".qkv.bias"]
+    asking = F.layer_norm(x, (DIM,), p[name + ".norm1.weight"], p[name + ".norm1.bias"])
+    answering = F.layer_norm(memory, (DIM,), p[name + ".norm1.weight"], p[name + ".norm1.bias"])
+    heads = []
+    for h in range(HEADS):
+        rows = [torch.arange(DIM // HEADS) + part * DIM + h * DIM // HEADS for part in range(3)]
+        q = asking @ w[rows[0]].T + b[rows[0]]
+        k, v = (answering @ w[r].T + b[r] for r in rows[1:])
+        heads.append((q @ k.T / math.sqrt(DIM // HEADS)).softmax(-1) @ v)
+    x = x + F.linear(torch.cat(heads, -1), p[name + ".proj.weight"], p[name + ".proj.bias"])
+    h = F.layer_norm(x, (DIM,), p[name + ".norm2.weight"], p[name + ".norm2.bias"])
+    h = F.gelu(F.linear(h, p[name + ".fc1.weight"], p[name + ".fc1.bias"]))
+    return x + F.linear(h, p[name + ".fc2.weight"], p[name + ".fc2.bias"])
+
+
+def forward_cross(p, patches, keep, masked):
+    """As forward, by --decoder cross, cell by cell."""
+    encoded, _ = encode(p, patches, keep)
+    z = F.linear(encoded, p["bridge.weight"], p["bridge.bias"])
+    predictions, firsts = [], []
+    for i in range(len(patches)):
+        memory = torch.cat([z[i, :1], z[i, 1:] + p["dec_pos"][0, keep[i]]])
+        x = torch.cat([z[i, :1], p["mask_token"][0] + p["dec_pos"][0, masked[i]]])
+        for block_number in range(CROSS_DECODER):
+            x = cross_block(p, f"decoder.{block_number}", x, memory)
+        x = F.layer_norm(x, (DIM,), p["dec_norm.weight"], p["dec_norm.bias"])
+        predictions.append(F.linear(x[1:], p["head.weight"], p["head.bias"]))
+        firsts.append(x[0])
+    return encoded, torch.stack(predictions), torch.stack(firsts)
 
 
 def sequence_parameters(generator):
@@ -148,12 +184,43 @@ def eq1(z1, z2, temperature):
     return F.cross_entropy(similarity, torch.arange(len(z1)))
 
 
+def train(p, decode, guided_by, patches, masks, targets, teacher):
+    """The gradients of the first step and the losses of all."""
+    matrices = [v for n, v in p.items() if n.endswith(".weight") and v.dim() == 2]
+    others = [v for n, v in p.items() if not (n.endswith(".weight") and v.dim() == 2)]
+    optimizer = torch.optim.AdamW([dict(params=matrices, weight_decay=DECAY), dict(params=others, weight_decay=0)],
+                                  betas=(0.9, 0.95))
+    losses, gradients = [], {}
+    for step in range(STEPS):
+        keep, masked = [m[0] for m in masks[step]], [m[1] for m in masks[step]]
+        encoded, predictions, global_token = decode(p, patches, keep, masked)
+        wanted = torch.stack([t[m] for t, m in zip(targets, masked)])
+        loss = ((predictions - wanted) ** 2).mean(-1).sum() / (CELLS * len(masked[0]))
+        guided = F.linear(encoded[:, 1:].mean(1) if guided_by == "mean" else global_token,
+                          p["guide.weight"], p["guide.bias"])
+        loss = loss + GUIDANCE * ((guided - teacher) ** 2).mean(-1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        if step == 0:
+            gradients = {name: value.grad.clone() for name, value in p.items()}
+        torch.nn.utils.clip_grad_norm_(p.values(), 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = PEAK * min(1, (step + 1) / (WARMUP * STEPS)) * 0.5 * (1 + math.cos(math.pi * step / STEPS))
+        optimizer.step()
+        losses.append(loss.item())
+    return gradients, losses
+
+
 def main():
     generator = torch.Generator().manual_seed(SEED)
     out = h5py.File(sys.argv[1], "w")
 
     def save(name, values):
         out[name] = np.asarray(values.detach() if torch.is_tensor(values) else values)
+
+    def save_all(group, tensors):
+        for name, value in tensors.items():
+            save(group + name, value)
 
     patches = torch.randn(CELLS, TOKENS, GENES_OF_PATCH, generator=generator).float().double()
     save("patches", patches)
@@ -187,38 +254,24 @@ def main():
     save("teacher", teacher)
 
     # Stage 2: masks, loss and gradients of the first step, ten losses.
-    p = parameters(generator)
-    for name, value in p.items():
-        save("weights/" + name, value)
+    p = parameters(generator, DECODER)
+    save_all("weights/", p)
     visible = round(TOKENS * (1 - MASK))
     masks = [[mask_of(cell, epoch, visible) for cell in range(CELLS)] for epoch in range(STEPS)]
     save("visible", [[m[0] for m in epoch] for epoch in masks])
     save("masked", [[m[1] for m in epoch] for epoch in masks])
     save("attention", encode(p, patches)[1])
     save("embedding", encode(p, patches)[0][:, 1:].mean(1))
-    matrices = [v for n, v in p.items() if n.endswith(".weight") and v.dim() == 2]
-    others = [v for n, v in p.items() if not (n.endswith(".weight") and v.dim() == 2)]
-    optimizer = torch.optim.AdamW([dict(params=matrices, weight_decay=DECAY), dict(params=others, weight_decay=0)],
-                                  betas=(0.9, 0.95))
-    losses = []
-    for step in range(STEPS):
-        keep, masked = [m[0] for m in masks[step]], [m[1] for m in masks[step]]
-        encoded, predictions = forward(p, patches, keep, masked)
-        wanted = torch.stack([t[m] for t, m in zip(targets, masked)])
-        loss = ((predictions - wanted) ** 2).mean(-1).sum() / (CELLS * len(masked[0]))
-        guided = F.linear(encoded[:, 1:].mean(1), p["guide.weight"], p["guide.bias"])
-        loss = loss + GUIDANCE * ((guided - teacher) ** 2).mean(-1).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        if step == 0:
-            for name, value in p.items():
-                save("gradients/" + name, value.grad)
-        torch.nn.utils.clip_grad_norm_(p.values(), 1.0)
-        for group in optimizer.param_groups:
-            group["lr"] = PEAK * min(1, (step + 1) / (WARMUP * STEPS)) * 0.5 * (1 + math.cos(math.pi * step / STEPS))
-        optimizer.step()
-        losses.append(loss.item())
+    gradients, losses = train(p, forward, "mean", patches, masks, targets, teacher)
+    save_all("gradients/", gradients)
     save("losses", losses)
+
+    # The same with --decoder cross and the global token as guide; two blocks, to see that they look at one memory.
+    p = parameters(generator, CROSS_DECODER)
+    save_all("cross/weights/", p)
+    gradients, losses = train(p, forward_cross, "global", patches, masks, targets, teacher)
+    save_all("cross/gradients/", gradients)
+    save("cross/losses", losses)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,15 @@ using BranchDropout = std::function<at::Tensor(const at::Tensor&, int)>;
 at::Tensor apply_block(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
                        const at::Tensor& x, const BranchDropout& dropout = {}, const at::Tensor& queries = {});
 
+/// The block as cross-attention, with the same parameters (CrossMAE: Fu et al. 2024, "Rethinking Patch Dependence for
+/// Masked Autoencoders"): x [B, K, D] asks, `memory` [B, T, D] answers and is not changed, -> [B, K, D].
+///   x + attention(queries of norm1(x), keys and values of norm1(memory)), then x + MLP(norm2(x))
+/// norm1 serves both sides, as in the plain block: positions are added to the memory after the encoder's norm.
+/// (CrossMAE adds none there, and norms the queries alone.) The first D rows of the qkv layer make queries, the others
+/// keys and values.
+at::Tensor apply_cross_block(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
+                             const at::Tensor& x, const at::Tensor& memory, const BranchDropout& dropout = {});
+
 /// Attention weights of the block, softmax(Q K^T / sqrt(D / H)), [B, H, T, T].
 at::Tensor block_attention(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
                            const at::Tensor& x);

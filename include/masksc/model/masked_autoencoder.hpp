@@ -1,4 +1,5 @@
-// Masked expression modelling (stage 2): encoder on the global and the visible tokens, sequence-guided decoder on all.
+// Masked expression modelling (stage 2): encoder on the global and the visible tokens, sequence-guided decoder on all
+// (or, by --decoder cross, on the global and the masked ones).
 //
 // Shapes: B cells, G tokens (patches that hold genes), U visible, M = G - U masked, P*P genes a patch, D features,
 // T target features, H heads.
@@ -10,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "masksc/model/block.hpp"
 #include "masksc/model/dropout.hpp"
 #include "masksc/model/parameters.hpp"
 #include "masksc/model/settings.hpp"
@@ -41,8 +43,7 @@ class MaskedAutoencoder {
   /// for all G. Returns [B, 1 + U, D]. `key` turns on --dropout.
   [[nodiscard]] at::Tensor encode(const at::Tensor& patches, const at::Tensor& keep,
                                   const std::optional<DropoutKey>& key = std::nullopt) const;
-  /// encode, then the decoder (Eq. 5) on the encoded tokens in their places and mask tokens in the M others. Its last
-  /// block computes the global and the masked tokens only: nobody reads the others.
+  /// encode, then the decoder: decode_all (Eq. 5) or decode_masked, by --decoder.
   [[nodiscard]] Output forward(const at::Tensor& patches, const at::Tensor& keep, const at::Tensor& masked,
                                const std::optional<DropoutKey>& key = std::nullopt) const;
   /// Whole-cell prediction [B, teacher_features] from the mean of the encoded patch tokens or the decoder's global
@@ -58,6 +59,16 @@ class MaskedAutoencoder {
   [[nodiscard]] const FlatParameters& parameters() const { return parameters_; }
 
  private:
+  /// The paper's decoder, on the bridged tokens [B, 1 + U, D] in their places and mask tokens in the M others. Its last
+  /// block computes the global and the masked tokens only, [B, 1 + M, D]: nobody reads the others.
+  [[nodiscard]] at::Tensor decode_all(const at::Tensor& bridged, const at::Tensor& keep, const at::Tensor& masked,
+                                      const std::optional<DropoutKey>& key) const;
+  /// --decoder cross, beyond the paper (CrossMAE, Fu et al. 2024): all blocks compute the global and the masked tokens
+  /// only, [B, 1 + M, D], which attend to the bridged tokens with their positions, [B, 1 + U, D], and not to each
+  /// other. The parameters are those of decode_all.
+  [[nodiscard]] at::Tensor decode_masked(const at::Tensor& bridged, const at::Tensor& keep, const at::Tensor& masked,
+                                         const std::optional<DropoutKey>& key) const;
+  [[nodiscard]] BranchDropout decoder_dropout(const std::optional<DropoutKey>& key, std::int64_t i) const;
   [[nodiscard]] at::Tensor embed(const at::Tensor& patches, const at::Tensor& keep) const;
 
   /// The position embeddings `name`, [1, G, D].

@@ -10,12 +10,17 @@ namespace masksc {
 
 enum class Positions { learned, sincos };
 
+/// What the decoder works on: the paper's, all tokens attending to all; or the masked ones alone, attending to what the
+/// encoder saw of the cell (CrossMAE).
+enum class Decoder { full, cross };
+
 struct ModelSettings {
   std::int64_t dim = 128;          // features of a token, D
   std::int64_t encoder_depth = 4;  // transformer blocks
   std::int64_t encoder_heads = 4;
   std::int64_t decoder_depth = 2;
   std::int64_t decoder_heads = 4;
+  Decoder decoder = Decoder::full;
   double mask_ratio = 0.5;  // share of the tokens that are masked
   Positions positions = Positions::learned;
   double dropout = 0;  // on the residual branches; 0 in the paper

@@ -22,7 +22,8 @@ struct ForwardFlop {
 };
 
 /// By the common formula, which counts embedding, bridge and head for all tokens: FLOP/s of programs that train this
-/// model are compared with it (MAE in PyTorch does that work). Without guidance and targets.
+/// model are compared with it (MAE in PyTorch does that work; of --decoder cross its blocks). Without guidance and
+/// targets.
 ForwardFlop formula_flop(const PlanInput& input);
 /// Operations really done.
 ForwardFlop done_flop(const PlanInput& input);
@@ -36,6 +37,9 @@ double recompute_flop(const PlanInput& input);
 
 /// Bytes that autograd keeps of one transformer block for one cell; T tokens, Q of them queries.
 double block_activation_bytes(const PlanInput& input, std::int64_t tokens, std::int64_t queries, std::int64_t heads);
+/// The same of a block whose Q tokens attend to a memory of T others, without that memory.
+double cross_block_activation_bytes(const PlanInput& input, std::int64_t memory, std::int64_t queries,
+                                    std::int64_t heads);
 
 /// Bytes a rank, at the peak of a step, with `rows` cells a micro-batch.
 struct PlanMemory {

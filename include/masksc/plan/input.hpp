@@ -39,6 +39,7 @@ struct PlanInput {
   PlanStack encoder;
   PlanStack decoder;
   std::int64_t last_queries = 0;  // tokens that the decoder's last block computes; 0: all
+  bool cross_decoder = false;  // all its blocks compute the M + 1 tokens only, which attend to the U + 1 encoded ones
   bool learned_positions = true;
   bool dropout = false;
   bool sequence_targets = true;  // targets are a sequence encoder's answers to patches, not raw expression

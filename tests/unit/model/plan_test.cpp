@@ -95,6 +95,7 @@ PlanInput plan_of(const AutoencoderShape& shape) {
   input.encoder = {.depth = shape.model.encoder_depth, .heads = shape.model.encoder_heads};
   input.decoder = {.depth = shape.model.decoder_depth, .heads = shape.model.decoder_heads};
   input.last_queries = input.masked() + 1;
+  input.cross_decoder = shape.model.decoder == Decoder::cross;
   input.learned_positions = shape.model.positions == Positions::learned;
   input.sequence_targets = false;
   return input;
@@ -108,8 +109,9 @@ TEST(Plan, ParametersAreTheModels) {
   }
 }
 
-TEST(Plan, FlopAreThoseOfTheOperationsDone) {
-  const AutoencoderShape shape = small_shape(Positions::learned);
+void check_flop(Decoder decoder) {
+  AutoencoderShape shape = small_shape(Positions::learned);
+  shape.model.decoder = decoder;
   const PlanInput plan = plan_of(shape);
   const ForwardFlop forward = done_flop(plan);
   const MaskedAutoencoder model(shape, 0, at::kCPU);
@@ -138,10 +140,14 @@ TEST(Plan, FlopAreThoseOfTheOperationsDone) {
   EXPECT_DOUBLE_EQ(counted + backward, cells * (done_step_flop(plan) - teacher));
 }
 
+TEST(Plan, FlopAreThoseOfTheOperationsDone) { check_flop(Decoder::full); }
+
+TEST(Plan, FlopOfTheCrossDecoderAreThoseOfTheOperationsDone) { check_flop(Decoder::cross); }
+
 /// One step of a model of 64 tokens: bytes kept after the forward pass, and the peak.
-std::pair<double, double> measured_bytes(const AutoencoderShape& shape, std::int64_t rows) {
-  const PlanInput plan = plan_of(shape);
-  const MaskedAutoencoder model(shape, 0, at::kCPU);
+std::pair<double, double> measured_bytes(const AutoencoderShape& shape, const PlanInput& plan, std::int64_t rows) {
+  MaskedAutoencoder model(shape, 0, at::kCPU);
+  model.set_recompute({plan.encoder.recompute_every, plan.decoder.recompute_every});
   std::vector<std::int64_t> ids(static_cast<std::size_t>(rows));
   std::iota(ids.begin(), ids.end(), 0);
   const Masks masks = draw_masks(0, 0, ids, shape.tokens(), plan.visible);
@@ -157,7 +163,7 @@ std::pair<double, double> measured_bytes(const AutoencoderShape& shape, std::int
   return {kept, bytes->peak};
 }
 
-TEST(Plan, MemoryIsWhatTheStepHolds) {
+void check_memory(Decoder kind, Recompute recompute) {
   AutoencoderShape shape = small_shape(Positions::learned);
   shape.token_places = token_grid(8, 8);
   shape.patch_genes = 16;
@@ -169,15 +175,27 @@ TEST(Plan, MemoryIsWhatTheStepHolds) {
                    .encoder_heads = 4,
                    .decoder_depth = decoder,
                    .decoder_heads = 6,
+                   .decoder = kind,
                    .mask_ratio = 0.75};
     constexpr std::int64_t rows = 8;
     PlanInput plan = plan_of(shape);
     plan.cells = plan.batch = rows;
-    const auto [kept, peak] = measured_bytes(shape, rows);
+    plan.encoder.recompute_every = recompute.encoder_blocks;
+    plan.decoder.recompute_every = recompute.decoder_blocks;
+    const auto [kept, peak] = measured_bytes(shape, plan, rows);
     const PlanMemory memory = memory_of(plan);
-    EXPECT_NEAR(memory.activations / kept, 1, 0.005) << encoder;
+    if (recompute.decoder_blocks == 0) {
+      EXPECT_NEAR(memory.activations / kept, 1, 0.005) << encoder;
+    }
     EXPECT_NEAR((memory.activations + memory.buffers) / peak, 1, 0.08) << encoder;
   }
+}
+
+TEST(Plan, MemoryIsWhatTheStepHolds) { check_memory(Decoder::full, {}); }
+
+TEST(Plan, MemoryOfTheCrossDecoderIsWhatTheStepHolds) {
+  check_memory(Decoder::cross, {});
+  check_memory(Decoder::cross, {0, 1});
 }
 
 }  // namespace

@@ -48,6 +48,19 @@ TEST(Cost, DoesLessThanTheFormulaWhereTokensAreLeftOut) {
   EXPECT_EQ(done_flop(fewer).decoder, done.decoder);
 }
 
+TEST(Cost, CrossDecoderLeavesTheVisibleTokensOut) {
+  PlanInput input = paper();
+  input.last_queries = 193;
+  input.cross_decoder = true;
+  EXPECT_EQ(parameter_count(input), parameter_count(paper()));
+  // 8 blocks: keys and values of 65 tokens; queries, projection and MLP of 193; attention of 193 to 65.
+  const double decoder = 8 * (2 * 768.0 * 768 * (2 * 65 + 10 * 193) + 4 * 193.0 * 65 * 768);
+  EXPECT_EQ(done_flop(input).decoder, decoder);
+  EXPECT_EQ(formula_flop(input).decoder, decoder);
+  EXPECT_EQ(done_flop(input).encoder, done_flop(paper()).encoder);
+  EXPECT_LT(activation_bytes(input, 1), 0.9 * activation_bytes(paper(), 1));
+}
+
 TEST(Cost, RecomputationCountsTheCheckpointedStacks) {
   PlanInput input = paper();
   EXPECT_EQ(recompute_flop(input), 0);
@@ -117,6 +130,17 @@ TEST(Memory, CheckpointingKeepsBlockInputsAndOneGroup) {
   const PlanInput input = paper();
   const double block = block_activation_bytes(input, 257, 257, 16);
   EXPECT_EQ(activations(0, 0) - activations(0, 1), 8 * block - (8 * 257 * 768 * 2.0 + block - 257 * 768 * 2.0));
+}
+
+TEST(Memory, CheckpointedCrossDecoderKeepsOneMemory) {
+  PlanInput input = paper();
+  input.cross_decoder = true;
+  const double block = cross_block_activation_bytes(input, 65, 193, 16);
+  const double none = activation_bytes(input, 1);
+  input.decoder.recompute_every = 1;
+  EXPECT_EQ(none - activation_bytes(input, 1), 8 * block - (8 * 193 * 768 * 2.0 + block - 193 * 768 * 2.0));
+  input.decoder.recompute_every = 8;
+  EXPECT_EQ(none - activation_bytes(input, 1), 0);
 }
 
 }  // namespace

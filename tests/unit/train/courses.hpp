@@ -28,7 +28,7 @@ inline TrainSettings short_training() {
   return settings;
 }
 
-inline AutoencoderShape small_shape(double dropout = 0) {
+inline AutoencoderShape small_shape(double dropout = 0, Decoder decoder = Decoder::full) {
   AutoencoderShape shape;
   shape.patch_genes = patch * patch;
   shape.token_places = token_grid(3, 3);
@@ -39,6 +39,7 @@ inline AutoencoderShape small_shape(double dropout = 0) {
                  .encoder_heads = 2,
                  .decoder_depth = 1,
                  .decoder_heads = 2,
+                 .decoder = decoder,
                  .mask_ratio = 0.5,
                  .positions = Positions::sincos,
                  .dropout = dropout};
@@ -71,6 +72,7 @@ struct CourseOptions {
   TrainSettings train = short_training();
   EngineSettings engine;
   double dropout = 0;
+  Decoder decoder = Decoder::full;
   Recompute recompute;
   std::filesystem::path checkpoints;
   std::int64_t every = 0;  // steps between checkpoints
@@ -88,7 +90,7 @@ inline Course course(int size, const CourseOptions& options) {
     Expression expression = small_expression(cells, side, patch, ranks);
     const Targets targets = targets_of(expression, ranks, options.train.deterministic ? options.threads : 0);
     if (options.spoil) options.spoil(expression);
-    MaskedAutoencoder model(small_shape(options.dropout), 4, at::kCPU);
+    MaskedAutoencoder model(small_shape(options.dropout, options.decoder), 4, at::kCPU);
     model.set_recompute(options.recompute);
     TrainingEngine engine(model.parameters(), options.train, options.engine, ranks, options.threads);
     RunLog log(logs / std::to_string(ranks.rank()));

@@ -146,7 +146,9 @@ TEST_F(Deterministic, RecomputationStaysInItsShard) {  // also when another thre
   {
     const ReplicaScope replica(1);
     const at::Tensor x = at::ones({3}).requires_grad_();
-    loss = recomputed([&](const at::Tensor& input) { return input * parameters.at("w"); }, x).sum();
+    loss =
+        recomputed([&](const at::Tensor& input, const at::Tensor& /*memory*/) { return input * parameters.at("w"); }, x)
+            .sum();
   }
   loss.backward();
   EXPECT_TRUE(at::equal(parameters.gradients(), at::zeros({3}))) << "those of shard 0";

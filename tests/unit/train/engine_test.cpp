@@ -112,6 +112,31 @@ TEST(Engine, RecomputedActivationsGiveTheSameBits) {
   }
 }
 
+TEST(Engine, TheCrossDecoderTrainsAsOneStepHoweverItIsCut) {
+  CourseOptions options;
+  options.decoder = Decoder::cross;
+  options.dropout = 0.2;
+  options.engine.micro_batch = 16;
+  const Course whole = course(1, options);
+  options.recompute = {1, 1};
+  EXPECT_TRUE(at::equal(course(1, options).weights, whole.weights));
+  for (const int size : {1, 3}) {
+    options.engine = {.micro_batch = 5, .bucket_mib = 0.01, .shard_optimizer = true};
+    expect_losses(course(size, options), whole, 1e-5);
+  }
+  options.threads = 3;
+  expect_losses(course(2, options), whole, 1e-5);
+  for (const char* precision : {"bf16", "fp16"}) {
+    options.train.precision = precision;
+    const Course low = course(2, options);
+    EXPECT_NE(low.losses, whole.losses);
+    expect_losses(low, whole, 0.02);
+  }
+  options = {};
+  options.dropout = 0.2;
+  EXPECT_NE(course(1, options).losses, whole.losses) << "the paper's decoder is another";
+}
+
 TEST(Engine, GradientsInBfloat16StayClose) {
   CourseOptions options;
   const Course exact = course(3, options);

@@ -36,16 +36,23 @@ SequenceEncoder sequence_encoder(const ArrayFile& file) {
   return encoder;
 }
 
-MaskedAutoencoder autoencoder(const ArrayFile& file) {
+/// The weights of `group`: those of the paper's decoder, or "cross/".
+MaskedAutoencoder autoencoder(const ArrayFile& file, const std::string& group = "") {
   AutoencoderShape shape;
   shape.patch_genes = 4;
   shape.token_places = token_grid(3, 3);
   shape.target_features = 6;
   shape.teacher_features = 6;
-  shape.model = {
-      .dim = 16, .encoder_depth = 2, .encoder_heads = 2, .decoder_depth = 1, .decoder_heads = 2, .mask_ratio = 0.6};
+  const bool cross = group == "cross/";
+  shape.model = {.dim = 16,
+                 .encoder_depth = 2,
+                 .encoder_heads = 2,
+                 .decoder_depth = cross ? 2 : 1,
+                 .decoder_heads = 2,
+                 .decoder = cross ? Decoder::cross : Decoder::full,
+                 .mask_ratio = 0.6};
   MaskedAutoencoder model(shape, 0, at::kCPU);
-  read_parameters(file, "weights", model.parameters(), model.parameters().values());
+  read_parameters(file, group + "weights", model.parameters(), model.parameters().values());
   return model;
 }
 
@@ -116,16 +123,16 @@ TEST(Golden, EmbeddingAndAttention) {
   EXPECT_LT(distance(model.last_attention(patches), tensor(file, "attention")), tolerance);
 }
 
-TEST(Golden, GradientsAndTenLosses) {
+void check_gradients_and_ten_losses(const std::string& group, GuidanceToken token) {
   const ArrayFile file = golden();
   const at::Tensor patches = tensor(file, "patches").to(at::kFloat);
   const Targets made = targets(file, patches);
-  MaskedAutoencoder model = autoencoder(file);
+  MaskedAutoencoder model = autoencoder(file, group);
   AdamW optimizer(model.parameters(), {.weight_decay = 0.05});
   const at::Tensor visible = tensor(file, "visible").to(at::kLong);
   const at::Tensor masked = tensor(file, "masked").to(at::kLong);
-  const std::vector<double> losses = file.read<double>("losses");
-  const TargetSettings settings{.target = Target::contrastive, .guidance = 0.5};
+  const std::vector<double> losses = file.read<double>(group + "losses");
+  const TargetSettings settings{.target = Target::contrastive, .guidance = 0.5, .guidance_token = token};
   for (std::int64_t step = 0; step < 10; ++step) {
     const LossShares shares =
         batch_loss(model, made, settings, patches, at::ones({12}), visible[step], masked[step], 12, std::nullopt);
@@ -137,12 +144,18 @@ TEST(Golden, GradientsAndTenLosses) {
         const std::string& name = model.parameters().specs()[i].name;
         const at::Tensor mine = model.parameters().part(model.parameters().gradients(), i);
         // the key's share of the qkv bias has no effect on a softmax: its gradient is rounding
-        EXPECT_LT(distance(mine, tensor(file, "gradients/" + name)), tolerance) << name;
+        EXPECT_LT(distance(mine, tensor(file, group + "gradients/" + name)), tolerance) << name;
       }
     EXPECT_NEAR(loss.item<double>() / losses[static_cast<std::size_t>(step)], 1, tolerance) << "step " << step;
     const double norm = std::sqrt(squared_norm(model.parameters(), optimizer.slices()));
     optimizer.step(model.parameters(), scheduled_learning_rate(step, 10, 1e-2, 0.2), clipping_divisor(norm, 1.0));
   }
+}
+
+TEST(Golden, GradientsAndTenLosses) { check_gradients_and_ten_losses("", GuidanceToken::mean); }
+
+TEST(Golden, GradientsAndTenLossesOfTheCrossDecoder) {
+  check_gradients_and_ten_losses("cross/", GuidanceToken::global);
 }
 
 /// One contrastive step on two given views, rows dealt out over `ranks`.

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Measures the training on the GPU of a machine that has PyTorch for CUDA, from gpu_bundle/ (benchmarks/gpu_bundle.sh):
+# the step beside PyTorch's with the memory that checkpointing saves, both decoders, and some epochs of the paper's
+# configuration on PBMC. Ends within 9 minutes.
+#
+#   benchmarks/gpu.sh            writes gpu.md, into the folder OUT when that is set
+#
+# A part that fails or takes too long is told in gpu.md; the others are done all the same.
+# Exit codes: 0 all done, 1 a part failed, 2 no gpu_bundle/, 3 no PyTorch of its version, no GPU, or no room to write.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR/../launch source=env.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../launch/env.sh"
+
+case ${1:-} in
+  --help | -h) help "$0"; exit 0 ;;
+  ?*) fail 2 "no argument is known, not '$1' (see --help)" ;;
+esac
+root=$MASKSC_ROOT
+packed=$root/gpu_bundle
+[ -f "$packed/programs.tar.gz" ] || fail 2 "no programs in '$packed': make it with benchmarks/gpu_bundle.sh and bring it here"
+{ read -r commit && read -r torch_version; } <"$packed/versions"
+
+found=$(python3 -c 'import torch; print(torch.__version__, torch.__path__[0])') || fail 3 "python3 has no torch"
+[ "${found%% *}" = "$torch_version" ] || fail 3 "python3 has torch ${found%% *}, the programs were built with $torch_version"
+work=$(mktemp -d) || fail 3 "no room for temporary files"
+trap 'rm -rf "$work"' EXIT
+bundle=$work/bundle
+mkdir "$bundle"
+tar -C "$bundle" -xf "$packed/programs.tar.gz" || fail 3 "cannot unpack '$packed/programs.tar.gz'"
+export LD_LIBRARY_PATH="${found#* }/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+export OMPI_MCA_plm_rsh_agent=sh  # Open MPI looks for ssh, though nothing is started elsewhere
+export MASKSC_COMMIT=$commit PYTHONDONTWRITEBYTECODE=1
+"$bundle/bin/masksc_train" --version >&2 || fail 3 "the programs in '$packed' do not start here"
+"$bundle/bin/benchmark_step" --side 8 --dim 16 --enc 1 --dec 1 --heads 2 --dec-heads 2 --batch 4 --steps 1 >&2 ||
+  fail 3 "the benchmark in '$packed' does not run here"
+gpu=$(nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader) ||
+  fail 3 "no GPU: nvidia-smi finds none; this script measures nothing else"
+python3 -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || fail 3 "no GPU: PyTorch sees none"
+
+report=${OUT:-.}/gpu.md
+printf '# Training on a GPU\n\n%s, %s (memory, driver), %s cores, commit %s, torch %s.\n' "$(date -u +%F)" "$gpu" "$(nproc)" \
+  "$commit" "$torch_version" >"$report" || fail 3 "cannot write '$report'"
+
+failed=0
+# Markdown has backquotes.
+# shellcheck disable=SC2016
+# part TITLE SECONDS COMMAND...: its output under a heading.
+part() {
+  local title=$1 limit=$2 code=0
+  shift 2
+  printf '\n## %s\n\n' "$title" >>"$report"
+  timeout --kill-after=5 "$limit" "$@" >>"$report" 2>"$work/errors" || code=$?
+  [ "$code" = 0 ] && return
+  failed=1
+  printf '\nFAILED with exit code %s%s:\n\n```\n%s\n```\n' "$code" "$([ "$code" != 124 ] || echo " (after $limit seconds)")" \
+    "$(tail -n 15 "$work/errors")" >>"$report"
+}
+
+# Called by name, below.
+# shellcheck disable=SC2016,SC2317
+both_decoders() {
+  printf '`benchmark_step` with the model above, batch 256, bf16, one run each:\n\n'
+  printf '| decoder | cells/s | TFLOP/s (by its formula) | peak GiB |\n|---|---|---|---|\n'
+  for decoder in full cross; do
+    "$bundle/bin/benchmark_step" --side 64 --patch 4 --dim 768 --enc 12 --dec 8 --heads 12 --dec-heads 16 --batch 256 \
+      --device cuda --amp bf16 --threads 4 --warmup 3 --steps 10 --decoder "$decoder" | python3 -c '
+import json, sys
+run = json.loads([line for line in sys.stdin if line.startswith("{")][-1])
+print("| {} | {:.0f} | {:.1f} | {:.2f} |".format(sys.argv[1], run["cells_per_s"], run["tflops"], run["peak_gib"]))' "$decoder"
+  done
+}
+
+# shellcheck disable=SC2016,SC2317
+paper() {
+  "$bundle/bin/masksc_train" --config "$root/configs/paper.ini" --input "$bundle/10X_PBMC_top2000.h5" --labels Y \
+    --clusters 8 --epochs 20 --device cuda --report no --quiet --output "$work/run" >&2
+  printf '`masksc_train --config configs/paper.ini --epochs 20 --device cuda`, PBMC (2000 genes: the patches that hold none are left out):\n\n'
+  python3 -c '
+import json, sys
+run = json.load(open(sys.argv[1]))
+part = run["training"]["fraction_of_peak"]
+print("| device | cells/s | TFLOP/s | of the peak | seconds of stage 2 | loss |\n|---|---|---|---|---|---|")
+print("| {} | {:.0f} | {:.1f} | {} | {:.1f} | {:.4f} |".format(run["training"]["device"], run["cells_per_second"],
+      run["training"]["tflops"], "unknown" if part is None else f"{100 * part:.1f} %", run["seconds"]["train"], run["loss"]))' \
+    "$work/run/metrics.json"
+}
+export -f both_decoders paper
+export bundle root work
+
+part "The step beside PyTorch, and checkpointing" 290 python3 "$root/benchmarks/step.py" "$bundle" "$bundle/torch_peer.py" \
+  --device cuda --amp bf16 --rounds 2 --steps 10
+part "Both decoders" 60 bash -euo pipefail -c both_decoders
+part "The paper's configuration" 150 bash -euo pipefail -c paper
+cat "$report"
+exit "$failed"
