@@ -8,6 +8,7 @@
 
 #include "masksc/cluster/order.hpp"
 #include "masksc/core/log.hpp"
+#include "masksc/metrics/agreement.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 #include "masksc/metrics/silhouette.hpp"
 #include "masksc/preprocess/linkage.hpp"
@@ -17,9 +18,12 @@ namespace {
 
 constexpr std::array<std::int64_t, 4> times_finer = {2, 3, 4, 6};
 constexpr std::int64_t finer_restarts = 3;
-constexpr std::int64_t cells_a_centre = 10;        // fewer, and centres are single odd cells
-constexpr std::int64_t centre_cells = 50'000;      // that finer centres are sought among
-constexpr std::int64_t silhouette_cells = 10'000;  // the silhouette compares all pairs
+constexpr std::int64_t cells_a_centre = 10;    // fewer, and centres are single odd cells
+constexpr std::int64_t centre_cells = 50'000;  // that finer centres are sought among
+constexpr std::int64_t judged_cells = 10'000;  // the silhouette compares all pairs
+constexpr std::uint64_t trials = 4;            // of K-means, for its agreement with itself
+constexpr double share_of_trial = 0.7;         // of the judged cells
+constexpr double agrees = 0.9;                 // mean adjusted Rand index between trials
 
 /// Which of the centres belong together when `clusters` are left.
 std::vector<std::int32_t> merge_centres(const DenseMatrix& centres, std::int64_t clusters) {
@@ -38,12 +42,13 @@ std::vector<std::int32_t> merge_centres(const DenseMatrix& centres, std::int64_t
   return average_linkage_clusters(std::move(distances), clusters);
 }
 
-/// Scores labels of the local rows on one sample of the cells, the same for all.
+/// Scores labels of the local rows on one sample of the cells, the same for all; and K-means, by its agreement with
+/// itself among them.
 class Judge {
  public:
   Judge(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::uint64_t seed, Collectives& ranks,
         const std::function<void()>& poll)
-      : first_(rows.begin), ranks_(ranks), poll_(poll), chosen_(sample_rows(cells, silhouette_cells, seed)) {
+      : first_(rows.begin), ranks_(ranks), poll_(poll), chosen_(sample_rows(cells, judged_cells, seed)) {
     sample_ = take_rows(local_rows, rows, chosen_);
   }
 
@@ -54,7 +59,31 @@ class Judge {
     return silhouette(sample_.local_rows, sample_.rows, std::ssize(chosen_), of_sample, ranks_, poll_).value_or(-1);
   }
 
+  [[nodiscard]] double agreement(const KMeansSettings& settings) const {
+    std::vector<std::vector<std::int32_t>> answers;  // for all judged cells
+    for (std::uint64_t trial = 0; trial < trials; ++trial) answers.push_back(answer(settings, trial));
+    double sum = 0;
+    for (std::size_t a = 0; a < trials; ++a)
+      for (std::size_t b = a + 1; b < trials; ++b) sum += adjusted_rand_index(answers[a], answers[b]);
+    return sum / static_cast<double>(trials * (trials - 1) / 2);
+  }
+
  private:
+  /// K-means of a part of the judged cells, and the nearest of its centres to each of them.
+  [[nodiscard]] std::vector<std::int32_t> answer(const KMeansSettings& settings, std::uint64_t trial) const {
+    const std::int64_t judged = std::ssize(chosen_);
+    KMeansSettings mine = settings;
+    mine.seed = settings.seed + trial;
+    const auto size =
+        std::max(settings.clusters, std::int64_t{std::llround(share_of_trial * static_cast<double>(judged))});
+    const std::vector<std::int64_t> part = sample_rows(judged, size, mine.seed + 1);  // not the judged cells' seed
+    const DealtSample rows = take_rows(sample_.local_rows, sample_.rows, part);
+    const KMeansResult found = kmeans(rows.local_rows, rows.rows, std::ssize(part), mine, ranks_, poll_);
+    const std::vector<std::int32_t> local =
+        nearest_centres(found.centres, sample_.local_rows, sample_.rows, judged, settings.threads, ranks_);
+    return ranks_.all_gather_varied(std::span<const std::int32_t>(local));
+  }
+
   std::int64_t first_;
   Collectives& ranks_;
   const std::function<void()>& poll_;
@@ -100,9 +129,12 @@ Partition partition_cells(const DenseMatrix& local_rows, RowRange rows, std::int
   if (!choose || clustering == Clustering::best) {
     best.labels = kmeans(local_rows, rows, cells, settings, ranks, poll, progress).labels;
     if (!choose) return numbered(std::move(best), ranks);
+    best.agreement = judge->agreement(settings);
+    if (*best.agreement >= agrees) return numbered(std::move(best), ranks);
     best.silhouette = judge->score(best.labels);
   }
   const std::optional<double> of_kmeans = best.silhouette;
+  const std::optional<double> agreement = best.agreement;
   for (const std::int64_t count : finer) {
     Partition merged;
     merged.labels = merged_labels(local_rows, rows, cells, count, settings, ranks, poll);
@@ -111,8 +143,11 @@ Partition partition_cells(const DenseMatrix& local_rows, RowRange rows, std::int
     if (!best.silhouette || *merged.silhouette > *best.silhouette) best = std::move(merged);
   }
   if (best.finer > 0 && of_kmeans)
-    log::info("clustering: {} finer clusters merged into {} (silhouette {:.3f}; K-means alone {:.3f})", best.finer,
-              settings.clusters, *best.silhouette, *of_kmeans);
+    log::info(
+        "clustering: {} finer clusters merged into {} (silhouette {:.3f}); K-means alone ({:.3f}) does not agree with "
+        "itself (ARI {:.2f} between samples of the cells)",
+        best.finer, settings.clusters, *best.silhouette, *of_kmeans, *agreement);
+  best.agreement = agreement;
   return numbered(std::move(best), ranks);
 }
 

@@ -48,10 +48,12 @@ void describe(OptionTable& table, TargetSettings& s) {
                    "what predicts the whole cell: the mean of the encoded tokens, or the decoder's global token");
   table.add_choice(
       "guidance-target", s.guidance_target,
-      {{"sequence", GuidanceTarget::sequence},
+      {{"auto", GuidanceTarget::automatic},
+       {"sequence", GuidanceTarget::sequence},
        {"components", GuidanceTarget::components},
        {"both", GuidanceTarget::both}},
-      "what it predicts of the whole cell: the sequence encoder's answer, 20 principal components, or both");
+      "what it predicts of the whole cell: the sequence encoder's answer, 20 principal components, both; auto: "
+      "components where the answers show no groups of cells");
 }
 
 void validate(const ModelSettings& s) {

@@ -73,6 +73,7 @@ Targets::Targets(TargetSettings settings, std::int64_t tokens, std::int64_t patc
       genes_(tokens * patch_genes),
       whole_(std::move(whole)),
       per_patch_(std::move(per_patch)) {
+  ensure(settings_.guidance_target != GuidanceTarget::automatic || settings_.guidance <= 0, "guidance is decided");
   ensure(!needs_whole(settings_) || whole_ != nullptr, "the whole-cell encoder is there");
   ensure(!needs_per_patch(settings_) || per_patch_ != nullptr, "the patch encoder is there");
   target_mean_ = at::zeros({tokens, target_features()}, device);

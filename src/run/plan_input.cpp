@@ -67,9 +67,10 @@ PlanInput planned_model(const RunOptions& o, const MatrixLayout& layout) {
   input.visible = visible_tokens(input.tokens, o.model.mask_ratio);
   input.target_features = o.target.target == Target::raw ? input.patch_genes : sequence.outputs;
   if (o.target.guidance > 0) {
-    if (o.target.guidance_target != GuidanceTarget::sequence)
+    const GuidanceTarget by = o.target.guidance_target;  // auto: planned as sequence, the dearer
+    if (by == GuidanceTarget::components || by == GuidanceTarget::both)
       input.teacher_components = std::min(kGuidanceComponents, input.tokens * input.patch_genes);
-    if (o.target.guidance_target != GuidanceTarget::components) input.teacher_features = sequence.outputs;
+    if (by != GuidanceTarget::components) input.teacher_features = sequence.outputs;
     input.teacher_features += input.teacher_components;
   }
   input.dim = o.model.dim;

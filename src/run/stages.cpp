@@ -6,6 +6,7 @@
 #include "masksc/data/loader.hpp"
 #include "masksc/embed/embed.hpp"
 #include "masksc/model/one_thread.hpp"
+#include "masksc/run/guidance.hpp"
 #include "masksc/run/model_files.hpp"
 #include "masksc/train/sequence_trainer.hpp"
 #include "masksc/train/trace.hpp"
@@ -122,12 +123,14 @@ Targets target_stage(const RunOptions& options, const Expression& expression, co
                      TrainContext& context) {
   const Densifier densifier(expression);
   const std::int64_t patch_genes = expression.layout.patch_genes();
-  Targets targets(options.target, densifier.width() / patch_genes, patch_genes, encoders.whole, encoders.per_patch,
-                  context.device);
   const OneThreadEach each(context.shards > 0);
   const int threads = context.tile_threads(each.threads());
-  targets.standardise(every_patch(expression, densifier, patch_genes, context.device, threads), expression.cells,
-                      context.ranks, context.shards > 0 ? threads : 0);
+  const auto tiles = every_patch(expression, densifier, patch_genes, context.device, threads);
+  const TargetSettings settings = decide_guidance(options.target, encoders, tiles, expression.rows, expression.cells,
+                                                  static_cast<std::uint64_t>(options.train.seed), context.ranks);
+  Targets targets(settings, densifier.width() / patch_genes, patch_genes, encoders.whole, encoders.per_patch,
+                  context.device);
+  targets.standardise(tiles, expression.cells, context.ranks, context.shards > 0 ? threads : 0);
   return targets;
 }
 

@@ -46,7 +46,12 @@ struct SequenceSettings {
 
 enum class Target { contrastive, patch, raw };
 enum class GuidanceToken { mean, global };
-enum class GuidanceTarget { sequence, components, both };
+enum class GuidanceTarget {
+  automatic,   // one of the next two, see decide_guidance
+  sequence,    // the sequence encoder's answer
+  components,  // principal components
+  both,
+};
 
 /// Principal components that guide, where there are as many genes.
 inline constexpr std::int64_t kGuidanceComponents = 20;
@@ -55,7 +60,7 @@ struct TargetSettings {
   Target target = Target::contrastive;
   double guidance = 3;  // weight of the whole-cell term; 0 is the paper's loss
   GuidanceToken guidance_token = GuidanceToken::mean;
-  GuidanceTarget guidance_target = GuidanceTarget::both;
+  GuidanceTarget guidance_target = GuidanceTarget::automatic;
 };
 
 void describe(OptionTable& table, ModelSettings& settings);

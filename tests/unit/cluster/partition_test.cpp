@@ -57,6 +57,7 @@ TEST(Partition, LeavesALargeTypeWholeWhereKMeansCutsIt) {
   EXPECT_FALSE(kmeans.silhouette);
   EXPECT_GT(adjusted_rand_index(cells.types, best.labels), 0.95);
   EXPECT_GT(best.finer, 5);
+  EXPECT_LT(best.agreement.value(), 0.9);
   EXPECT_EQ(std::set<std::int32_t>(best.labels.begin(), best.labels.end()), (std::set<std::int32_t>{0, 1, 2, 3, 4}));
   EXPECT_GT(std::count(best.labels.begin(), best.labels.end(), 0), 900) << "0 is the largest";
 }
@@ -69,20 +70,42 @@ TEST(Partition, IsTheSameOnAnyNumberOfRanks) {
     EXPECT_EQ(one.labels, three.labels);
     EXPECT_EQ(one.finer, three.finer);
     EXPECT_EQ(one.silhouette, three.silhouette);
+    EXPECT_EQ(one.agreement, three.agreement);
   }
 }
 
 TEST(Partition, StaysWithKMeansWhereThatSeparatesBetter) {
   RandomStream random(9, Purpose::simulate, 0, 0);
-  DenseMatrix x(600, 2);  // an even square: halves have the higher silhouette
-  for (float& v : x.values) v = static_cast<float>(random.uniform());
+  DenseMatrix x(600,
+                2);  // an even disk: K-means cuts it as it comes, and pieces of one size have the higher silhouette
+  for (std::int64_t i = 0; i < x.rows; ++i) {
+    const double radius = std::sqrt(random.uniform());
+    const double angle = 6.28 * random.uniform();
+    x.row(i)[0] = static_cast<float>(radius * std::cos(angle));
+    x.row(i)[1] = static_cast<float>(radius * std::sin(angle));
+  }
   const KMeansSettings settings{.clusters = 4};
   const Partition best = over_ranks(x, 1, Clustering::best, settings);
   EXPECT_EQ(best.finer, 0);
+  EXPECT_LT(best.agreement.value(), 0.9);
   EXPECT_EQ(best.labels, over_ranks(x, 1, Clustering::kmeans, settings).labels);
   const Partition merged = over_ranks(x, 1, Clustering::merged, settings);
   EXPECT_GT(merged.finer, 0);
   EXPECT_LT(*merged.silhouette, *best.silhouette);
+}
+
+TEST(Partition, StaysWithKMeansThatAgreesWithItself) {
+  RandomStream random(5, Purpose::simulate, 0, 0);
+  DenseMatrix x(800, 2);  // four groups
+  for (std::int64_t i = 0; i < x.rows; ++i) {
+    x.row(i)[0] =
+        static_cast<float>(2 * static_cast<double>(i % 2) + 30 * static_cast<double>(i / 2 % 2) + random.uniform());
+    x.row(i)[1] = static_cast<float>(random.uniform());
+  }
+  const Partition best = over_ranks(x, 2, Clustering::best, {.clusters = 4});
+  EXPECT_EQ(best.finer, 0);
+  EXPECT_GT(best.agreement.value(), 0.99);
+  EXPECT_FALSE(best.silhouette);
 }
 
 TEST(Partition, IsKMeansOfFewCellsAndOfOneCluster) {

@@ -1,0 +1,71 @@
+"""Weak differences between types: components guide where contrastive answers show no groups. And --clustering."""
+import unittest
+
+import anndata
+
+import support
+
+WEAK = ["--cells", "900", "--genes", "600", "--groups", "0.4,0.3,0.2,0.1", "--de-probability", "0.15", "--de-location", "0.2",
+        "--seed", "7"]
+
+
+class Guidance(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.weak = support.fresh("guidance", "weak.h5ad")
+        cls.weak.parent.mkdir(parents=True, exist_ok=True)
+        done = support.run("masksc_simulate", "--output", cls.weak, *WEAK, ranks=1)
+        assert done.codes == [0], done
+
+    def train_weak(self, name, *options, ranks=2):
+        output = support.fresh("guidance", name)
+        done = support.run("masksc_train", "--input", self.weak, "--labels", "group", "--output", output, *support.SMALL,
+                           "--matrix", "24x24", "--patch", "6", "--sequence-epochs", "20", "--epochs", "15", "--report", "no",
+                           *options, ranks=ranks)
+        self.assertEqual(done.codes, [0] * ranks, done)
+        return done, support.metrics(output), output
+
+    def test_components_guide_where_answers_show_no_groups(self):
+        done, auto, output = self.train_weak("auto")
+        self.assertIn("show no groups of cells", done.err)
+        _, sequence, _ = self.train_weak("sequence", "--guidance-target", "sequence")
+        _, components, _ = self.train_weak("components", "--guidance-target", "components")
+        self.assertEqual(auto["weights_hash"], components["weights_hash"])
+        self.assertGreater(auto["ari"], sequence["ari"] + 0.2)
+        done = support.run("masksc_embed", "--model", output, "--input", self.weak, "--output", output / "again.h5ad",
+                           "--labels", "group")
+        self.assertEqual(done.codes, [0, 0], done)
+
+    def test_answers_guide_where_they_show_groups(self):
+        output = support.fresh("guidance", "strong")
+        done = support.train(output, "--sequence-epochs", "30")
+        self.assertEqual(done.codes, [0, 0], done)
+        self.assertNotIn("show no groups", done.err)
+
+    def test_a_checkpoint_of_other_guidance_is_refused(self):
+        _, _, output = self.train_weak("kept", "--guidance-target", "components", "--epochs", "2")
+        done = support.run("masksc_train", "--input", self.weak, "--labels", "group", "--output",
+                           support.fresh("guidance", "other"), *support.SMALL, "--matrix", "24x24", "--patch", "6",
+                           "--sequence-epochs", "20", "--sequence-model", output / "model", "--epochs", "2",
+                           "--guidance-target", "sequence", "--resume", output / "checkpoints" / "latest")
+        self.assertEqual(done.codes, [2, 2], done)
+        self.assertIn("guidance-target", done.err)
+
+    def test_clustering_says_what_was_merged(self):
+        result = support.BASE / "result.h5ad"
+        found = {}
+        for kind in ("kmeans", "merged"):
+            output = support.fresh("guidance", f"{kind}.h5ad")
+            done = support.run("masksc_cluster", "--input", result, "--output", output, "--clusters", str(support.GROUPS),
+                               "--clustering", kind)
+            self.assertEqual(done.codes, [0, 0], done)
+            found[kind] = anndata.read_h5ad(output).obs["masksc_clusters"]
+            self.assertEqual(found[kind].nunique(), support.GROUPS)
+        metrics = support.metrics(support.BASE)
+        self.assertIn("merged_from", metrics)
+        kept = found["kmeans"] if metrics["merged_from"] is None else found["merged"]
+        self.assertEqual(anndata.read_h5ad(result).obs["masksc"].tolist(), kept.tolist())
+
+
+if __name__ == "__main__":
+    unittest.main()
