@@ -65,7 +65,8 @@ class Judge {
     double sum = 0;
     for (std::size_t a = 0; a < trials; ++a)
       for (std::size_t b = a + 1; b < trials; ++b) sum += adjusted_rand_index(answers[a], answers[b]);
-    return sum / static_cast<double>(trials * (trials - 1) / 2);
+    constexpr std::uint64_t pairs = trials * (trials - 1) / 2;
+    return sum / static_cast<double>(pairs);
   }
 
  private:

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <mutex>
 
-#include "masksc/core/log.hpp"
 #include "masksc/model/distributed.hpp"
 #include "masksc/model/one_thread.hpp"
 
