@@ -23,6 +23,7 @@ constexpr std::int64_t centre_cells = 50'000;  // that finer centres are sought 
 constexpr std::int64_t judged_cells = 10'000;  // the silhouette compares all pairs
 constexpr std::uint64_t trials = 4;            // of K-means, for its agreement with itself
 constexpr double share_of_trial = 0.7;         // of the judged cells
+constexpr double as_good = 0.975;              // share of a silhouette that counts as equal to it, as in choose.cpp
 constexpr double agrees = 0.9;                 // mean adjusted Rand index between trials
 
 /// Which of the centres belong together when `clusters` are left.
@@ -141,7 +142,8 @@ Partition partition_cells(const DenseMatrix& local_rows, RowRange rows, std::int
     merged.labels = merged_labels(local_rows, rows, cells, count, settings, ranks, poll);
     merged.finer = count;
     merged.silhouette = judge->score(merged.labels);
-    if (!best.silhouette || *merged.silhouette > *best.silhouette) best = std::move(merged);
+    const double enough = !best.silhouette ? -2 : best.finer > 0 ? *best.silhouette : *best.silhouette / as_good;
+    if (*merged.silhouette > enough) best = std::move(merged);
   }
   if (best.finer > 0 && of_kmeans)
     log::info(
