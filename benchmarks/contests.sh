@@ -6,17 +6,20 @@
 # BUILD: the build folder (build/release). DIR: data and comparisons, DIR/CONTEST/comparison.md each; what is there is
 # not computed again. SEEDS: 3. METHODS: a list for masksc_compare. CONFIG: configs/fast.ini. Two ranks, one thread each.
 set -euo pipefail
-[ $# -ge 2 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source-path=SCRIPTDIR/../launch source=env.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../launch/env.sh"
+
+case ${1:-} in --help | -h) help "$0"; exit 0 ;; esac
+[ $# -ge 2 ] || fail 2 "give the build folder and one for the results (see --help)"
 bin=$1/bin out=$2 seeds=${3:-3}
 methods=${4:-mask-sc,contrastive-sc,dca,pca-kmeans,pca-leiden,kmeans,gmm,cidr,soup,scrna-nmf}
-config=${5:-$here/configs/fast.ini}
+config=${5:-$MASKSC_ROOT/configs/fast.ini}
 mkdir -p "$out"
 
 contest() { # NAME OPTIONS of masksc_simulate
   local name=$1; shift
   [ -e "$out/$name.h5ad" ] || "$bin/masksc_simulate" --output "$out/$name.h5ad" --seed 7 --quiet "$@"
-  mpirun ${MASKSC_MPIRUN:-} -np 2 "$bin/masksc_compare" --config "$config" --input "$out/$name.h5ad" --labels group \
+  "$MASKSC_LAUNCH/run.sh" 2 "$bin/masksc_compare" --config "$config" --input "$out/$name.h5ad" --labels group \
     --methods "$methods" --seeds "$seeds" --threads 1 --output "$out/$name" --quiet
 }
 

@@ -2,6 +2,7 @@
 #include "masksc/baselines/deep.hpp"
 #include "masksc/baselines/features.hpp"
 #include "masksc/dist/collectives.hpp"
+#include "masksc/model/contrastive.hpp"
 #include "masksc/model/sequence_encoder.hpp"
 #include "masksc/train/sequence_trainer.hpp"
 #include "methods.hpp"
@@ -21,10 +22,8 @@ BaselineResult run_contrastive_sc(const BaselineInput& input, const BaselineSett
       encoder, {.expression = input.expression, .settings = sequence, .seed = settings.seed, .poll = settings.poll},
       context);
   BaselineResult result;
-  result.features = features_of_all(rows, settings.poll, [&](const at::Tensor& x) {
-    const at::Tensor answers = encoder.answer(x).squeeze(1);
-    return answers / answers.norm(2, 1, true).clamp_min(1e-12);
-  });
+  result.features = features_of_all(rows, settings.poll,
+                                    [&](const at::Tensor& x) { return unit_length(encoder.answer(x).squeeze(1)); });
   result.labels = cluster_features(result.features, settings);
   return result;
 }

@@ -9,21 +9,17 @@
 #include <span>
 #include <vector>
 
-#include "masksc/cluster/kmeans.hpp"
 #include "masksc/cluster/leiden.hpp"
+#include "masksc/cluster/partition.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
-#include "masksc/metrics/silhouette.hpp"
 
 namespace masksc {
 namespace {
 
-constexpr std::int64_t most_clusters = 30;         // tried by silhouette
-constexpr std::int64_t silhouette_cells = 10'000;  // of more, a sample: the silhouette compares all pairs
-constexpr double as_good = 0.975;                  // share of the best silhouette that counts as equal to it
-constexpr std::int64_t trial_restarts = 3;         // of K-means for each number tried
-constexpr std::int64_t percent_of_cells = 1;       // a Leiden cluster below it doesn't count
+constexpr std::int64_t most_clusters = 30;    // tried by silhouette
+constexpr std::int64_t percent_of_cells = 1;  // a Leiden cluster below it doesn't count
 
 /// The number in --clusters, if it is one.
 std::optional<std::int64_t> parse_count(const std::string& text) {
@@ -50,19 +46,18 @@ std::int64_t count_by_leiden(const DenseMatrix& local_rows, RowRange rows, std::
 
 std::int64_t count_by_silhouette(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::uint64_t seed,
                                  Collectives& ranks, const std::function<void()>& poll) {
-  const auto chosen = sample_rows(cells, silhouette_cells, seed);
+  const auto chosen = sample_rows(cells, kJudgedCells, seed);
   const DealtSample sample = take_rows(local_rows, rows, chosen);
   const auto size = std::ssize(chosen);
   std::vector<double> scores;  // of 2, 3, ... clusters
   for (std::int64_t count = 2; count <= std::min(most_clusters, size - 1); ++count) {
-    const KMeansSettings settings{.clusters = count, .restarts = trial_restarts, .seed = seed};
-    const auto found = kmeans(sample.local_rows, sample.rows, size, settings, ranks, poll);
-    scores.push_back(silhouette(sample.local_rows, sample.rows, size, found.labels, ranks, poll).value_or(-1));
+    scores.push_back(kmeans_silhouette(sample.local_rows, sample.rows, size, count, seed, ranks, poll));
   }
   if (scores.empty()) return 1;
   const double best = *std::max_element(scores.begin(), scores.end());
   if (best <= 0) return 1;
-  const auto last = std::find_if(scores.rbegin(), scores.rend(), [&](double s) { return s >= as_good * best; });
+  const auto last =
+      std::find_if(scores.rbegin(), scores.rend(), [&](double s) { return s >= kAsGoodSilhouette * best; });
   return 1 + (scores.rend() - last);
 }
 

@@ -21,17 +21,17 @@ at::Tensor gather_rows(const at::Tensor& local, std::int64_t real, Collectives& 
       .to(local.device());
 }
 
-at::Tensor normalise(const at::Tensor& z) { return z / z.norm(2, -1, true).clamp_min(1e-12); }
-
 }  // namespace
+
+at::Tensor unit_length(const at::Tensor& z) { return z / z.norm(2, -1, true).clamp_min(1e-12); }
 
 at::Tensor contrastive_loss_sum(const at::Tensor& z1, const at::Tensor& z2, ContrastiveLoss kind, double temperature) {
   const std::int64_t cells = z1.size(1);
   if (kind == ContrastiveLoss::eq1) {
-    const at::Tensor similarity = at::matmul(normalise(z1), normalise(z2).transpose(1, 2)) / temperature;
+    const at::Tensor similarity = at::matmul(unit_length(z1), unit_length(z2).transpose(1, 2)) / temperature;
     return -at::log_softmax(similarity, -1).diagonal(0, 1, 2).mean(1).sum();
   }
-  const at::Tensor z = normalise(at::cat({z1, z2}, 1));
+  const at::Tensor z = unit_length(at::cat({z1, z2}, 1));
   at::Tensor similarity = at::matmul(z, z.transpose(1, 2)) / temperature;
   const at::Tensor self = at::eye(2 * cells, z.options().dtype(at::kBool));
   similarity = similarity.masked_fill(self, -std::numeric_limits<float>::infinity());

@@ -7,6 +7,7 @@
 
 #include "masksc/core/exact_sum.hpp"
 #include "masksc/model/components.hpp"
+#include "masksc/model/contrastive.hpp"
 #include "masksc/model/distributed.hpp"
 
 namespace masksc {
@@ -115,10 +116,7 @@ at::Tensor Targets::raw_targets(const at::Tensor& patches) const {
 
 at::Tensor Targets::raw_teacher(const at::Tensor& patches) const {
   std::vector<at::Tensor> parts;
-  if (teacher_parts()[0] > 0) {
-    const at::Tensor answer = whole_->answer(patches.flatten(1)).squeeze(1);
-    parts.push_back(answer / answer.norm(2, -1, true).clamp_min(1e-12));
-  }
+  if (teacher_parts()[0] > 0) parts.push_back(unit_length(whole_->answer(patches.flatten(1)).squeeze(1)));
   if (loadings_.defined()) parts.push_back(at::mm(patches.flatten(1).to(at::kFloat), loadings_));
   return at::cat(parts, 1);
 }

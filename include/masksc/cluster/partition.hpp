@@ -17,6 +17,15 @@
 
 namespace masksc {
 
+/// Of more cells a sample is judged: the silhouette compares all pairs.
+inline constexpr std::int64_t kJudgedCells = 10'000;
+/// Share of a silhouette that counts as equal to it.
+inline constexpr double kAsGoodSilhouette = 0.975;
+
+/// The mean silhouette of K-means (3 restarts) into `clusters` clusters; -1 where there is none. A collective.
+double kmeans_silhouette(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::int64_t clusters,
+                         std::uint64_t seed, Collectives& ranks, const std::function<void()>& poll = {});
+
 enum class Clustering {
   best,    // K-means where its samples agree; else merged, where its silhouette is clearly higher
   kmeans,  // K-means
