@@ -111,7 +111,7 @@ Baseline cidr_baseline() {
           .title = "CIDR: implicit imputation of dropouts, principal coordinates, Ward's hierarchical clustering",
           .source = "Lin, Troup and Ho 2017, Genome Biology 18:59",
           .stochastic = false,
-          .published = {.matrix = "160x160", .patch = "1", .genes = "", .standardize = false},  // all genes
+          .published = {.matrix = "160x160", .patch = "1", .genes = "", .standardize = Standardize::no},  // all genes
           .run = run};
 }
 

@@ -150,7 +150,7 @@ Baseline scrna_nmf_baseline() {
       .title = "NMF dictionary of a source data set (or a random half) transferred, mixed in, K-means of components",
       .source = "Mieth et al. 2019, Scientific Reports 9:20353",
       // Log-transformed expression of the genes that pass SC3's filter: all that are neither rare nor everywhere.
-      .published = {.matrix = "64x64", .patch = "1", .genes = "", .standardize = false},
+      .published = {.matrix = "64x64", .patch = "1", .genes = "", .standardize = Standardize::no},
       .run = run};
 }
 

@@ -79,7 +79,7 @@ Baseline soup_baseline() {
           .title = "SOUP: memberships of all cells from the pure ones, hard labels by the largest",
           .source = "Zhu, Lei, Klei, Devlin and Roeder 2019, PNAS 116:466",
           // Log-normalised values of some hundred selected genes.
-          .published = {.matrix = "22x22", .patch = "1", .genes = "", .standardize = false},
+          .published = {.matrix = "22x22", .patch = "1", .genes = "", .standardize = Standardize::no},
           .run = run};
 }
 

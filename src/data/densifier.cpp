@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "masksc/data/loader.hpp"
 
@@ -35,6 +36,13 @@ void Densifier::put_counts(std::span<const std::int32_t> indices, std::span<cons
   const float* const inverse_sd = scaling_.inverse_sd.data() + first;
   const std::int32_t* const slot = slot_of_column_.data();
   const float clip = scaling_.clip;
+  if (scaling_.counts) {
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      const auto column = static_cast<std::size_t>(indices[i]);
+      out[slot[column]] = std::clamp((std::expm1(values[i]) - mean[column]) * inverse_sd[column], -clip, clip);
+    }
+    return;
+  }
   for (std::size_t i = 0; i < indices.size(); ++i) {
     const auto column = static_cast<std::size_t>(indices[i]);
     out[slot[column]] = std::clamp((values[i] - mean[column]) * inverse_sd[column], -clip, clip);

@@ -93,4 +93,18 @@ at::Tensor component_loadings(const std::function<void(const std::function<void(
   return loadings.to(device);
 }
 
+DenseMatrix principal_scores(std::span<const float> values, std::int64_t cells, std::int64_t count) {
+  const at::NoGradGuard no_gradient;
+  const std::int64_t genes = std::ssize(values) / cells;
+  const at::Tensor rows = at::from_blob(const_cast<float*>(values.data()), {cells, genes}, at::kFloat);
+  const at::Tensor centred = rows - rows.mean(0);
+  const auto [squares, vectors] = at::linalg_eigh(at::mm(centred, centred.t()).to(at::kDouble));
+  const std::int64_t kept = std::min({count, cells, genes});
+  const at::Tensor scale = squares.narrow(0, cells - kept, kept).clamp_min(0).sqrt();
+  const at::Tensor scores = (vectors.narrow(1, cells - kept, kept) * scale).flip(1).to(at::kFloat).contiguous();
+  DenseMatrix result(cells, kept);
+  std::copy_n(scores.data_ptr<float>(), scores.numel(), result.row(0).begin());
+  return result;
+}
+
 }  // namespace masksc

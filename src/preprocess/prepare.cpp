@@ -20,6 +20,9 @@ namespace masksc {
 namespace {
 
 constexpr const char* kFlagged = "highly_variable";
+constexpr std::int64_t kBlockRows = 1024;  // read at a time from disk
+constexpr float kClip = 10.0F;
+constexpr double kOverdispersion = 0.01;  // 1 / theta
 
 /// Genes that the settings admit, in file order, whether they have counts or not.
 std::vector<std::int64_t> admitted_genes(std::span<const std::string> gene_names,
@@ -61,28 +64,43 @@ std::vector<std::int64_t> rank_genes(const ShardRows& shard, std::int64_t cells,
   return order;
 }
 
-/// `batches`: the names; `batch_of_cell`: empty for one batch.
-GeneScaling scaling_of(const ShardRows& shard, const Expression& expression, std::size_t batches, bool standardize,
-                       Collectives& ranks) {
-  const auto genes = static_cast<std::size_t>(shard.columns());
-  if (!standardize)
-    return {std::vector<float>(genes, 0.0F), std::vector<float>(genes, 1.0F), std::numeric_limits<float>::max()};
+/// Sums over the cells of this rank, those of each batch apart. A collective.
+MomentSums sums_of(MomentSums::Of of, const Expression& expression, std::int64_t batches, Collectives& ranks) {
   std::vector<std::int64_t> cells = {expression.cells};
   if (!expression.batch_of_cell.empty()) {
-    cells.assign(batches, 0);
+    cells.assign(static_cast<std::size_t>(batches), 0);
     for (const std::int32_t batch : expression.batch_of_cell) ++cells[static_cast<std::size_t>(batch)];
   }
-  const auto count = static_cast<std::int64_t>(cells.size());
-  MomentSums sums(MomentSums::Of::logs, shard.columns(), std::move(cells), expression.target_total);
+  MomentSums sums(of, expression.values.columns, std::move(cells), expression.target_total);
+  const auto add = [&](const CsrMatrix& block, RowRange rows) {
+    std::span<const std::int32_t> batch(expression.batch_of_cell);
+    if (!batch.empty())
+      batch = batch.subspan(static_cast<std::size_t>(rows.begin), static_cast<std::size_t>(rows.size()));
+    sums.add(block, batch);
+  };
+  const RowRange mine = expression.rows;
   together(ranks, [&] {
-    shard.for_each([&](const CsrMatrix& block, RowRange rows) {
-      std::span<const std::int32_t> batch(expression.batch_of_cell);
-      if (!batch.empty())
-        batch = batch.subspan(static_cast<std::size_t>(rows.begin), static_cast<std::size_t>(rows.size()));
-      sums.add(block, batch);
-    });
+    if (!expression.streams()) return add(expression.values, mine);
+    for (std::int64_t start = mine.begin; start < mine.end; start += kBlockRows) {
+      const RowRange rows = {start, std::min(start + kBlockRows, mine.end)};
+      add(expression.read(rows), rows);
+    }
   });
-  return standardisation(sums, count, ranks);
+  return sums;
+}
+
+GeneScaling scaling_of(const Expression& expression, std::int64_t batches, Standardize standardize,
+                       Collectives& ranks) {
+  const auto genes = static_cast<std::size_t>(expression.values.columns);
+  if (standardize == Standardize::no)
+    return {std::vector<float>(genes, 0.0F), std::vector<float>(genes, 1.0F), std::numeric_limits<float>::max()};
+  if (expression.batch_of_cell.empty()) batches = 1;
+  if (standardize == Standardize::residuals) {
+    MomentSums sums = sums_of(MomentSums::Of::normalized_counts, expression, batches, ranks);
+    return residual_scaling(sums, batches, ranks);
+  }
+  MomentSums sums = sums_of(MomentSums::Of::logs, expression, batches, ranks);
+  return standardisation(sums, batches, ranks);
 }
 
 void report(std::int64_t cells, std::size_t all, std::size_t admitted, std::size_t usable, const Expression& chosen,
@@ -163,8 +181,8 @@ Expression prepare(ShardRows shard, const ShardFacts& facts, const PreparationSe
   expression.rows = shard.rows();
   expression.target_total = median;
   if (settings.batch_statistics) expression.batch_of_cell = facts.batches.codes;
-  expression.scaling = scaling_of(shard, expression, facts.batches.names.size(), settings.standardize, ranks);
   shard.move_to(expression);
+  expression.scaling = scaling_of(expression, std::ssize(facts.batches.names), settings.standardize, ranks);
   for (const std::int64_t gene : genes)
     expression.gene_names.push_back(facts.gene_names[static_cast<std::size_t>(gene)]);
   expression.layout = lay_out(shape, static_cast<std::int64_t>(genes.size()));
@@ -189,14 +207,21 @@ void describe(OptionTable& table, PreparationSettings& settings) {
       "gene-order", settings.gene_order,
       {{"file", GeneOrder::file}, {"variable", GeneOrder::variable}, {"coexpression", GeneOrder::coexpression}},
       "order of the genes in the matrix");
-  table.add("standardize", settings.standardize, "standardise each gene and clip at 10 standard deviations");
+  table.add_choice(
+      "standardize", settings.standardize,
+      {{"auto", Standardize::automatic},
+       {"yes", Standardize::yes},
+       {"no", Standardize::no},
+       {"residuals", Standardize::residuals}},
+      "each gene's log values standardised (yes), Pearson residuals of its counts (residuals), both clipped at "
+      "10, or log values (no); auto: yes where these show groups of cells, else residuals");
   table.add_switch("batch-statistics", settings.batch_statistics,
                    "standardise each gene within each batch (--batch-key, or each of several inputs)");
 }
 
 void validate(const PreparationSettings& settings) {
   validate_shape(settings.matrix, settings.patch, settings.tokens);
-  if (settings.batch_statistics && !settings.standardize)
+  if (settings.batch_statistics && settings.standardize == Standardize::no)
     throw UserError("--batch-statistics is a way to standardise: leave --standardize no out");
   std::error_code ignored;
   if (!settings.genes.empty() && settings.genes != kFlagged &&
@@ -214,7 +239,7 @@ ExpressionRows::ExpressionRows(const Expression& expression, RowRange rows)
 }
 
 GeneScaling standardisation(MomentSums& sums, std::int64_t batches, Collectives& ranks) {
-  GeneScaling scaling{{}, {}, 10.0F, batches};
+  GeneScaling scaling{{}, {}, kClip, batches};
   for (const GeneMoments& moments : sums.finish(ranks))
     for (std::size_t gene = 0; gene < moments.mean.size(); ++gene) {
       scaling.mean.push_back(static_cast<float>(moments.mean[gene]));
@@ -222,6 +247,21 @@ GeneScaling standardisation(MomentSums& sums, std::int64_t batches, Collectives&
       scaling.inverse_sd.push_back(variance > 0 ? static_cast<float>(1 / std::sqrt(variance)) : 1.0F);
     }
   return scaling;
+}
+
+GeneScaling residual_scaling(MomentSums& sums, std::int64_t batches, Collectives& ranks) {
+  GeneScaling scaling{{}, {}, kClip, batches, true};
+  for (const GeneMoments& moments : sums.finish(ranks))
+    for (const double mean : moments.mean) {
+      scaling.mean.push_back(static_cast<float>(mean));
+      const double variance = mean + kOverdispersion * mean * mean;
+      scaling.inverse_sd.push_back(variance > 0 ? static_cast<float>(1 / std::sqrt(variance)) : 1.0F);
+    }
+  return scaling;
+}
+
+void take_residuals(Expression& expression, Collectives& ranks) {
+  expression.scaling = scaling_of(expression, expression.scaling.batches, Standardize::residuals, ranks);
 }
 
 Expression prepare_expression(CsrMatrix counts, std::int64_t cells, RowRange rows,

@@ -11,9 +11,6 @@
 namespace masksc {
 namespace {
 
-constexpr std::int64_t trial_clusters = 8;
-constexpr double shows_groups = 0.15;  // silhouette
-
 /// The encoder's unit-length answers to the sampled cells of this rank, in order.
 DenseMatrix sampled_answers(const SequenceEncoder& whole,
                             const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
@@ -43,14 +40,14 @@ TargetSettings decide_guidance(const TargetSettings& settings, const SequenceEnc
   decided.guidance_target = GuidanceTarget::sequence;
   const std::vector<std::int64_t> chosen = sample_rows(cells, kJudgedCells, seed);
   const std::int64_t sampled = std::ssize(chosen);
-  if (sampled <= 2 * trial_clusters) return decided;
+  if (sampled <= 2 * kTrialClusters) return decided;
   const auto first = std::lower_bound(chosen.begin(), chosen.end(), rows.begin);
   const auto last = std::lower_bound(chosen.begin(), chosen.end(), rows.end);
   const RowRange sampled_rows = {first - chosen.begin(), last - chosen.begin()};
   DenseMatrix answers;
   together(ranks, [&] { answers = sampled_answers(*encoders.whole, for_each_tile, std::span(first, last)); });
-  const double groups = kmeans_silhouette(answers, sampled_rows, sampled, trial_clusters, seed, ranks);
-  if (groups >= shows_groups) return decided;
+  const double groups = kmeans_silhouette(answers, sampled_rows, sampled, kTrialClusters, seed, ranks);
+  if (groups >= kShowsGroups) return decided;
   decided.guidance_target = GuidanceTarget::components;
   log::info(
       "guidance: the sequence encoder's answers show no groups of cells (silhouette {:.2f}); principal components "

@@ -31,6 +31,7 @@ std::string genes_hash(const Expression& expression) {
   hasher.add(std::span<const std::int32_t>(expression.layout.slot_to_column));
   hasher.add(std::span<const float>(expression.scaling.mean));
   hasher.add(std::span<const float>(expression.scaling.inverse_sd));
+  if (expression.scaling.counts) hasher.add(std::string("counts"));
   return hasher.hex();
 }
 
@@ -40,6 +41,7 @@ Json describe_expression(const Expression& expression) {
           {"mean", expression.scaling.mean},
           {"inverse_sd", expression.scaling.inverse_sd},
           {"clip", expression.scaling.clip},
+          {"counts", expression.scaling.counts},
           {"batches", expression.scaling.batches},
           {"batch_statistics", !expression.batch_of_cell.empty()},
           {"matrix", {expression.layout.rows, expression.layout.columns}},
@@ -54,7 +56,7 @@ void save_model_description(const std::filesystem::path& folder, const Expressio
   Json settings = Json::object();
   for (const Option& option : table.options())
     if (option.role == OptionRole::result) settings[option.name] = option.get();
-  const Json description = {{"format", "mask-sc model 1"},
+  const Json description = {{"format", kModelFormat},
                             {"version", version_and_commit()},
                             {"settings", settings},
                             {"expression", describe_expression(expression)},

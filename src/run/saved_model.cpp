@@ -20,8 +20,6 @@
 namespace masksc {
 namespace {
 
-constexpr const char* known_format = "mask-sc model 1";
-
 std::string read_description(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / "model.json";
   std::error_code ignored;
@@ -73,7 +71,7 @@ Expression expression_of(const Json& e) {
   expression.gene_names = e.at("genes").get<std::vector<std::string>>();
   expression.target_total = e.at("target_total");
   expression.scaling = {e.at("mean").get<std::vector<float>>(), e.at("inverse_sd").get<std::vector<float>>(),
-                        e.at("clip").get<float>(), e.value("batches", std::int64_t{1})};
+                        e.at("clip").get<float>(), e.value("batches", std::int64_t{1}), e.value("counts", false)};
   expression.layout = layout_of(e);
   return expression;
 }
@@ -106,9 +104,9 @@ SavedModel load_model(const std::filesystem::path& folder, at::Device device, Co
   read_json(subject, [&] {
     const auto format = description.at("format").get<std::string>();
     model.version = description.value("version", "");
-    if (format != known_format)
+    if (format != kModelFormat && format != kOlderModelFormat)
       throw UserError(fmt::format("{} is a '{}' of mask-sc {}; this one reads '{}'", subject, shown(format),
-                                  shown(model.version), known_format));
+                                  shown(model.version), kModelFormat));
     model.expression = expression_of(description.at("expression"));
     model.batch_statistics = description.at("expression").value("batch_statistics", false);
     shape.model = model_settings(description.at("settings"));

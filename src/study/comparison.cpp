@@ -37,7 +37,10 @@ void leave_if_asked(const std::string& what) {
 /// Reads what the last methods did not: the ranks take points in any order, mostly of one preparation.
 class DataCache {
  public:
-  DataCache(fs::path prepared, const PreparationSettings& shared) : prepared_(std::move(prepared)), shared_(shared) {}
+  DataCache(fs::path prepared, const PreparationSettings& shared) : prepared_(std::move(prepared)), shared_(shared) {
+    // The other methods were published with log values, and the common space is scanpy's.
+    if (shared_.standardize == Standardize::residuals) shared_.standardize = Standardize::yes;
+  }
 
   const ComparedData& shared() {
     if (!of_all_) of_all_ = read_compared(prepared_, shared_);

@@ -105,7 +105,7 @@ class Refused(unittest.TestCase):
         copy = support.fresh("newer")
         shutil.copytree(MODEL, copy)
         text = (copy / "model.json").read_text()
-        (copy / "model.json").write_text(text.replace("mask-sc model 1", "mask-sc model 9"))
+        (copy / "model.json").write_text(text.replace("mask-sc model 2", "mask-sc model 9"))
         done = support.run("masksc_embed", "--model", copy, "--input", support.SIMULATED, "--output",
                            support.fresh("refused"), ranks=1)
         self.assertEqual(done.codes, [2], done)

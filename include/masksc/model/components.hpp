@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 
+#include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"
 #include "masksc/model/tile.hpp"
 
@@ -20,5 +22,9 @@ inline constexpr std::int64_t kComponentCells = 65536;
 at::Tensor component_loadings(const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
                               std::int64_t cells, std::int64_t genes, std::int64_t count, Collectives& ranks,
                               at::Device device);
+
+/// The first principal components [cells, count] of few cells: `values` [cells, genes], row by row. By the cells' own
+/// products: for at most a few thousand of them. Fewer columns where there are fewer cells or genes. On one process.
+DenseMatrix principal_scores(std::span<const float> values, std::int64_t cells, std::int64_t count);
 
 }  // namespace masksc

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -19,13 +20,18 @@ namespace masksc {
 
 enum class GeneOrder { file, variable, coexpression };
 
+/// What the model sees of a gene: its log value (no), that standardised over the cells (yes), or the Pearson residual
+/// of its normalised count (residuals). automatic is yes until the cells have been looked at, see
+/// decide_standardization.
+enum class Standardize { automatic, yes, no, residuals };
+
 struct PreparationSettings {
   std::string matrix = "auto";  // or GxS
   Tokens tokens = Tokens::patches;
   std::string patch = "auto";  // or a number
   std::string genes;           // "" all, "highly_variable", or a file with one name a line
   GeneOrder gene_order = GeneOrder::file;
-  bool standardize = true;
+  Standardize standardize = Standardize::automatic;
   bool batch_statistics = false;  // standardise each gene within each batch of cells
 };
 
@@ -35,16 +41,18 @@ void describe(OptionTable& table, PreparationSettings& settings);
 void validate(const PreparationSettings& settings);
 
 /// What the model sees of gene j in a cell of batch b with log-normalised value x:
-/// clamp((x - mean[b, j]) * inverse_sd[b, j], -clip, clip). Without standardisation this is the identity.
+/// clamp((v - mean[b, j]) * inverse_sd[b, j], -clip, clip) with v = x or, where `counts`, the normalised count
+/// exp(x) - 1. Without standardisation this is the identity.
 struct GeneScaling {
   std::vector<float> mean;        // [batches, columns]
   std::vector<float> inverse_sd;  // [batches, columns]; 1 for genes without variance
   float clip = 10.0F;
   std::int64_t batches = 1;  // more only with --batch-statistics
+  bool counts = false;       // of normalised counts
   [[nodiscard]] std::size_t columns() const { return mean.size() / static_cast<std::size_t>(batches); }
   [[nodiscard]] float scaled(std::size_t column, float value, std::int32_t batch = 0) const {
     const std::size_t at = static_cast<std::size_t>(batch) * columns() + column;
-    return std::clamp((value - mean[at]) * inverse_sd[at], -clip, clip);
+    return std::clamp(((counts ? std::expm1(value) : value) - mean[at]) * inverse_sd[at], -clip, clip);
   }
 };
 
@@ -89,6 +97,14 @@ class ExpressionRows {
 /// What standardises each gene: over all cells or, with batches, over the cells of each. `sums`: those of the log
 /// values, group by group. A collective.
 GeneScaling standardisation(MomentSums& sums, std::int64_t batches, Collectives& ranks);
+
+/// What makes Pearson residuals of normalised counts: a count of mean m is expected to vary by m + m^2 / 100, as a
+/// negative binomial one does (Lause, Berens and Kobak, Genome Biology 2021, equation 3, with every cell at the median
+/// total). Differences that counting alone makes then have variance 1 in every gene, so that rare and frequent genes
+/// say as much as they know; the log of small counts distorts them. `sums`: those of normalised counts. A collective.
+GeneScaling residual_scaling(MomentSums& sums, std::int64_t batches, Collectives& ranks);
+/// Gives a prepared `expression` that scaling in place of the one it has. A collective.
+void take_residuals(Expression& expression, Collectives& ranks);
 
 /// `counts`: this rank's `rows` of `cells`, with all genes of the file; `highly_variable`: the file's own choice of
 /// genes, may be empty; `batches`: of all cells, for --batch-statistics, may be empty. A collective. Throws UserError

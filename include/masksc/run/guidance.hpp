@@ -9,6 +9,11 @@
 
 namespace masksc {
 
+/// Into so many clusters cells are put to see whether there are groups of them ...
+inline constexpr std::int64_t kTrialClusters = 8;
+/// ... and this mean silhouette says yes.
+inline constexpr double kShowsGroups = 0.15;
+
 /// `settings`, auto replaced: by components where the sequence encoder's answers to whole cells show no groups (mean
 /// silhouette of K-means into 8 clusters, at most 10,000 cells drawn by seed, below 0.15), else by sequence.
 /// Contrastive training tells every cell from all others; where types differ by less than cells do, its answers spread

@@ -14,6 +14,10 @@
 
 namespace masksc {
 
+/// Stands in model.json. Version 1 knew no residuals.
+inline constexpr const char* kModelFormat = "mask-sc model 2";
+inline constexpr const char* kOlderModelFormat = "mask-sc model 1";
+
 /// Genes, scaling, matrix layout and normalisation of a run, as they stand in model.json.
 Json describe_expression(const Expression& expression);
 

@@ -135,7 +135,7 @@ TEST(Prepare, CoexpressionBringsGenesOfAProgramTogether) {
 
 TEST(Prepare, WithoutStandardisationIsTheIdentity) {
   PreparationSettings settings = with("4x4", "2");
-  settings.standardize = false;
+  settings.standardize = Standardize::no;
   const Expression made = prepare(random_counts(20, 30), settings);
   EXPECT_THAT(made.scaling.mean, Each(0.0F));
   EXPECT_THAT(made.scaling.inverse_sd, Each(1.0F));
@@ -222,7 +222,7 @@ TEST(Options, ReadAndWriteTheSettings) {
   table.set("standardize", "no", "in a test");
   EXPECT_EQ(settings.matrix, "36x36");
   EXPECT_EQ(settings.gene_order, GeneOrder::coexpression);
-  EXPECT_FALSE(settings.standardize);
+  EXPECT_EQ(settings.standardize, Standardize::no);
   EXPECT_EQ(table.find("gene-order")->get(), "coexpression");
   EXPECT_THROW(table.set("gene-order", "random", "in a test"), UserError);
 }

@@ -139,7 +139,7 @@ TEST(BatchStatistics, NeedBatches) {
   PreparationSettings settings = settings_of(GeneOrder::file);
   settings.batch_statistics = true;
   EXPECT_THROW(made_on(1, random_counts(20, 120), settings, 0), UserError);
-  settings.standardize = false;
+  settings.standardize = Standardize::no;
   EXPECT_THROW(validate(settings), UserError);
 }
 
