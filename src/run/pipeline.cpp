@@ -246,7 +246,8 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     const auto start = std::chrono::steady_clock::now();
     const at::Device device = choose_device(options.run.device, place.local_rank, options.train.deterministic);
     RunInput input = prepare_input(options, folder, ranks);
-    const Standardize standardized = decide_standardization(options.preparation.standardize, input.expression, ranks);
+    const Standardize standardized = decide_standardization(options.preparation.standardize,
+                                                            options.counts.allow_noninteger, input.expression, ranks);
     check_fit(options, input, ranks);
     const SequenceEncoders given = given_sequence_encoders(options, input.expression, device, ranks);
     const std::unique_ptr<NcclCollectives> nccl = choose_nccl(options.run, device, ranks);

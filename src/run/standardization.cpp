@@ -39,8 +39,10 @@ std::vector<float> sampled_values(const Expression& expression, const std::vecto
 
 }  // namespace
 
-Standardize decide_standardization(Standardize standardize, Expression& expression, Collectives& ranks) {
+Standardize decide_standardization(Standardize standardize, bool allow_noninteger, Expression& expression,
+                                   Collectives& ranks) {
   if (standardize != Standardize::automatic) return standardize;
+  if (allow_noninteger) return Standardize::yes;
   const std::vector<std::int64_t> sample = sample_rows(expression.cells, kSampledCells, kSeed);
   if (std::ssize(sample) <= 2 * kTrialClusters) return Standardize::yes;
   std::vector<float> mine;

@@ -2,6 +2,7 @@
 import unittest
 
 import anndata
+import numpy as np
 
 import support
 
@@ -32,15 +33,25 @@ class Guidance(unittest.TestCase):
         _, components, _ = self.train_weak("components", "--guidance-target", "components")
         self.assertEqual(auto["weights_hash"], components["weights_hash"])
         self.assertGreater(auto["ari"], sequence["ari"] + 0.15)
+        self.assertIn("Pearson residuals of the counts are taken", done.err)
+        self.assertEqual(auto["standardize"], "residuals")
+        embedded = support.fresh("guidance", "embedded")
         done = support.run("masksc_embed", "--model", output / "model", "--input", self.weak, "--labels", "group", "--output",
-                           support.fresh("guidance", "embedded"))
+                           embedded)
         self.assertEqual(done.codes, [0, 0], done)
+        mine, theirs = (anndata.read_h5ad(folder / "result.h5ad")
+                        for folder in (embedded, output))
+        np.testing.assert_array_equal(mine.obsm["X_masksc"], theirs.obsm["X_masksc"])
+        _, log_values, _ = self.train_weak("log values", "--standardize", "yes")
+        self.assertEqual(log_values["standardize"], "yes")
+        self.assertGreater(auto["ari"], log_values["ari"] + 0.1)
 
     def test_answers_guide_where_they_show_groups(self):
         output = support.fresh("guidance", "strong")
         done = support.train(output, "--sequence-epochs", "30")
         self.assertEqual(done.codes, [0, 0], done)
         self.assertNotIn("show no groups", done.err)
+        self.assertEqual(support.metrics(output)["standardize"], "yes")
 
     def test_a_checkpoint_of_other_guidance_is_refused(self):
         _, _, output = self.train_weak("kept", "--guidance-target", "components", "--epochs", "2")

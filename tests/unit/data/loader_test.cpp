@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <mutex>
 #include <set>
@@ -153,6 +154,13 @@ TEST(Densifier, StandardisesClipsAndLaysOutPatchMajor) {
   EXPECT_FLOAT_EQ(row[3], 4.0F);          // gene 5 = row 1, column 1: token 0, last of its patch
   EXPECT_FLOAT_EQ(row[4 + 2], 10.0F);     // gene 6 = row 1, column 2: token 1, clipped
   EXPECT_FLOAT_EQ(row[0], -0.4F * 1.5F);  // a gene without counts
+  expression.scaling.counts = true;
+  std::vector<float> of_counts(16);
+  Densifier(expression).fill(indices, values, of_counts);
+  EXPECT_FLOAT_EQ(of_counts[3], 10.0F);  // (e^2 - 2) * 4 is more
+  EXPECT_FLOAT_EQ(of_counts[0], row[0]);
+  Densifier(expression).fill(indices, std::vector<float>{std::log(3.0F), 0.5F}, of_counts);
+  EXPECT_FLOAT_EQ(of_counts[3], 4.0F);  // a count of 2
 }
 
 TEST(Densifier, LeavesOutTokensOfPaddingOnly) {

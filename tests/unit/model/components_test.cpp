@@ -55,6 +55,19 @@ TEST(Components, HaveTheSameBitsOnAnyNumberOfRanks) {
   for (const int ranks : {2, 3, 7}) EXPECT_TRUE(at::equal(one, loadings_over(x, ranks, 5))) << ranks;
 }
 
+TEST(Components, OfFewCellsAreTheirProjections) {
+  const at::Tensor x = values();
+  const DenseMatrix scores = principal_scores({x.contiguous().data_ptr<float>(), cells * genes}, cells, 5);
+  ASSERT_EQ(scores.rows, cells);
+  ASSERT_EQ(scores.columns, 5);
+  const at::Tensor found = at::from_blob(const_cast<float*>(scores.values.data()), {cells, 5}, at::kFloat);
+  const at::Tensor centred = (x - x.mean(0)).to(at::kDouble);
+  const auto [u, s, v] = at::linalg_svd(centred, false);
+  const at::Tensor want = at::mm(centred, v.narrow(0, 0, 5).t());
+  EXPECT_LT((found.abs() - want.abs()).abs().max().item<double>(), 1e-4);
+  EXPECT_EQ(principal_scores({x.contiguous().data_ptr<float>(), 3 * genes}, 3, 5).columns, 3);
+}
+
 TEST(Components, TakeAsManyAsThereAreGenes) {
   const at::Tensor all = loadings_over(values(), 2, genes);
   EXPECT_LT((at::mm(all.t(), all) - at::eye(genes)).abs().max().item<double>(), 1e-5);

@@ -7,9 +7,11 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <numeric>
 #include <set>
 
 #include "masksc/core/files.hpp"
+#include "masksc/preprocess/normalize.hpp"
 #include "shards.hpp"
 
 namespace masksc::testing {
@@ -140,6 +142,35 @@ TEST(Prepare, WithoutStandardisationIsTheIdentity) {
   EXPECT_THAT(made.scaling.mean, Each(0.0F));
   EXPECT_THAT(made.scaling.inverse_sd, Each(1.0F));
   EXPECT_EQ(made.scaling.clip, std::numeric_limits<float>::max());
+}
+
+/// Pearson residuals by their formula (Lause et al. 2021, theta 100) of counts scaled to the median total.
+TEST(Prepare, ResidualsAreThoseOfANegativeBinomial) {
+  const CsrMatrix counts = random_counts(30, 20);
+  PreparationSettings settings = with("4x4", "2");
+  settings.standardize = Standardize::residuals;
+  const Expression made = prepare(counts, settings);
+  const std::vector<double> totals = cell_totals(counts);
+  for (std::size_t column = 0; column < made.genes.size(); ++column) {
+    std::vector<double> scaled(30, 0);
+    for (std::int64_t cell = 0; cell < 30; ++cell)
+      for (std::size_t i = 0; i < counts.row_indices(cell).size(); ++i)
+        if (counts.row_indices(cell)[i] == made.genes[column])
+          scaled[static_cast<std::size_t>(cell)] =
+              counts.row_values(cell)[i] * made.target_total / totals[static_cast<std::size_t>(cell)];
+    const double mean = std::accumulate(scaled.begin(), scaled.end(), 0.0) / 30;
+    for (const double value : scaled)
+      EXPECT_NEAR(made.scaling.scaled(column, static_cast<float>(std::log1p(value))),
+                  std::clamp((value - mean) / std::sqrt(mean + mean * mean / 100), -10.0, 10.0), 2e-5);
+  }
+  settings.standardize = Standardize::automatic;
+  Expression later = prepare(counts, settings);
+  EXPECT_EQ(later.scaling.mean, prepare(counts, with("4x4", "2")).scaling.mean);
+  take_residuals(later, *single_rank());
+  EXPECT_EQ(later.scaling.mean, made.scaling.mean);
+  EXPECT_EQ(later.scaling.inverse_sd, made.scaling.inverse_sd);
+  EXPECT_TRUE(later.scaling.counts);
+  expect_same_bits(counts, settings, {2, 5});
 }
 
 TEST(Prepare, LeavesAConstantGeneAtZero) {

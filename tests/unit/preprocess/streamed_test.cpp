@@ -46,9 +46,11 @@ class Streamed : public ::testing::TestWithParam<GeneOrder> {};
 TEST_P(Streamed, HasTheBitsOfHeldRows) {
   const CsrMatrix counts = random_counts(47, 120);
   const Labels batches = batches_of(47, 3);
-  for (const bool by_batch : {false, true}) {
+  for (const auto& [by_batch, standardize] :
+       {std::pair(false, Standardize::automatic), {true, Standardize::yes}, {true, Standardize::residuals}}) {
     PreparationSettings settings = settings_of(GetParam());
     settings.batch_statistics = by_batch;
+    settings.standardize = standardize;
     const Expression held = std::move(made_on(1, counts, settings, 0, batches).front());
     for (const int ranks : {1, 3})
       for (const std::int64_t block : {1, 10, 1000})
