@@ -73,9 +73,11 @@ void describe(OptionTable& table, ClusterSettings& settings) {
                    "K-means; finer K-means whose centres are merged, which leaves large types whole; best: merged "
                    "where K-means does "
                    "not agree with itself and merging separates better");
-  table.add_choice("auto-clusters", settings.choice,
-                   {{"leiden", ClusterChoice::leiden}, {"silhouette", ClusterChoice::silhouette}},
-                   "what chooses the number: communities of the neighbour graph, or the silhouette over 2 .. 30");
+  table.add_choice(
+      "auto-clusters", settings.choice,
+      {{"both", ClusterChoice::both}, {"leiden", ClusterChoice::leiden}, {"silhouette", ClusterChoice::silhouette}},
+      "what chooses the number: communities of the neighbour graph, the silhouette over 2 .. 30, or the "
+      "larger of both that K-means finds again");
   table.add("resolution", settings.resolution, "resolution of Leiden's modularity: more clusters above, fewer below");
   table.add("neighbours", settings.neighbours, "nearest cells of a cell in Leiden's graph");
   table.add("kmeans-restarts", settings.restarts, "starts of K-means; the best is kept");
@@ -87,9 +89,10 @@ void validate(const ClusterSettings& settings) {
   if (!settings.clusters.empty() && settings.clusters != "auto" && !(count && *count >= 1)) {
     throw UserError(fmt::format("--clusters is '{}'; give a number of at least 1, or auto", shown(settings.clusters)));
   }
-  if (settings.choice == ClusterChoice::leiden && !has_leiden()) {
+  if (settings.choice != ClusterChoice::silhouette && !has_leiden()) {
     throw UserError(
-        "--auto-clusters leiden: this build of mask-sc has no Leiden (igraph was left out); choose silhouette");
+        fmt::format("--auto-clusters {}: this build of mask-sc has no Leiden (igraph was left out); choose silhouette",
+                    settings.choice == ClusterChoice::leiden ? "leiden" : "both"));
   }
   require_positive("resolution", settings.resolution);
   require_at_least("neighbours", settings.neighbours, 1);
@@ -122,7 +125,12 @@ std::int64_t choose_clusters(const DenseMatrix& local_rows, RowRange rows, std::
                              const std::function<void()>& poll) {
   check_dealt_rows(local_rows, rows, cells, ranks);
   if (settings.choice == ClusterChoice::leiden) return count_by_leiden(local_rows, rows, cells, settings, seed, ranks);
-  return count_by_silhouette(local_rows, rows, cells, seed, ranks, poll);
+  const std::int64_t separated = count_by_silhouette(local_rows, rows, cells, seed, ranks, poll);
+  if (settings.choice == ClusterChoice::silhouette) return separated;
+  const std::int64_t communities = count_by_leiden(local_rows, rows, cells, settings, seed, ranks);
+  if (communities <= separated) return separated;
+  const KMeansSettings trial{.clusters = communities, .restarts = 3, .seed = seed};
+  return kmeans_agreement(local_rows, rows, cells, trial, ranks, poll) >= kAgrees ? communities : separated;
 }
 
 }  // namespace masksc

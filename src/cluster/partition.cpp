@@ -22,7 +22,6 @@ constexpr std::int64_t cells_a_centre = 10;    // fewer, and centres are single 
 constexpr std::int64_t centre_cells = 50'000;  // that finer centres are sought among
 constexpr std::uint64_t trials = 4;            // of K-means, for its agreement with itself
 constexpr double share_of_trial = 0.7;         // of the judged cells
-constexpr double agrees = 0.9;                 // mean adjusted Rand index between trials
 
 /// Which of the centres belong together when `clusters` are left.
 std::vector<std::int32_t> merge_centres(const DenseMatrix& centres, std::int64_t clusters) {
@@ -124,6 +123,11 @@ Partition numbered(Partition partition, Collectives& ranks) {
 
 }  // namespace
 
+double kmeans_agreement(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
+                        const KMeansSettings& settings, Collectives& ranks, const std::function<void()>& poll) {
+  return agreement(SampledCells(local_rows, rows, cells, kJudgedCells, settings.seed), settings, ranks, poll);
+}
+
 double kmeans_silhouette(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::int64_t clusters,
                          std::uint64_t seed, Collectives& ranks, const std::function<void()>& poll) {
   const KMeansSettings settings{.clusters = clusters, .restarts = 3, .seed = seed};
@@ -146,7 +150,7 @@ Partition partition_cells(const DenseMatrix& local_rows, RowRange rows, std::int
   };
   if (clustering == Clustering::best) {
     own.agreement = agreement(judged, settings, ranks, poll);
-    if (*own.agreement >= agrees) return numbered(std::move(own), ranks);
+    if (*own.agreement >= kAgrees) return numbered(std::move(own), ranks);
     own.silhouette = score(labels_of(judged, own.labels, rows.begin));
   }
 

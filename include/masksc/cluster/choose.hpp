@@ -13,12 +13,12 @@
 
 namespace masksc {
 
-enum class ClusterChoice { leiden, silhouette };
+enum class ClusterChoice { both, leiden, silhouette };
 
 struct ClusterSettings {
   std::string clusters;  // "" = as many as label categories, or auto without labels; a number; "auto"
   Clustering clustering = Clustering::best;
-  ClusterChoice choice = ClusterChoice::leiden;
+  ClusterChoice choice = ClusterChoice::both;
   double resolution = 0.2;            // of Leiden
   std::int64_t neighbours = 15;       // of a cell in Leiden's graph
   std::int64_t restarts = 10;         // of K-means
@@ -56,6 +56,9 @@ ClusterCount decide_clusters(const ClusterSettings& settings, std::int64_t label
 /// clustered that 1 splits types (14 clusters of 8 types of PBMC, 18 of 10 of worm neurons; 0.2 finds 8 and 10).
 /// silhouette: the largest k in 2 .. 30 whose K-means has a mean silhouette of at least 97.5 % of the best (on a sample
 /// of 10,000 cells when there are more); 1 when none is above 0.
+/// both: Leiden's number where it is the larger one and K-means into so many clusters agrees with itself
+/// (kmeans_agreement of at least 0.9), else the silhouette's. Leiden's graph falls apart where types differ weakly, and
+/// its communities split types that K-means then cuts at random; the silhouette overlooks types within types.
 std::int64_t choose_clusters(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
                              const ClusterSettings& settings, std::uint64_t seed, Collectives& ranks,
                              const std::function<void()>& poll = {});

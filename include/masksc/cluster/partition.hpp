@@ -26,6 +26,13 @@ inline constexpr double kAsGoodSilhouette = 0.975;
 double kmeans_silhouette(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::int64_t clusters,
                          std::uint64_t seed, Collectives& ranks, const std::function<void()>& poll = {});
 
+/// How much K-means agrees with itself: the mean adjusted Rand index between its answers (to all of at most 10,000
+/// cells) when it is asked four times, each time of another 70 % of them. A collective.
+double kmeans_agreement(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
+                        const KMeansSettings& settings, Collectives& ranks, const std::function<void()>& poll = {});
+/// Agreement from which on clusters are taken for what is there (excellent, by Steinley 2004).
+inline constexpr double kAgrees = 0.9;
+
 enum class Clustering {
   best,    // K-means where its samples agree; else merged, where its silhouette is clearly higher
   kmeans,  // K-means

@@ -44,7 +44,7 @@ ClusterCount over_ranks(const DenseMatrix& x, int ranks, const ClusterSettings& 
 TEST(Choose, FindsTheGroupsWithoutLabels) {
   for (const std::int64_t groups : {2, 5, 11}) {
     const DenseMatrix x = round_groups(groups, 60);
-    for (const auto choice : {ClusterChoice::leiden, ClusterChoice::silhouette}) {
+    for (const auto choice : {ClusterChoice::both, ClusterChoice::leiden, ClusterChoice::silhouette}) {
       ClusterSettings settings;
       settings.choice = choice;
       for (const int ranks : {1, 3}) {
@@ -54,6 +54,27 @@ TEST(Choose, FindsTheGroupsWithoutLabels) {
       }
     }
   }
+}
+
+/// Communities that cut groups at random are not found again by K-means; groups within groups are.
+TEST(Choose, BothTakesLeidensNumberOnlyWhereKMeansFindsItAgain) {
+  const DenseMatrix x = round_groups(3, 150);
+  ClusterSettings settings;
+  settings.resolution = 4;
+  settings.choice = ClusterChoice::leiden;
+  EXPECT_GT(over_ranks(x, 1, settings, 0).clusters, 3);
+  settings.choice = ClusterChoice::both;
+  for (const int ranks : {1, 3}) EXPECT_EQ(over_ranks(x, ranks, settings, 0).clusters, 3);
+  DenseMatrix nested = round_groups(1, 600);  // three far groups of two near ones
+  for (std::int64_t i = 0; i < nested.rows; ++i) {
+    nested.row(i)[0] += 100.0F * static_cast<float>(i % 3);
+    nested.row(i)[1] += i % 2 == 0 ? 2.5F : 0.0F;
+  }
+  settings.resolution = 0.2;
+  settings.choice = ClusterChoice::silhouette;
+  EXPECT_EQ(over_ranks(nested, 1, settings, 0).clusters, 3);
+  settings.choice = ClusterChoice::both;
+  for (const int ranks : {1, 3}) EXPECT_EQ(over_ranks(nested, ranks, settings, 0).clusters, 6);
 }
 
 TEST(Choose, TakesOptionThenLabels) {
@@ -71,7 +92,7 @@ TEST(Choose, TakesOptionThenLabels) {
 }
 
 TEST(Choose, CopesWithFewCells) {
-  for (const auto choice : {ClusterChoice::leiden, ClusterChoice::silhouette}) {
+  for (const auto choice : {ClusterChoice::both, ClusterChoice::leiden, ClusterChoice::silhouette}) {
     ClusterSettings settings;
     settings.choice = choice;
     for (const std::int64_t cells : {1, 2, 3}) {
