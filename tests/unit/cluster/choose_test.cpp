@@ -65,16 +65,16 @@ TEST(Choose, BothTakesLeidensNumberOnlyWhereKMeansFindsItAgain) {
   EXPECT_GT(over_ranks(x, 1, settings, 0).clusters, 3);
   settings.choice = ClusterChoice::both;
   for (const int ranks : {1, 3}) EXPECT_EQ(over_ranks(x, ranks, settings, 0).clusters, 3);
-  DenseMatrix nested = round_groups(1, 600);  // three far groups of two near ones
+  DenseMatrix nested = round_groups(1, 600);  // two far groups of two near ones
   for (std::int64_t i = 0; i < nested.rows; ++i) {
-    nested.row(i)[0] += 100.0F * static_cast<float>(i % 3);
-    nested.row(i)[1] += i % 2 == 0 ? 2.5F : 0.0F;
+    nested.row(i)[0] += 100.0F * static_cast<float>(i % 2);
+    nested.row(i)[1] += i % 4 < 2 ? 4.0F : 0.0F;
   }
   settings.resolution = 0.2;
   settings.choice = ClusterChoice::silhouette;
-  EXPECT_EQ(over_ranks(nested, 1, settings, 0).clusters, 3);
+  EXPECT_EQ(over_ranks(nested, 1, settings, 0).clusters, 2);
   settings.choice = ClusterChoice::both;
-  for (const int ranks : {1, 3}) EXPECT_EQ(over_ranks(nested, ranks, settings, 0).clusters, 6);
+  for (const int ranks : {1, 3}) EXPECT_EQ(over_ranks(nested, ranks, settings, 0).clusters, 4);
 }
 
 TEST(Choose, TakesOptionThenLabels) {
