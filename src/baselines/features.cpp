@@ -26,10 +26,16 @@ DenseMatrix standardised(const Expression& expression) {
   return dense;
 }
 
+/// Silhouettes of wider features (expression itself) take minutes.
+constexpr std::int64_t kMostJudgedFeatures = 256;
+
 std::int64_t estimated_clusters(const DenseMatrix& features, const BaselineSettings& settings) {
   const std::unique_ptr<Collectives> alone = single_rank();
   ClusterSettings choice;
-  if (!has_leiden()) choice.choice = ClusterChoice::silhouette;
+  if (!has_leiden())
+    choice.choice = ClusterChoice::silhouette;
+  else if (features.columns > kMostJudgedFeatures)
+    choice.choice = ClusterChoice::leiden;
   return choose_clusters(features, {0, features.rows}, features.rows, choice, settings.seed, *alone, settings.poll);
 }
 

@@ -36,7 +36,8 @@ Json summary_of(const Json& m) {
   add_card(cards, "clusters", fmt::format("{}", m.at("clusters").get<std::int64_t>()),
            "by " + m.at("clusters_by").get<std::string>() + merged_note(m));
   add_card(cards, "cells", fmt::format("{}", m.at("cells").get<std::int64_t>()));
-  add_card(cards, "genes used", fmt::format("{}", m.at("genes").get<std::int64_t>()));
+  add_card(cards, "genes used", fmt::format("{}", m.at("genes").get<std::int64_t>()),
+           m.value("standardize", "") == "residuals" ? "as Pearson residuals of their counts" : "");
   add_card(cards, "time", format_duration(m.at("seconds").at("total").get<double>()),
            m.at("ranks") == 1 ? "1 rank" : fmt::format("{} ranks", m.at("ranks").get<std::int64_t>()));
   add_card(cards, "cells/s in training", fmt::format("{:.0f}", m.at("cells_per_second").get<double>()));
