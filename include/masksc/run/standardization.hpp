@@ -11,8 +11,8 @@ namespace masksc {
 /// where the latter show no groups of cells: mean silhouette of K-means into 8 clusters of 20 principal components of
 /// 2048 cells, always the same, below 0.15 (0.24 to 0.4 on real data). There types differ by less than counting alone
 /// makes cells differ, and residuals, which know how counts vary, keep more of it. Labels have no part in it; the same
-/// on any number of ranks. Values that may be no counts (`allow_noninteger`) keep their standardised logs. Returns what
-/// it came to: never auto. A collective.
+/// on any number of ranks but for rounding. Values that may be no counts (`allow_noninteger`) keep their standardised
+/// logs. Returns what it came to: never auto. A collective.
 Standardize decide_standardization(Standardize standardize, bool allow_noninteger, Expression& expression,
                                    Collectives& ranks);
 
