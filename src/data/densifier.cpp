@@ -36,17 +36,16 @@ void Densifier::put_counts(std::span<const std::int32_t> indices, std::span<cons
   const float* const inverse_sd = scaling_.inverse_sd.data() + first;
   const std::int32_t* const slot = slot_of_column_.data();
   const float clip = scaling_.clip;
-  if (scaling_.counts) {
+  const auto put = [&](auto value_of) {
     for (std::size_t i = 0; i < indices.size(); ++i) {
       const auto column = static_cast<std::size_t>(indices[i]);
-      out[slot[column]] = std::clamp((std::expm1(values[i]) - mean[column]) * inverse_sd[column], -clip, clip);
+      out[slot[column]] = std::clamp((value_of(values[i]) - mean[column]) * inverse_sd[column], -clip, clip);
     }
-    return;
-  }
-  for (std::size_t i = 0; i < indices.size(); ++i) {
-    const auto column = static_cast<std::size_t>(indices[i]);
-    out[slot[column]] = std::clamp((values[i] - mean[column]) * inverse_sd[column], -clip, clip);
-  }
+  };
+  if (scaling_.counts)
+    put([](float x) { return std::expm1(x); });
+  else
+    put([](float x) { return x; });
 }
 
 void Densifier::fill(std::span<const std::int32_t> indices, std::span<const float> values, std::span<float> out,

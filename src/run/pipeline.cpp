@@ -103,9 +103,9 @@ std::unique_ptr<NcclCollectives> choose_nccl(const RunSettings& settings, at::De
 }
 
 /// Everything after the input is known to be good.
-Json train_and_cluster(const RunOptions& options, const RunInput& input, Standardize standardized,
-                       double prepare_seconds, const std::string& configuration, RunFolder& folder,
-                       const SequenceEncoders& given, Heartbeat& heartbeat, TrainContext& context) {
+Json train_and_cluster(const RunOptions& options, const RunInput& input, double prepare_seconds,
+                       const std::string& configuration, RunFolder& folder, const SequenceEncoders& given,
+                       Heartbeat& heartbeat, TrainContext& context) {
   const Expression& expression = input.expression;
   Collectives& ranks = context.ranks;
   StageClock clock(context.log, heartbeat);
@@ -146,7 +146,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, Standar
                   {"genes", expression.genes.size()},
                   {"ranks", ranks.size()},
                   {"batch", input.file->batch_column()},
-                  {"standardize", name_of(standardized)},
+                  {"standardize", standardized_as(options, expression)},
                   {"seed", options.train.seed},
                   {"epochs", options.train.epochs},
                   {"max_steps", options.train.max_steps},
@@ -246,8 +246,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     const auto start = std::chrono::steady_clock::now();
     const at::Device device = choose_device(options.run.device, place.local_rank, options.train.deterministic);
     RunInput input = prepare_input(options, folder, ranks);
-    const Standardize standardized = decide_standardization(options.preparation.standardize,
-                                                            options.counts.allow_noninteger, input.expression, ranks);
+    decide_standardization(options, input.expression, ranks);
     check_fit(options, input, ranks);
     const SequenceEncoders given = given_sequence_encoders(options, input.expression, device, ranks);
     const std::unique_ptr<NcclCollectives> nccl = choose_nccl(options.run, device, ranks);
@@ -265,8 +264,8 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     TrainContext context{ranks, *log, device, ranks.is_root() && !options.run.quiet, nccl.get()};
     context.shuffle = input.shuffle;
     if (options.train.deterministic) context.shards = static_cast<int>(options.train.virtual_shards);
-    Json metrics = train_and_cluster(options, input, standardized, prepare_seconds, configuration, folder, given,
-                                     *heartbeat, context);
+    Json metrics =
+        train_and_cluster(options, input, prepare_seconds, configuration, folder, given, *heartbeat, context);
     heartbeat->end("done");
     return metrics;
   } catch (...) {

@@ -39,12 +39,10 @@ std::vector<float> sampled_values(const Expression& expression, const std::vecto
 
 }  // namespace
 
-Standardize decide_standardization(Standardize standardize, bool allow_noninteger, Expression& expression,
-                                   Collectives& ranks) {
-  if (standardize != Standardize::automatic) return standardize;
-  if (allow_noninteger) return Standardize::yes;
+void decide_standardization(const RunOptions& options, Expression& expression, Collectives& ranks) {
+  if (options.preparation.standardize != Standardize::automatic || options.counts.allow_noninteger) return;
   const std::vector<std::int64_t> sample = sample_rows(expression.cells, kSampledCells, kSeed);
-  if (std::ssize(sample) <= 2 * kTrialClusters) return Standardize::yes;
+  if (std::ssize(sample) <= 2 * kTrialClusters) return;
   std::vector<float> mine;
   together(ranks, [&] { mine = sampled_values(expression, sample); });
   const std::vector<float> all = ranks.gather_varied(std::span<const float>(mine));
@@ -55,21 +53,17 @@ Standardize decide_standardization(Standardize standardize, bool allow_nonintege
         kmeans_silhouette(components, {0, components.rows}, components.rows, kTrialClusters, kSeed, *single_rank());
   });
   ranks.broadcast(std::span(&groups, 1));
-  if (groups >= kShowsGroups) return Standardize::yes;
+  if (groups >= kShowsGroups) return;
   log::info(
       "standardisation: principal components of the genes' log values show no groups of cells (silhouette {:.2f}); "
       "Pearson residuals of the counts are taken",
       groups);
   take_residuals(expression, ranks);
-  return Standardize::residuals;
 }
 
-std::string name_of(Standardize standardize) {
-  PreparationSettings settings;
-  settings.standardize = standardize;
-  OptionTable table;
-  describe(table, settings);
-  return table.find("standardize")->get();
+const char* standardized_as(const RunOptions& options, const Expression& expression) {
+  if (expression.scaling.counts) return "residuals";
+  return options.preparation.standardize == Standardize::no ? "no" : "yes";
 }
 
 }  // namespace masksc
