@@ -51,6 +51,8 @@ void Heartbeat::end(const std::string& reason) noexcept {
   ends_.notify_all();
   thread_.join();
   try {
+    record_.stage = stage_;  // since the last beat it may have moved on
+    record_.step = ranks_.activity().step;
     record_.state = RankState::ended;
     record_.reason = reason;
     ++record_.beat;
@@ -73,8 +75,12 @@ void Heartbeat::run() {
     record_.stage = stage_;
     lock.unlock();
     const RankActivity activity = ranks_.activity();
-    write(activity);
-    if (ranks_.size() > 1 && activity.lasting >= quiet_before_looking) look();
+    try {
+      write(activity);
+      if (ranks_.size() > 1 && activity.lasting >= quiet_before_looking) look();
+    } catch (const std::exception& e) {  // out of memory, say: the rank's own thread meets it and can tell
+      log::debug("{}", e.what());
+    }
     lock.lock();
   }
 }

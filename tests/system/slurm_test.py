@@ -4,6 +4,7 @@ that nothing stopped.
 The test starts a Slurm of its own on this machine (slurm_cluster.py), with two partitions, of which one preempts the
 other.
 """
+import csv
 import shutil
 import time
 import unittest
@@ -190,6 +191,31 @@ class Slurm(unittest.TestCase):
         for task, seed in enumerate(SEEDS):
             self.assert_equal(sweep / f"point-{task}", reference(seed))
         self.assert_stopped_in_order(sweep / "point-1", 1, ["signal USR1"])
+
+    def test_points_of_a_sweep_as_an_array(self):
+        """masksc_sweep --point array: a stopped task goes on, and --collect tells what mpirun's sweep tells."""
+        seeds = ["--sweep", "guidance-token=mean,global", "--seeds", 2]
+        wanted, sweep = self.folder / "mpirun", self.folder / "sweep"
+        done = support.run("masksc_sweep", *arguments(wanted, *seeds, "--ranks-per-point", 2),
+                           timeout=support.patience(600))
+        self.assertEqual(done.codes, [0, 0], done)
+        options = arguments(sweep, *seeds, "--ranks-per-point", 2)
+        job = self.submit("--time=10", "--array=0-3", train=[*options, "--point", "array"],
+                          MASKSC_PROGRAM="masksc_sweep")
+        self.wait_for_step(f"{job}_1", 5, sweep / "points" / "guidance-token=mean_seed=1")
+        cluster.call("scancel", "--batch", "--signal=USR1", f"{job}_1")
+        restarts = [self.wait_for_end(f"{job}_{task}") for task in range(4)]
+        self.assertGreaterEqual(restarts[1], 1, self.told())  # scancel repeats a signal that Slurm was too busy for
+        self.assertEqual(sum(restarts), restarts[1], self.told())
+        self.assert_stopped_in_order(sweep / "points" / "guidance-token=mean_seed=1", restarts[1], ["signal USR1"])
+        collected = support.run("masksc_sweep", *options, "--collect", ranks=1)
+        self.assertEqual(collected.codes, [0], collected)
+        timed = ("seconds", "memory", "cells_per_s")
+        tables = [[{name: value for name, value in row.items() if not any(word in name for word in timed)}
+                   for row in csv.DictReader((folder / "sweep.csv").read_text().splitlines())]
+                  for folder in (sweep, wanted)]
+        self.assertEqual([row["status"] for row in tables[0]], ["done"] * 4)
+        self.assertEqual(tables[0], tables[1])
 
     def test_what_is_wrong_ends_the_job_with_2(self):
         points = self.folder / "points"

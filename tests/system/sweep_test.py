@@ -2,8 +2,10 @@
 import csv
 import json
 import re
+import resource
 import signal
 import subprocess
+import time
 import unittest
 import xml.etree.ElementTree
 
@@ -126,6 +128,29 @@ class Troubles(unittest.TestCase):
                 for word in words:
                     self.assertIn(word, done.stderr)
                 self.assertFalse(output.exists())
+
+    def test_a_rank_that_fails_alone_ends_the_sweep(self):
+        """The other rank of its point waits for it in the middle of training: no table can be made, and all are told."""
+        output = support.fresh("sweep", "alone")
+        options = arguments(output, "--sweep", "dim=16,32", "--ranks-per-point", "2", "--epochs", "40",
+                            "--checkpoint-every-steps", "4", "--stall-timeout", "6")
+        running = support.Running("masksc_sweep", *options)
+        self.addCleanup(running.kill)
+        ranks = lambda: [path for path in (output / "points").glob("*/ranks/1.json")]
+        steps = lambda: [line["step"] for path in ranks() for line in support.whole_steps(path.parent.parent)]
+        self.assertTrue(support.wait_for(lambda: max(steps(), default=0) >= 8, support.patience(60), running))
+        pid = json.loads(ranks()[0].read_text())["pid"]
+        since = time.monotonic()
+        resource.prlimit(pid, resource.RLIMIT_AS, (1 << 20, resource.RLIM_INFINITY))
+        error = running.process.communicate(timeout=support.patience(60))[1]
+        self.assertLess(time.monotonic() - since, support.patience(30), error)
+        self.assertNotEqual(running.process.returncode, 0, error)
+        self.assertRegex(error, r"error rank 1 \(host \S+, pid \d+\) ended in stage train at step \d+: ")
+        done = support.run("masksc_sweep", *options)
+        self.assertEqual(done.codes, [0, 0], done)
+        resumed = [line["step"] for path in ranks() for line in support.log_lines(path.parent.parent)
+                   if line.get("event") == "resumed"]
+        self.assertEqual([step > 0 for step in resumed], [True])
 
     def test_stops_by_a_signal_and_says_so(self):
         output = support.fresh("sweep", "stopped")

@@ -142,11 +142,13 @@ TEST(Heartbeat, BeatsFromTheFirstMomentUntilItSaysWhyItEnds) {
     beat = seen->beat;
   }
   EXPECT_EQ(read_heartbeat(path)->stage, "train");
+  heartbeat.begin_stage("embed");
   heartbeat.end("stopped on request");
   heartbeat.end("nothing more");
   const auto last = read_heartbeat(path);
   ASSERT_TRUE(last.has_value());
   EXPECT_GT(last->beat, beat);
+  EXPECT_EQ(last->stage, "embed") << "also where no beat came in between";
   EXPECT_EQ(last->state, RankState::ended);
   EXPECT_EQ(last->reason, "stopped on request");
 }
