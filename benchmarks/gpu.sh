@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the training on the GPU of a machine that has PyTorch for CUDA, from gpu_bundle/ (benchmarks/gpu_bundle.sh):
-# the step beside PyTorch's with the memory that checkpointing saves, both decoders, and some epochs of the paper's
+# the tests that need a GPU, the step beside PyTorch's with the memory that checkpointing saves, both decoders, and some epochs of the paper's
 # configuration on PBMC. Ends within 9 minutes.
 #
 #   benchmarks/gpu.sh            writes gpu.md, into the folder OUT when that is set
@@ -87,7 +87,8 @@ print("| {} | {:.0f} | {:.1f} | {} | {:.1f} | {:.4f} |".format(run["training"]["
 export -f both_decoders paper
 export bundle root work
 
-part "The step beside PyTorch, and checkpointing" 290 python3 "$root/benchmarks/step.py" "$bundle" "$bundle/torch_peer.py" \
+part "Tests" 60 "$bundle/bin/gpu_tests" --gtest_brief=1
+part "The step beside PyTorch, and checkpointing" 240 python3 "$root/benchmarks/step.py" "$bundle" "$bundle/torch_peer.py" \
   --device cuda --amp bf16 --rounds 2 --steps 10
 part "Both decoders" 60 bash -euo pipefail -c both_decoders
 part "The paper's configuration" 150 bash -euo pipefail -c paper

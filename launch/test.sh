@@ -3,7 +3,7 @@
 #
 #   launch/test.sh [CTEST OPTIONS]
 #
-# Without options: everything but the tests labelled slow, slurm, netns and fuzz. Some others:
+# Without options: everything but the tests labelled slow, slurm, netns, fuzz and gpu. Some others:
 #   launch/test.sh -L unit             the unit tests
 #   launch/test.sh -L system           the programs as a user runs them
 #   launch/test.sh -L 'lint|sanitizer' clang-format, clang-tidy, unit tests under address and undefined sanitizers
@@ -22,5 +22,5 @@ case ${1:-} in --help | -h) help "$0"; exit 0 ;; esac
 cd "$MASKSC_ROOT"
 cmake --preset release >&2
 cmake --build --preset release >&2
-if [ $# = 0 ]; then set -- -LE 'slow|slurm|netns|fuzz'; fi
+if [ $# = 0 ]; then set -- -LE 'slow|slurm|netns|fuzz|gpu'; fi
 ctest --preset release -j "$(cores)" "$@"

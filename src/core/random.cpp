@@ -7,14 +7,17 @@
 
 namespace masksc {
 
-RandomStream::RandomStream(std::uint64_t seed, Purpose purpose, std::uint32_t epoch, std::uint64_t item,
-                           std::uint32_t layer) {
-  // The key mixes seed, purpose and layer; the counter holds (draw, epoch, item), so that streams never overlap.
+// The key mixes seed, purpose and layer; the counter holds (draw, epoch, item), so that streams never overlap.
+std::array<std::uint32_t, 2> stream_key(std::uint64_t seed, Purpose purpose, std::uint32_t layer) {
   const PhiloxBlock mixed = philox({static_cast<std::uint32_t>(purpose), layer, 0, 0},
                                    {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
-  key_ = {mixed[0], mixed[1]};
-  counter_ = {0, epoch, static_cast<std::uint32_t>(item), static_cast<std::uint32_t>(item >> 32)};
+  return {mixed[0], mixed[1]};
 }
+
+RandomStream::RandomStream(std::uint64_t seed, Purpose purpose, std::uint32_t epoch, std::uint64_t item,
+                           std::uint32_t layer)
+    : key_(stream_key(seed, purpose, layer)),
+      counter_{0, epoch, static_cast<std::uint32_t>(item), static_cast<std::uint32_t>(item >> 32)} {}
 
 PhiloxBlock RandomStream::block(std::uint32_t index) const {
   PhiloxBlock counter = counter_;

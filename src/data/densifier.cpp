@@ -17,16 +17,16 @@ Densifier::Densifier(const Expression& expression)
       ++width_;
     }
   }
-  zero_rows_.resize(static_cast<std::size_t>(width_ * scaling_.batches));
+  empty_rows_.resize(static_cast<std::size_t>(width_ * scaling_.batches));
   for (std::int32_t batch = 0; batch < scaling_.batches; ++batch)
     for (std::size_t column = 0; column < slot_of_column_.size(); ++column)
       if (slot_of_column_[column] >= 0)
-        zero_rows_[static_cast<std::size_t>(batch * width_ + slot_of_column_[column])] =
+        empty_rows_[static_cast<std::size_t>(batch * width_ + slot_of_column_[column])] =
             scaling_.scaled(column, 0, batch);
 }
 
-std::span<const float> Densifier::zero_row(std::int32_t batch) const {
-  return {zero_rows_.data() + batch * width_, static_cast<std::size_t>(width_)};
+std::span<const float> Densifier::empty_row(std::int32_t batch) const {
+  return {empty_rows_.data() + batch * width_, static_cast<std::size_t>(width_)};
 }
 
 void Densifier::put_counts(std::span<const std::int32_t> indices, std::span<const float> values, float* out,
@@ -50,15 +50,24 @@ void Densifier::put_counts(std::span<const std::int32_t> indices, std::span<cons
 
 void Densifier::fill(std::span<const std::int32_t> indices, std::span<const float> values, std::span<float> out,
                      std::int32_t batch) const {
-  std::ranges::copy(zero_row(batch), out.begin());
+  std::ranges::copy(empty_row(batch), out.begin());
   put_counts(indices, values, out.data(), batch);
 }
 
 void Densifier::append(std::span<const std::int32_t> indices, std::span<const float> values, std::vector<float>& out,
                        std::int32_t batch) const {
-  const std::span<const float> zeros = zero_row(batch);
-  out.insert(out.end(), zeros.begin(), zeros.end());
-  put_counts(indices, values, out.data() + out.size() - zeros.size(), batch);
+  const std::span<const float> empty = empty_row(batch);
+  out.insert(out.end(), empty.begin(), empty.end());
+  put_counts(indices, values, out.data() + out.size() - empty.size(), batch);
+}
+
+void Densifier::scale(std::span<const std::int32_t> indices, std::span<const float> values,
+                      std::span<std::int32_t> slots, std::span<float> scaled, std::int32_t batch) const {
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    const auto column = static_cast<std::size_t>(indices[i]);
+    slots[i] = slot_of_column_[column];
+    scaled[i] = scaling_.scaled(column, values[i], batch);
+  }
 }
 
 }  // namespace masksc

@@ -99,20 +99,24 @@ CsrMatrix read_ranges(const ReadCounts& read, const std::vector<RowRange>& range
 }  // namespace
 
 Loader::Loader(const Expression& expression, std::int64_t global_batch, std::uint64_t seed, std::uint32_t stage,
-               Collectives& ranks, int parts, const Shuffle& shuffle)
+               Collectives& ranks, const LoaderSettings& settings)
     : expression_(expression),
       ranks_(ranks),
       plan_(expression.cells, global_batch),
-      order_(plan_, shuffle, seed, stage),
-      parts_(parts > 0 ? parts : ranks.size()),
+      order_(plan_, settings.shuffle, seed, stage),
+      parts_(settings.parts > 0 ? settings.parts : ranks.size()),
       parts_of_rank_(parts_ / ranks.size()),
       part_rows_(plan_.padded_rows(parts_)),
-      densifier_(expression) {
+      densifier_(expression),
+      with_values_(settings.values),
+      ahead_(settings.ahead) {
   ensure(parts_ % ranks.size() == 0, "every rank has the same number of parts");
 }
 
 void Loader::start_epoch(std::uint32_t epoch) {
+  if (made_.valid()) made_.wait();
   if (read_.valid()) read_.wait();
+  making_ = -1;
   read_ = {};
   reading_ = -1;
   window_ = -1;
@@ -139,7 +143,6 @@ void Loader::read_rows(std::int64_t window) {
 const CsrMatrix& Loader::own_rows() const { return expression_.streams() ? rows_ : expression_.values; }
 
 void Loader::load(std::int64_t window) {
-  rows_ = {};
   const std::int64_t first = order_.positions(window).begin;
   const RowRange steps = order_.steps(window);
   const std::vector<std::int64_t> cells = order_.cells(window);
@@ -160,7 +163,13 @@ void Loader::load(std::int64_t window) {
       }
       if (rank == ranks_.rank()) part_start_.push_back(static_cast<std::int64_t>(cells_.size()));
     }
+  if (with_values_) move_rows(window, cells, rank_of, row_of);
+  window_ = window;
+}
 
+void Loader::move_rows(std::int64_t window, const std::vector<std::int64_t>& cells,
+                       const std::vector<std::int32_t>& rank_of, const std::vector<std::int64_t>& row_of) {
+  rows_ = {};
   if (expression_.streams()) {
     read_rows(window);
     if (window + 1 < order_.windows()) begin_reading(window + 1);
@@ -180,21 +189,32 @@ void Loader::load(std::int64_t window) {
   row_at_.resize(cells_.size());
   for (std::size_t i = 0; i < offer.places.size(); ++i)
     row_at_[static_cast<std::size_t>(row_of[static_cast<std::size_t>(offer.places[i])])] = offer.rows[i];
-  window_ = window;
 }
 
 Batch Loader::batch(std::int64_t step) {
   ensure(step >= 0 && step < plan_.steps, "a batch of the epoch");
-  const std::int64_t window = order_.window_of(step);
-  if (window != window_) load(window);
-  const auto first_part = static_cast<std::size_t>((step - order_.steps(window).begin) * parts_of_rank_);
+  Batch batch;
+  if (making_ == step) {
+    batch = made_.get();
+  } else {
+    if (made_.valid()) made_.wait();
+    if (order_.window_of(step) != window_) load(order_.window_of(step));
+    batch = make(step);
+  }
+  making_ = ahead_ && step + 1 < order_.steps(window_).end ? step + 1 : -1;
+  if (making_ >= 0) made_ = std::async(std::launch::async, &Loader::make, this, making_);
+  return batch;
+}
+
+Batch Loader::make(std::int64_t step) const {
+  const auto first_part = static_cast<std::size_t>((step - order_.steps(window_).begin) * parts_of_rank_);
   Batch batch;
   batch.rows = rows();
   batch.part_rows = part_rows_;
   batch.global_cells = plan_.batch(step).size();
   batch.cells.assign(static_cast<std::size_t>(batch.rows), -1);
   batch.weights.assign(static_cast<std::size_t>(batch.rows), 0.0F);
-  const auto width = static_cast<std::size_t>(densifier_.width());
+  const auto width = static_cast<std::size_t>(with_values_ ? densifier_.width() : 0);
   const CsrMatrix& from = ranks_.size() > 1 ? rows_ : own_rows();
   batch.values.reserve(static_cast<std::size_t>(batch.rows) * width);
   for (int part = 0; part < parts_of_rank_; ++part) {
@@ -204,6 +224,7 @@ Batch Loader::batch(std::int64_t step) {
       const auto at = static_cast<std::size_t>(part * part_rows_ + i);
       batch.cells[at] = cells_[static_cast<std::size_t>(first + i)];
       batch.weights[at] = 1.0F;
+      if (!with_values_) continue;
       const std::int64_t row = row_at_[static_cast<std::size_t>(first + i)];
       densifier_.append(from.row_indices(row), from.row_values(row), batch.values, expression_.batch(batch.cells[at]));
     }

@@ -125,7 +125,7 @@ PlanMemory memory_of(const PlanInput& input) {
   memory.activations = activation_bytes(input, rows.micro);
   memory.data = real(rows.batch) * real(input.tokens) * (real(input.patch_genes) * fp32 + int64) +
                 real(rows.micro) * real(input.tokens) * real(input.target_features) * fp32 +
-                2 * fp32 * frozen_parameters(input);
+                2 * fp32 * frozen_parameters(input) + input.resident_bytes;
   const std::int64_t decoder_tokens = (input.cross_decoder ? input.masked() : input.tokens) + 1;
   const double longest = std::max(backward_bytes(input, input.visible + 1),
                                   input.decoder.depth > 0 ? backward_bytes(input, decoder_tokens) : 0);

@@ -110,6 +110,8 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
   Collectives& ranks = context.ranks;
   StageClock clock(context.log, heartbeat);
   clock.add("prepare", prepare_seconds);
+  const auto resident = choose_resident(options.engine.data_on_device, expression, context.device, ranks);
+  context.resident = resident.get();
 
   const RunIdentity identity = {input.identity.fingerprint, genes_hash(expression), input.shuffle};
   const Json description = describe_for_checkpoints(options, configuration, ranks.size());
@@ -157,6 +159,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
                   {"training", training_report(trained, options, expression.layout, context.device, ranks.size())},
                   {"data",
                    {{"streamed", expression.streams()},
+                    {"on_device", resident != nullptr},
                     {"shuffle_block", input.shuffle.block},
                     {"shuffle_buffer", input.shuffle.buffer}}},
                   {"peak_memory_bytes", memories},

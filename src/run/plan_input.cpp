@@ -9,6 +9,7 @@
 #include "masksc/plan/cost.hpp"
 #include "masksc/preprocess/layout.hpp"
 #include "masksc/train/engine.hpp"
+#include "masksc/train/resident.hpp"
 
 namespace masksc {
 namespace {
@@ -42,6 +43,8 @@ void fill_engine(const RunOptions& o, PlanInput& input) {
   const auto parameters = static_cast<std::int64_t>(parameter_count(input));
   input.bucket_bytes = (1 << 20) * bucket_mib_of(o.engine, parameters);
   input.reduce_bytes = o.train.reduce_precision == "bf16" ? 2 : 4;
+  if (stays_on_device(o.engine.data_on_device, input.nonzeros, !on_cpu, input.device.memory))
+    input.resident_bytes = ResidentCells::bytes(input.nonzeros);
   const at::ScalarType type = working_type(o.train.precision, on_cpu ? at::kCPU : at::kCUDA);
   input.precision = type == at::kFloat ? PlanPrecision::fp32 : PlanPrecision::half;
 }

@@ -1,19 +1,30 @@
 #include "masksc/train/context.hpp"
 
+#include <cstring>
+
 namespace masksc {
 namespace {
 
-/// Copies, so that the tensor does not depend on the vector.
+/// Copies, so that the tensor does not depend on the vector. To a GPU the host does not wait for: LibTorch keeps pinned
+/// memory until it has been read.
 at::Tensor copied(const void* data, at::IntArrayRef shape, at::ScalarType type, at::Device device) {
-  return at::from_blob(const_cast<void*>(data), shape, at::TensorOptions(type)).clone().to(device);
+  at::Tensor host = at::empty(shape, at::TensorOptions(type).pinned_memory(device.is_cuda()));
+  if (host.numel() > 0) std::memcpy(host.data_ptr(), data, host.nbytes());
+  return host.to(device, /*non_blocking=*/true);
 }
 
 }  // namespace
 
-at::Tensor to_patches(const std::vector<float>& values, std::int64_t rows, std::int64_t patch_genes,
-                      at::Device device) {
-  const std::int64_t tokens = static_cast<std::int64_t>(values.size()) / (rows * patch_genes);
-  return copied(values.data(), {rows, tokens, patch_genes}, at::kFloat, device);
+LoaderSettings loader_settings(const TrainContext& context, int parts) {
+  return {.parts = parts,
+          .shuffle = context.shuffle,
+          .values = context.resident == nullptr,
+          .ahead = context.resident == nullptr && context.device.is_cuda()};
+}
+
+at::Tensor dense_rows(const Batch& batch, const TrainContext& context) {
+  if (context.resident != nullptr) return context.resident->rows(batch.cells);
+  return to_tensor(batch.values, context.device).view({batch.rows, -1});
 }
 
 at::Tensor to_tensor(const std::vector<float>& values, at::Device device) {

@@ -75,10 +75,11 @@ struct Step {
 double compute_gradient(const Step& step) {
   const Batch& batch = step.batch;
   Collectives& ranks = step.context.ranks;
-  const at::Tensor x = to_tensor(batch.values, step.context.device).view({batch.rows, -1});
+  const at::Tensor x = dense_rows(batch, step.context);
   const at::Tensor weights = to_tensor(batch.weights, step.context.device);
+  const at::Tensor cells = to_tensor(batch.cells, {batch.rows}, step.context.device);
   const auto view = [&](std::uint32_t layer) {
-    const DropoutKey key{step.seed, step.epoch, layer, batch.cells};
+    const DropoutKey key{step.seed, step.epoch, layer, cells};
     return step.encoder.train_forward(keyed_dropout(x, step.settings.dropout, key), weights, batch.global_cells, ranks);
   };
   const at::Tensor view1 = view(0);
@@ -96,13 +97,13 @@ double compute_gradient(const Step& step) {
 /// This rank's shards of a batch, with the two views of their cells.
 std::vector<SequenceShard> shards_of(const Step& step) {
   const Batch& batch = step.batch;
-  const at::Tensor x = to_tensor(batch.values, step.context.device).view({batch.rows, -1});
+  const at::Tensor x = dense_rows(batch, step.context);
   const at::Tensor weights = to_tensor(batch.weights, step.context.device);
+  const at::Tensor all_cells = to_tensor(batch.cells, {batch.rows}, step.context.device);
   std::vector<SequenceShard> shards;
   for (std::int64_t first = 0; first < batch.rows; first += batch.part_rows) {
     SequenceShard& shard = shards.emplace_back();
-    const auto cells =
-        std::span(batch.cells).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(batch.part_rows));
+    const at::Tensor cells = all_cells.narrow(0, first, batch.part_rows);
     // Copies: the bits of a product may depend on where its rows lie in memory.
     const at::Tensor rows = x.narrow(0, first, batch.part_rows).clone();
     for (std::uint32_t layer = 0; layer < 2; ++layer)
@@ -147,7 +148,8 @@ void train_sequence_encoder(SequenceEncoder& encoder, const SequenceJob& job, Tr
   const SequenceSettings& settings = job.settings;
   const OneThreadEach each(context.shards > 0);
   const int threads = context.device.is_cpu() ? each.threads() : 1;
-  Loader loader(job.expression, settings.batch_size, job.seed, /*stage=*/1, ranks, context.shards, context.shuffle);
+  Loader loader(job.expression, settings.batch_size, job.seed, /*stage=*/1, ranks,
+                loader_settings(context, context.shards));
   AdamW adam(encoder.parameters(), {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0});
   const std::int64_t steps = loader.plan().steps;
   const std::int64_t total = settings.epochs * steps;

@@ -56,6 +56,10 @@ void describe(OptionTable& table, EngineSettings& s) {
   table.add("bucket-mib", s.bucket_mib,
             "gradients that travel together during the backward pass, in MiB (0: an eighth, at most 25)");
   table.add_switch("shard-optimizer", s.shard_optimizer, "each rank keeps its share of the optimizer's state (ZeRO 1)");
+  table.add("data-on-device", s.data_on_device,
+            "the rows of all cells stay on every rank's device, where batches are made; auto: on a GPU, where they take a "
+            "quarter of its memory at most",
+            "auto|yes|no");
   table.add("profile", s.profile, "write a Chrome trace of these steps to DIR/trace-RANK.json", "none|FIRST:LAST");
 }
 
@@ -109,6 +113,7 @@ void validate(const TrainSettings& s) {
 }
 
 void validate(const EngineSettings& s) {
+  require_one_of("data-on-device", s.data_on_device, {"auto", "yes", "no"});
   require_at_least("micro-batch", s.micro_batch, 0);
   require_within("bucket-mib", s.bucket_mib, 0, 1e6);
   checkpointed_blocks("gradient-checkpointing", s.gradient_checkpointing);

@@ -10,6 +10,7 @@
 #include "masksc/core/log.hpp"
 #include "masksc/core/progress.hpp"
 #include "masksc/data/loader.hpp"
+#include "masksc/model/device_random.hpp"
 #include "masksc/model/mask.hpp"
 #include "masksc/train/stop.hpp"
 
@@ -65,19 +66,25 @@ class BadSteps {
 /// A batch on the device, and the passes that it is cut into.
 struct DeviceBatch {
   DeviceBatch(const Batch& batch, const AutoencoderShape& shape, std::uint64_t seed, std::uint32_t epoch,
-              std::int64_t micro_batch, bool deterministic, at::Device device)
+              std::int64_t micro_batch, bool deterministic, const TrainContext& context)
       : copies(deterministic),
         part_rows(batch.part_rows),
         pass_rows(std::min(micro_batch, part_rows)),
         passes_of_part((part_rows + pass_rows - 1) / pass_rows),
         passes(passes_of_part * (batch.rows / part_rows)),
-        key{seed, epoch, 0, batch.cells} {
+        key{seed, epoch, 0, to_tensor(batch.cells, {batch.rows}, context.device)},
+        patches(dense_rows(batch, context).view({batch.rows, -1, shape.patch_genes})),
+        weights(to_tensor(batch.weights, context.device)) {
     const std::int64_t visible = visible_tokens(shape.tokens(), shape.model.mask_ratio);
-    const Masks masks = draw_masks(seed, epoch, batch.cells, shape.tokens(), visible);
-    keep = to_tensor(masks.visible, {batch.rows, visible}, device);
-    masked = to_tensor(masks.masked, {batch.rows, shape.tokens() - visible}, device);
-    patches = to_patches(batch.values, batch.rows, shape.patch_genes, device);
-    weights = to_tensor(batch.weights, device);
+    if (context.device.is_cpu()) {
+      const Masks masks = draw_masks(seed, epoch, batch.cells, shape.tokens(), visible);
+      keep = to_tensor(masks.visible, {batch.rows, visible}, context.device);
+      masked = to_tensor(masks.masked, {batch.rows, shape.tokens() - visible}, context.device);
+    } else {
+      DeviceMasks masks = draw_masks_there(seed, epoch, key.cells, shape.tokens(), visible);
+      keep = std::move(masks.visible);
+      masked = std::move(masks.masked);
+    }
   }
   [[nodiscard]] RowRange rows_of(std::int64_t pass) const {
     const std::int64_t part = pass / passes_of_part * part_rows;
@@ -93,7 +100,7 @@ struct DeviceBatch {
   [[nodiscard]] DropoutKey key_of(std::int64_t pass) const {
     const RowRange range = rows_of(pass);
     DropoutKey mine = key;
-    mine.cells = key.cells.subspan(static_cast<std::size_t>(range.begin), static_cast<std::size_t>(range.size()));
+    mine.cells = key.cells.narrow(0, range.begin, range.size());
     return mine;
   }
 
@@ -168,7 +175,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
   const auto seed = static_cast<std::uint64_t>(job.settings.seed);
   const double guidance = job.target_settings.guidance;
   Loader loader(job.expression, job.settings.batch_size, seed, /*stage=*/0, context.ranks,
-                job.settings.parts(context.ranks.size()), context.shuffle);
+                loader_settings(context, job.settings.parts(context.ranks.size())));
   const std::int64_t total = total_steps(job.expression.cells, job.settings);
   const std::int64_t steps_per_epoch = loader.plan().steps;
   Saver saver(job.checkpoints, job.cadence, "train", context);
@@ -196,7 +203,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     const Batch batch = loader.batch(step % steps_per_epoch);
     const RowRange positions = loader.plan().batch(step % steps_per_epoch);
     const DeviceBatch device(batch, model.shape(), seed, static_cast<std::uint32_t>(epoch), job.micro_batch,
-                             job.settings.deterministic, context.device);
+                             job.settings.deterministic, context);
     const double data_seconds = seconds_since(step_start);
     const double learning_rate = scheduled_learning_rate(step, total, job.settings.learning_rate, job.settings.warmup);
     StepReport report = engine.step(

@@ -36,6 +36,11 @@ class Options(unittest.TestCase):
                                           ("--encoder-checkpointing", "blocks"), ("--decoder-checkpointing", "blocks")]):
             self.assertEqual(support.metrics(course(f"recompute{number}", *options, ranks=1)[1])["weights_hash"], expected)
 
+    def test_cells_on_the_device_give_the_same_bits(self):
+        output = course("resident", "--data-on-device", "yes")[1]
+        self.assertEqual(support.metrics(output)["weights_hash"], support.metrics(self.folder)["weights_hash"])
+        self.assertEqual([support.metrics(folder)["data"]["on_device"] for folder in (output, self.folder)], [True, False])
+
     def test_low_precision_is_close(self):
         for options in [("--precision", "bf16"), ("--precision", "fp16"), ("--reduce-precision", "bf16")]:
             with self.subTest(options=options):

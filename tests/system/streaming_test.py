@@ -82,6 +82,12 @@ class Streaming(unittest.TestCase):
             self.assertIn(word, done.err)
         self.assertFalse(output.exists())
 
+    def test_rows_on_disk_cannot_stay_on_the_device(self):
+        done = support.train(support.fresh("streaming", "device"), *STREAM, "--data-on-device", "yes")
+        self.assertEqual(done.codes, [2, 2], done)
+        for word in ("--data-on-device", "--data-memory"):
+            self.assertIn(word, done.err)
+
     def test_plan_tells_the_memory(self):
         def plan(*arguments):
             done = subprocess.run([support.program("masksc_train"), "--plan", "--json", *arguments],

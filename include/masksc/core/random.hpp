@@ -37,6 +37,9 @@ enum class Purpose : std::uint32_t {
   noise = 8,
 };
 
+/// The Philox key of the streams of a (seed, purpose, layer).
+std::array<std::uint32_t, 2> stream_key(std::uint64_t seed, Purpose purpose, std::uint32_t layer);
+
 /// A stream named by (seed, purpose, epoch, item); `layer` tells apart several streams of one purpose.
 /// Satisfies UniformRandomBitGenerator with 64-bit draws; draw number i is a pure function of the name and i.
 class RandomStream {

@@ -29,7 +29,16 @@ struct Batch {
   std::int64_t global_cells = 0;        // cells of the global batch
   std::vector<std::int64_t> cells;      // [rows] global cell, -1 for padding
   std::vector<float> weights;           // [rows] 1 or 0
-  std::vector<float> values;            // [rows, tokens * patch_genes], patch-major; padding slots and rows are 0
+  std::vector<float> values;            // [rows, tokens * patch_genes], patch-major; padding slots and rows are 0;
+                                        // empty where the loader deals out cells alone
+};
+
+/// How a loader works.
+struct LoaderSettings {
+  int parts = 0;         // that a global batch is cut into, the same number of them a rank; 0: one a rank
+  Shuffle shuffle = {};  // of the cells of an epoch
+  bool values = true;    // false: batches name their cells and have no values, no rows move
+  bool ahead = false;    // a thread makes the next batch while this one is used
 };
 
 /// Makes sparse log-normalised rows dense in the slots of the matrix layout, standardised and clipped.
@@ -41,27 +50,30 @@ class Densifier {
   /// Fills `out` [width] from one sparse row of a cell of `batch`.
   void fill(std::span<const std::int32_t> indices, std::span<const float> values, std::span<float> out,
             std::int32_t batch = 0) const;
-  /// The same at the end of `out`, which gets longer by width().
+  /// Where the counts of a row go, and what of them: out[slots[i]] = scaled[i], all else is empty_row(batch).
+  void scale(std::span<const std::int32_t> indices, std::span<const float> values, std::span<std::int32_t> slots,
+             std::span<float> scaled, std::int32_t batch = 0) const;
+  /// [width] the dense row of a cell of `batch` without counts.
+  [[nodiscard]] std::span<const float> empty_row(std::int32_t batch = 0) const;
+  /// fill() at the end of `out`, which gets longer by width().
   void append(std::span<const std::int32_t> indices, std::span<const float> values, std::vector<float>& out,
               std::int32_t batch = 0) const;
 
  private:
-  [[nodiscard]] std::span<const float> zero_row(std::int32_t batch) const;
   void put_counts(std::span<const std::int32_t> indices, std::span<const float> values, float* out,
                   std::int32_t batch) const;
 
   std::int64_t width_ = 0;
-  std::vector<float> zero_rows_;  // [batches, width] a cell without counts
+  std::vector<float> empty_rows_;  // [batches, width]
   std::vector<std::int32_t> slot_of_column_;
   GeneScaling scaling_;
 };
 
 class Loader {
  public:
-  /// `expression` and `ranks` must outlive the loader. `stage` tells apart the orders of two stages. A batch is cut
-  /// into `parts`, the same number of them a rank; 0: one a rank.
+  /// `expression` and `ranks` must outlive the loader. `stage` tells apart the orders of two stages.
   Loader(const Expression& expression, std::int64_t global_batch, std::uint64_t seed, std::uint32_t stage,
-         Collectives& ranks, int parts = 0, const Shuffle& shuffle = {});
+         Collectives& ranks, const LoaderSettings& settings = {});
 
   [[nodiscard]] const BatchPlan& plan() const { return plan_; }
   [[nodiscard]] std::int64_t rows() const { return part_rows_ * parts_of_rank_; }
@@ -77,6 +89,11 @@ class Loader {
 
  private:
   void load(std::int64_t window);
+  /// Puts the rows of the window's cells_ into rows_ and row_at_. A collective.
+  void move_rows(std::int64_t window, const std::vector<std::int64_t>& cells, const std::vector<std::int32_t>& rank_of,
+                 const std::vector<std::int64_t>& row_of);
+  /// The batch of a step of the window that is here.
+  [[nodiscard]] Batch make(std::int64_t step) const;
   void begin_reading(std::int64_t window);
   /// This rank's part of the window, into rows_.
   void read_rows(std::int64_t window);
@@ -101,6 +118,10 @@ class Loader {
   std::vector<std::int64_t> part_start_;  // [steps * parts of a rank + 1] first of rows_ of each part of the window
   std::int64_t reading_ = -1;             // window whose part is being read
   std::future<CsrMatrix> read_;
+  bool with_values_;
+  bool ahead_;
+  std::int64_t making_ = -1;  // step whose batch is being made
+  std::future<Batch> made_;   // last: its thread looks at all of the above
 };
 
 }  // namespace masksc

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "masksc/model/torch.hpp"
 
@@ -14,10 +13,15 @@ struct DropoutKey {
   std::uint64_t seed = 0;
   std::uint32_t epoch = 0;
   std::uint32_t layer = 0;
-  std::span<const std::int64_t> cells;  // [B] global cells, -1 for padding rows
+  at::Tensor cells;  // [B] int64, global cells, -1 for padding rows; on the device of what is dropped
 };
 
 /// x [B, ...], of any floating type, with each element kept with probability 1 - p and scaled by 1 / (1 - p), else 0.
+/// The same elements on every device.
 at::Tensor keyed_dropout(const at::Tensor& x, double p, const DropoutKey& key);
+
+/// Its factors, 0 or 1 / (1 - p): float [B, width]. By loops of the host (cells must lie there), or by the device of
+/// the cells, which takes many small steps.
+at::Tensor dropout_scale(std::int64_t width, double p, const DropoutKey& key, bool by_host);
 
 }  // namespace masksc

@@ -59,6 +59,7 @@ struct PlanInput {
 
   // counts in host memory
   std::int64_t nonzeros = 0;  // counts that are not 0
+  double resident_bytes = 0;  // of them on every device
   Shuffle shuffle;
   double host_budget = 0;  // bytes of counts that a rank may hold; 0: what is free when the run begins
 

@@ -2,10 +2,11 @@
 #pragma once
 
 #include "masksc/core/run_log.hpp"
-#include "masksc/data/epoch_order.hpp"
+#include "masksc/data/loader.hpp"
 #include "masksc/dist/collectives.hpp"
 #include "masksc/dist/nccl.hpp"
 #include "masksc/model/torch.hpp"
+#include "masksc/train/resident.hpp"
 
 namespace masksc {
 
@@ -17,16 +18,20 @@ struct TrainContext {
   NcclCollectives* nccl = nullptr;  // for gradients, where every rank has a GPU of its own
   int shards = 0;                   // virtual shards of --deterministic, over all ranks; 0 without it
   Shuffle shuffle = {};             // of the cells of an epoch
+  const ResidentCells* resident = nullptr;  // rows of all cells on the device, where they stay there
 
   /// Tiles that a rank computes at the same time, each on one of its `threads`: with --deterministic, where LibTorch's
   /// own threads would change the bits; without it one, on all of them.
   [[nodiscard]] int tile_threads(int threads) const { return shards > 0 && device.is_cpu() ? threads : 1; }
 };
 
-/// A batch's dense values as patches [rows, G, P*P] on the device.
-at::Tensor to_patches(const std::vector<float>& values, std::int64_t rows, std::int64_t patch_genes, at::Device device);
+/// How batches are made: on the device of resident cells, else by the host and, for a GPU, while that computes.
+LoaderSettings loader_settings(const TrainContext& context, int parts);
 
-/// A vector as a tensor on the device.
+/// The dense rows of a batch of such a loader: float [rows, tokens * patch_genes] on the device.
+at::Tensor dense_rows(const Batch& batch, const TrainContext& context);
+
+/// A vector as a tensor on the device; on its way from memory that does not move (pinned), where that is a GPU.
 at::Tensor to_tensor(const std::vector<float>& values, at::Device device);
 at::Tensor to_tensor(const std::vector<std::int64_t>& values, at::IntArrayRef shape, at::Device device);
 

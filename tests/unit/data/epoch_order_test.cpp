@@ -148,7 +148,7 @@ std::vector<std::vector<float>> steps_of(int size, const Shuffle& shuffle, bool 
         return some;
       };
     }
-    Loader loader(mine, 24, 3, 0, ranks, 0, shuffle);
+    Loader loader(mine, 24, 3, 0, ranks, {.shuffle = shuffle});
     loader.start_epoch(2);
     auto& steps = of_rank[static_cast<std::size_t>(ranks.rank())];
     for (std::int64_t step = first_step; step < plan.steps; ++step) {
@@ -197,7 +197,7 @@ TEST(StreamedLoader, AReadThatFailsOnOneRankIsAnErrorOnAll) {
       none.row_start.assign(static_cast<std::size_t>(rows.size()) + 1, 0);
       return none;
     };
-    Loader loader(expression, 10, 3, 0, ranks, 0, {10, 50});
+    Loader loader(expression, 10, 3, 0, ranks, {.shuffle = {10, 50}});
     loader.start_epoch(0);
     try {
       static_cast<void>(loader.batch(0));

@@ -36,12 +36,17 @@ TEST(BatchPlan, EveryPositionOnceInNearlyEqualBatches) {
 using Cells = std::map<std::int64_t, std::vector<float>>;  // cell -> dense row
 
 /// What the ranks together see at each step of an epoch.
-std::vector<Cells> epoch_of(int size, std::int64_t cells, std::int64_t batch_size, std::uint32_t epoch) {
+std::vector<Cells> epoch_of(int size, std::int64_t cells, std::int64_t batch_size, std::uint32_t epoch,
+                            const LoaderSettings& settings = {}) {
   std::vector<Cells> steps(static_cast<std::size_t>(BatchPlan(cells, batch_size).steps));
   std::mutex mutex;
   run_as_threads(size, [&](Collectives& ranks) {
     const Expression expression = small_expression(cells, 6, 2, ranks);
-    Loader loader(expression, batch_size, 3, 0, ranks);
+    Loader loader(expression, batch_size, 3, 0, ranks, settings);
+    if (settings.ahead) {  // an epoch that is left in the middle
+      loader.start_epoch(epoch + 1);
+      static_cast<void>(loader.batch(0));
+    }
     loader.start_epoch(epoch);
     for (std::int64_t step = 0; step < loader.plan().steps; ++step) {
       const Batch batch = loader.batch(step);
@@ -74,6 +79,31 @@ TEST(Loader, TheSameBatchesOnAnyNumberOfRanks) {
   EXPECT_NE(epoch_of(1, 23, 8, 3), alone);
 }
 
+TEST(Loader, WorksAhead) {
+  for (const Shuffle& shuffle : {Shuffle{}, Shuffle{4, 12}})  // one window, and several
+    for (const int size : {1, 3})
+      EXPECT_EQ(epoch_of(size, 43, 5, 2, {.shuffle = shuffle, .ahead = true}),
+                epoch_of(size, 43, 5, 2, {.shuffle = shuffle}))
+          << size << " ranks";
+}
+
+TEST(Loader, DealsOutCellsAlone) {
+  run_as_threads(3, [&](Collectives& ranks) {
+    const Expression expression = small_expression(23, 6, 2, ranks);
+    Loader whole(expression, 8, 3, 0, ranks);
+    Loader bare(expression, 8, 3, 0, ranks, {.values = false});
+    for (Loader* loader : {&whole, &bare}) loader->start_epoch(1);
+    for (std::int64_t step = 0; step < whole.plan().steps; ++step) {
+      const Batch wanted = whole.batch(step);
+      const Batch batch = bare.batch(step);
+      EXPECT_EQ(batch.cells, wanted.cells);
+      EXPECT_EQ(batch.weights, wanted.weights);
+      EXPECT_EQ(batch.part_real, wanted.part_real);
+      EXPECT_TRUE(batch.values.empty());
+    }
+  });
+}
+
 /// Cells of each part of each step, with padding as -1, on `size` ranks.
 std::vector<std::vector<std::int64_t>> parts_of(int size, int parts, std::int64_t cells, std::int64_t batch_size,
                                                 std::string* order_hash = nullptr) {
@@ -81,7 +111,7 @@ std::vector<std::vector<std::int64_t>> parts_of(int size, int parts, std::int64_
   std::vector<std::vector<std::int64_t>> all(static_cast<std::size_t>(plan.steps * parts));
   run_as_threads(size, [&](Collectives& ranks) {
     const Expression expression = small_expression(cells, 6, 2, ranks);
-    Loader loader(expression, batch_size, 3, 0, ranks, parts);
+    Loader loader(expression, batch_size, 3, 0, ranks, {.parts = parts});
     loader.start_epoch(1);
     if (ranks.is_root() && order_hash != nullptr) *order_hash = loader.order_hash();
     for (std::int64_t step = 0; step < plan.steps; ++step) {

@@ -62,7 +62,7 @@ struct Decoders : testing::Test {
     return model.parameters().gradients().clone();
   }
 
-  std::vector<std::int64_t> ids = {4, 5, 6};
+  at::Tensor ids = at::tensor({4, 5, 6}, at::kLong);
 };
 
 TEST_F(Decoders, MaskedTokensOfTheCrossDecoderSeeTheVisibleOnesAlone) {

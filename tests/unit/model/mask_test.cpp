@@ -45,8 +45,8 @@ TEST(Mask, RefusesRatiosThatLeaveNothing) {
 
 TEST(Dropout, IsKeyedByCellNotByPlace) {
   const at::Tensor x = at::ones({3, 1000});
-  const std::vector<std::int64_t> cells = {4, 8, -1};
-  const std::vector<std::int64_t> turned = {8, 4, -1};
+  const at::Tensor cells = at::tensor({4, 8, -1}, at::kLong);
+  const at::Tensor turned = at::tensor({8, 4, -1}, at::kLong);
   const at::Tensor a = keyed_dropout(x, 0.9, {1, 2, 0, cells});
   const at::Tensor b = keyed_dropout(x, 0.9, {1, 2, 0, turned});
   EXPECT_TRUE(at::equal(a[0], b[1]));

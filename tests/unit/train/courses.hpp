@@ -47,15 +47,15 @@ inline AutoencoderShape small_shape(double dropout = 0, Decoder decoder = Decode
 }
 
 inline Targets targets_of(const Expression& expression, Collectives& ranks, int exact_threads = 0,
-                          GuidanceTarget guided_by = GuidanceTarget::sequence) {
+                          GuidanceTarget guided_by = GuidanceTarget::sequence, at::Device device = at::kCPU) {
   const Densifier densifier(expression);
   const auto whole =
-      std::make_shared<SequenceEncoder>(SequenceShape{.groups = 1, .inputs = side * side}, 9, 1, at::kCPU);
+      std::make_shared<SequenceEncoder>(SequenceShape{.groups = 1, .inputs = side * side}, 9, 1, device);
   Targets targets({.target = Target::contrastive, .guidance = 1, .guidance_target = guided_by}, 9, patch * patch, whole,
-                  nullptr);
+                  nullptr, device);
   targets.standardise(
       [&](const std::function<void(const Tile&)>& work) {
-        for_each_tile(expression, densifier, patch * patch, at::kCPU, work, std::max(exact_threads, 1));
+        for_each_tile(expression, densifier, patch * patch, device, work, std::max(exact_threads, 1));
       },
       expression.cells, ranks, exact_threads);
   return targets;
@@ -80,6 +80,8 @@ struct CourseOptions {
   std::int64_t max_bad_steps = 3;
   std::function<void(Expression&)> spoil = nullptr;
   int threads = 1;
+  at::Device device = at::kCPU;
+  bool resident = false;  // cells stay there
 };
 
 /// Trains on `size` ranks; rank 0's losses and weights.
@@ -88,13 +90,16 @@ inline Course course(int size, const CourseOptions& options) {
   const TemporaryFolder logs;
   run_as_threads(size, [&](Collectives& ranks) {
     Expression expression = small_expression(cells, side, patch, ranks);
-    const Targets targets = targets_of(expression, ranks, options.train.deterministic ? options.threads : 0);
+    const Targets targets = targets_of(expression, ranks, options.train.deterministic ? options.threads : 0,
+                                       GuidanceTarget::sequence, options.device);
     if (options.spoil) options.spoil(expression);
-    MaskedAutoencoder model(small_shape(options.dropout, options.decoder), 4, at::kCPU);
+    MaskedAutoencoder model(small_shape(options.dropout, options.decoder), 4, options.device);
     model.set_recompute(options.recompute);
     TrainingEngine engine(model.parameters(), options.train, options.engine, ranks, options.threads);
     RunLog log(logs / std::to_string(ranks.rank()));
-    TrainContext context{ranks, log};
+    TrainContext context{ranks, log, options.device};
+    std::optional<ResidentCells> resident;
+    if (options.resident) context.resident = &resident.emplace(expression, options.device, ranks);
     TrainJob job{.expression = expression,
                  .targets = targets,
                  .target_settings = {.guidance = 1},
@@ -111,7 +116,7 @@ inline Course course(int size, const CourseOptions& options) {
       job.checkpoints = checkpoints.get();
     }
     train(model, engine, job, context);
-    if (ranks.is_root()) result.weights = model.parameters().values().clone();
+    if (ranks.is_root()) result.weights = model.parameters().values().cpu().clone();
     if (ranks.is_root()) result.optimizer_elements = engine.optimizer_elements();
   });
   std::ifstream lines(logs / "0");

@@ -1,0 +1,144 @@
+// What a GPU computes is what the CPU computes. Every test fails where there is no GPU: ask for them by ctest -L gpu.
+#include <gtest/gtest.h>
+
+#include "courses.hpp"
+#include "masksc/model/device.hpp"
+#include "masksc/model/device_random.hpp"
+#include "masksc/model/mask.hpp"
+#include "masksc/train/sequence_trainer.hpp"
+
+namespace masksc {
+namespace {
+
+at::Device gpu() {
+  static const at::Device device = choose_device("cuda", 0);
+  return device;
+}
+
+std::vector<std::int64_t> some_cells() { return {0, 7, -1, (std::int64_t{1} << 32) + 5, 123456789}; }
+
+TEST(Gpu, DrawsTheHostsMasks) {
+  const at::Tensor cells_there = at::tensor(some_cells(), at::kLong).to(gpu());
+  for (const auto& [tokens, visible] : {std::pair{9, 2}, std::pair{256, 64}}) {
+    const Masks wanted = draw_masks(5, 3, some_cells(), tokens, visible);
+    const DeviceMasks drawn = draw_masks_there(5, 3, cells_there, tokens, visible);
+    EXPECT_TRUE(at::equal(drawn.visible.cpu(), at::tensor(wanted.visible, at::kLong).view({-1, visible})));
+    EXPECT_TRUE(at::equal(drawn.masked.cpu(), at::tensor(wanted.masked, at::kLong).view({-1, tokens - visible})));
+  }
+}
+
+TEST(Gpu, DropsWhatTheHostDrops) {
+  const at::Tensor cells_here = at::tensor(some_cells(), at::kLong);
+  const at::Tensor x = at::randn({5, 7, 33});
+  const at::Tensor here = keyed_dropout(x, 0.3, {1, 2, 3, cells_here});
+  EXPECT_TRUE(at::equal(keyed_dropout(x.to(gpu()), 0.3, {1, 2, 3, cells_here.to(gpu())}).cpu(), here));
+}
+
+TEST(Gpu, ResidentRowsAreTheHosts) {
+  const auto ranks = single_rank();
+  Expression expression = small_expression(cells, side, patch, *ranks);
+  take_residuals(expression, *ranks);
+  const std::vector<std::int64_t> asked = {49, -1, 0, 17};
+  EXPECT_TRUE(at::equal(ResidentCells(expression, gpu(), *ranks).rows(asked).cpu(),
+                        ResidentCells(expression, at::kCPU, *ranks).rows(asked)));
+}
+
+/// Losses on the GPU, each within `share` of the CPU's in fp32.
+void expect_course(CourseOptions options, double share) {
+  CourseOptions here = options;
+  here.device = at::kCPU;
+  here.train.precision = "fp32";
+  here.resident = false;
+  options.device = gpu();
+  const Course wanted = course(1, here);
+  const Course found = course(1, options);
+  ASSERT_EQ(found.losses.size(), wanted.losses.size());
+  for (std::size_t i = 0; i < wanted.losses.size(); ++i)
+    EXPECT_NEAR(found.losses[i] / wanted.losses[i], 1, share) << "step " << i + 1;
+}
+
+CourseOptions course_in(const std::string& precision) {
+  CourseOptions options;
+  options.train = short_training();
+  options.train.precision = precision;
+  return options;
+}
+
+TEST(Gpu, TrainsAsTheCpuInFp32) {
+  for (const bool resident : {false, true})
+    for (const Decoder decoder : {Decoder::full, Decoder::cross}) {
+      CourseOptions options = course_in("fp32");
+      options.dropout = 0.1;
+      options.decoder = decoder;
+      options.resident = resident;
+      expect_course(options, 1e-3);
+    }
+}
+
+TEST(Gpu, RecomputesInSegmentsAndPasses) {
+  CourseOptions options = course_in("fp32");
+  options.dropout = 0.1;
+  options.recompute = {.encoder_blocks = 1, .decoder_blocks = 1};
+  options.engine.micro_batch = 5;
+  expect_course(options, 1e-3);
+}
+
+TEST(Gpu, HalfPrecisionStaysNear) {
+  expect_course(course_in("bf16"), 0.02);
+  const Course half = course(1, [] {
+    CourseOptions options = course_in("fp16");
+    options.device = gpu();
+    return options;
+  }());
+  EXPECT_LT(half.losses.back(), half.losses.front());
+}
+
+TEST(Gpu, GoesOnAfterACheckpoint) {
+  CourseOptions options = course_in("fp32");
+  options.device = gpu();
+  const Course whole = course(1, options);
+  const TemporaryFolder folder;
+  options.checkpoints = folder / "checkpoints";
+  options.every = 5;
+  course(1, options);
+  std::filesystem::remove(folder / "checkpoints" / "step-00000012.h5");
+  const Course resumed = course(1, options);
+  ASSERT_EQ(resumed.losses.size(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_NEAR(resumed.losses[i] / whole.losses[i + 10], 1, 1e-3);
+}
+
+TEST(Gpu, TrainsTheSequenceEncoderAsTheCpu) {
+  const auto answers = [](at::Device device) {
+    const auto ranks = single_rank();
+    const Expression expression = small_expression(cells, side, patch, *ranks);
+    SequenceEncoder encoder({.groups = 1, .inputs = side * side}, 2, 1, device);
+    RunLog log;
+    TrainContext context{*ranks, log, device};
+    SequenceSettings settings;
+    settings.epochs = 2;
+    settings.batch_size = 20;
+    settings.dropout = 0.3;
+    settings.temperature = 0.5;
+    train_sequence_encoder(encoder, {.expression = expression, .settings = settings, .seed = 6}, context);
+    return encoder.parameters().values().cpu().clone();
+  };
+  EXPECT_TRUE(at::allclose(answers(gpu()), answers(at::kCPU), 1e-3, 1e-3));
+}
+
+TEST(Gpu, EmbedsAsTheCpu) {
+  const auto embedded = [](at::Device device) {
+    const auto ranks = single_rank();
+    const Expression expression = small_expression(cells, side, patch, *ranks);
+    const MaskedAutoencoder model(small_shape(), 4, device);
+    EmbeddingProgress progress(cells, 16);
+    embed_cells(model, expression, Densifier(expression), device, progress, 1);
+    return progress.values.values;
+  };
+  const auto there = embedded(gpu());
+  const auto here = embedded(at::kCPU);
+  ASSERT_EQ(there.size(), here.size());
+  for (std::size_t i = 0; i < here.size(); ++i) EXPECT_NEAR(there[i], here[i], 1e-4);
+}
+
+}  // namespace
+}  // namespace masksc
