@@ -40,8 +40,7 @@ ResidentCells::ResidentCells(const Expression& expression, at::Device device, Co
   for (std::int64_t row = 0; row < own.rows; ++row) {
     const auto first = static_cast<std::size_t>(own.row_start[static_cast<std::size_t>(row)]);
     densifier.scale(own.row_indices(row), own.row_values(row), std::span(slots).subspan(first, own.row_size(row)),
-                    std::span(values).subspan(first, own.row_size(row)),
-                    expression.batch(expression.rows.begin + row));
+                    std::span(values).subspan(first, own.row_size(row)), expression.batch(expression.rows.begin + row));
   }
   slots_ = at::empty({row_start_.back()}, at::TensorOptions(at::kInt).device(device));
   values_ = at::empty({row_start_.back()}, at::TensorOptions(at::kFloat).device(device));

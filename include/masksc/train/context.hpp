@@ -14,10 +14,10 @@ struct TrainContext {
   Collectives& ranks;
   RunLog& log;  // writes on rank 0 only
   at::Device device = at::kCPU;
-  bool show_progress = false;       // rank 0 and not --quiet
-  NcclCollectives* nccl = nullptr;  // for gradients, where every rank has a GPU of its own
-  int shards = 0;                   // virtual shards of --deterministic, over all ranks; 0 without it
-  Shuffle shuffle = {};             // of the cells of an epoch
+  bool show_progress = false;               // rank 0 and not --quiet
+  NcclCollectives* nccl = nullptr;          // for gradients, where every rank has a GPU of its own
+  int shards = 0;                           // virtual shards of --deterministic, over all ranks; 0 without it
+  Shuffle shuffle = {};                     // of the cells of an epoch
   const ResidentCells* resident = nullptr;  // rows of all cells on the device, where they stay there
 
   /// Tiles that a rank computes at the same time, each on one of its `threads`: with --deterministic, where LibTorch's

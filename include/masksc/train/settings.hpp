@@ -37,7 +37,7 @@ struct EngineSettings {
   double bucket_mib = 0;  // of gradients that travel together; 0: chosen
   bool shard_optimizer = false;
   std::string data_on_device = "auto";  // yes, no: whether the rows of all cells stay on every rank's device
-  std::string profile = "none";  // or FIRST:LAST steps
+  std::string profile = "none";         // or FIRST:LAST steps
 };
 
 /// When checkpoints are saved. All three 0: at the ends of epochs, and every ten minutes in longer ones, as long as

@@ -10,7 +10,8 @@ namespace masksc {
 namespace {
 
 const std::vector<std::int64_t>& some_cells() {
-  static const std::vector<std::int64_t> cells = {0, 7, -1, (std::int64_t{1} << 32) + 5, 123456789, (std::int64_t{1} << 40) - 1};
+  static const std::vector<std::int64_t> cells = {
+      0, 7, -1, (std::int64_t{1} << 32) + 5, 123456789, (std::int64_t{1} << 40) - 1};
   return cells;
 }
 

@@ -49,8 +49,7 @@ inline AutoencoderShape small_shape(double dropout = 0, Decoder decoder = Decode
 inline Targets targets_of(const Expression& expression, Collectives& ranks, int exact_threads = 0,
                           GuidanceTarget guided_by = GuidanceTarget::sequence, at::Device device = at::kCPU) {
   const Densifier densifier(expression);
-  const auto whole =
-      std::make_shared<SequenceEncoder>(SequenceShape{.groups = 1, .inputs = side * side}, 9, 1, device);
+  const auto whole = std::make_shared<SequenceEncoder>(SequenceShape{.groups = 1, .inputs = side * side}, 9, 1, device);
   Targets targets({.target = Target::contrastive, .guidance = 1, .guidance_target = guided_by}, 9, patch * patch, whole,
                   nullptr, device);
   targets.standardise(
