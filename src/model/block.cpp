@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "masksc/model/attention.hpp"
+
 namespace masksc {
 namespace {
 
@@ -33,8 +35,7 @@ std::vector<at::Tensor> heads_of(const FlatParameters& parameters, const std::st
 /// The rest of a block: attention of `qkv`, projection and MLP on the residual stream of the queries.
 at::Tensor finish_block(const FlatParameters& parameters, const std::string& name, const std::vector<at::Tensor>& qkv,
                         const at::Tensor& residual, const BranchDropout& dropout) {
-  at::Tensor branch =
-      at::scaled_dot_product_attention(qkv[0], qkv[1], qkv[2]).transpose(1, 2).reshape(residual.sizes());
+  at::Tensor branch = attention(qkv[0], qkv[1], qkv[2]).transpose(1, 2).reshape(residual.sizes());
   branch = apply_linear(parameters, name + ".proj", branch);
   const at::Tensor attended = residual + (dropout ? dropout(branch, 0) : branch);
   branch = apply_linear(parameters, name + ".fc1", apply_norm(parameters, name + ".norm2", attended));

@@ -58,6 +58,13 @@ double target_bytes(const PlanInput& input) {
   return input.sequence_targets ? 3 * fp32 * real(input.tokens * input.sequence.hidden1) : 0;
 }
 
+/// What attention keeps besides its inputs: the log-sum-exp of each head, or all weights where it is made of products
+/// (src/model/attention.cpp).
+double attention_bytes(const PlanInput& input, std::int64_t tokens, std::int64_t queries, std::int64_t heads) {
+  const bool products = input.device_name == "cpu" && input.precision == PlanPrecision::half;
+  return real(queries * heads) * (products ? real(tokens) * input.element_bytes() : fp32);
+}
+
 double frozen_parameters(const PlanInput& input) {
   const PlanSequenceEncoder& s = input.sequence;
   const double loadings = real(input.tokens * input.patch_genes * input.teacher_components);
@@ -71,14 +78,15 @@ double block_activation_bytes(const PlanInput& input, std::int64_t tokens, std::
   // apply_block in src/model/block.cpp, features of a token that autograd keeps, by the operation that keeps them:
   //   of all tokens: norm1 (its input) 1, qkv (norm1's output) 1, attention (keys, values) 2
   //   of queries: attention (queries) 1, proj (attention's output, not copied) 1, norm2 1, fc1 1, gelu 4, fc2 4
-  // and in fp32: mean and 1/deviation of both norms, log-sum-exp of each head. With dropout: its scale, 2 branches.
-  // Python's saved_tensors_hooks on the same block count these bytes exactly.
+  // and in fp32: mean and 1/deviation of both norms; what attention keeps of its own. With dropout: its scale, 2
+  // branches. Python's saved_tensors_hooks on the same block count these bytes exactly.
   //   and where they are fewer than the tokens: their normed rows, taken out for the product, 1
   const double taken = queries < tokens ? 1 : 0;
   const double features = real(input.dim) * (4 * real(tokens) + (12 + taken) * real(queries));
-  const double statistics = 2 * real(tokens) + 2 * real(queries) + real(queries * heads);
+  const double statistics = 2 * real(tokens) + 2 * real(queries);
   const double scales = input.dropout ? 2 * real(queries * input.dim) : 0;
-  return features * input.element_bytes() + (statistics + scales) * fp32;
+  return features * input.element_bytes() + (statistics + scales) * fp32 +
+         attention_bytes(input, tokens, queries, heads);
 }
 
 double cross_block_activation_bytes(const PlanInput& input, std::int64_t memory, std::int64_t queries,
@@ -87,9 +95,10 @@ double cross_block_activation_bytes(const PlanInput& input, std::int64_t memory,
   //   of the memory: keys' and values' product (norm1's output) 1, attention (keys, values) 2; norm1's input is shared
   //   of queries: norm1 (its input) 1, queries' product 1, and from the attention on the 12 of any block
   const double features = real(input.dim) * (3 * real(memory) + 14 * real(queries));
-  const double statistics = 2 * real(memory) + 4 * real(queries) + real(queries * heads);
+  const double statistics = 2 * real(memory) + 4 * real(queries);
   const double scales = input.dropout ? 2 * real(queries * input.dim) : 0;
-  return features * input.element_bytes() + (statistics + scales) * fp32;
+  return features * input.element_bytes() + (statistics + scales) * fp32 +
+         attention_bytes(input, memory, queries, heads);
 }
 
 PlanRows rows_of(const PlanInput& input) {

@@ -1,0 +1,13 @@
+// Attention of all heads at once: softmax(Q K^T / sqrt(d)) V.
+#pragma once
+
+#include "masksc/model/torch.hpp"
+
+namespace masksc {
+
+/// queries [B, H, K, d], keys and values [B, H, T, d] -> [B, H, K, d]. By LibTorch's fused attention, but in bf16 on a
+/// CPU by plain products, whose backward pass takes a half (257 tokens) to a tenth (65) of the time there
+/// (benchmarks/results/step.md); these keep the weights [B, H, K, T] for the backward pass. Softmax adds up in fp32.
+at::Tensor attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values);
+
+}  // namespace masksc

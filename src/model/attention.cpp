@@ -1,0 +1,40 @@
+#include "masksc/model/attention.hpp"
+
+#include <cmath>
+
+namespace masksc {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+double scale_of(const at::Tensor& queries) { return 1 / std::sqrt(static_cast<double>(queries.size(-1))); }
+
+/// By products, with a backward pass that keeps no copies of its inputs.
+struct ProductAttention : torch::autograd::Function<ProductAttention> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& queries, const at::Tensor& keys,
+                            const at::Tensor& values) {
+    const at::Tensor weights = at::softmax(at::matmul(queries * scale_of(queries), keys.transpose(-2, -1)), -1);
+    context->save_for_backward({queries, keys, values, weights});
+    return at::matmul(weights, values);
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &queries = saved[0], &keys = saved[1], &values = saved[2], &weights = saved[3];
+    const at::Tensor gradient = gradients[0];
+    const at::Tensor scores =
+        at::_softmax_backward_data(at::matmul(gradient, values.transpose(-2, -1)), weights, -1, weights.scalar_type());
+    return {at::matmul(scores, keys) * scale_of(queries),
+            at::matmul(scores.transpose(-2, -1), queries * scale_of(queries)),
+            at::matmul(weights.transpose(-2, -1), gradient)};
+  }
+};
+
+}  // namespace
+
+at::Tensor attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values) {
+  if (queries.is_cpu() && queries.scalar_type() == at::kBFloat16) return ProductAttention::apply(queries, keys, values);
+  return at::scaled_dot_product_attention(queries, keys, values);
+}
+
+}  // namespace masksc
