@@ -20,8 +20,11 @@ struct ProductAttention : torch::autograd::Function<ProductAttention> {
   }
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor &queries = saved[0], &keys = saved[1], &values = saved[2], &weights = saved[3];
-    const at::Tensor gradient = gradients[0];
+    const at::Tensor& queries = saved[0];
+    const at::Tensor& keys = saved[1];
+    const at::Tensor& values = saved[2];
+    const at::Tensor& weights = saved[3];
+    const at::Tensor& gradient = gradients[0];
     const at::Tensor scores =
         at::_softmax_backward_data(at::matmul(gradient, values.transpose(-2, -1)), weights, -1, weights.scalar_type());
     return {at::matmul(scores, keys) * scale_of(queries),
