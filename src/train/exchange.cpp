@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 namespace masksc {
 
@@ -20,6 +21,8 @@ GradientExchange::GradientExchange(FlatParameters& parameters, ExchangeSettings 
   else
     owned_ = whole_slices(parameters_);
   parameters_.on_gradient([this](int replica, std::size_t i) { arrived(replica, i); });
+  if (transport_->needs_driving() && !settings_.tree)
+    driver_ = std::jthread([this](const std::stop_token& stop) { drive(stop); });
 }
 
 GradientExchange::~GradientExchange() { parameters_.on_gradient({}); }
@@ -62,6 +65,7 @@ FlatSlice GradientExchange::own_slice(const FlatSlice& sent, int rank) const {
 }
 
 void GradientExchange::begin(int replicas) {
+  const std::scoped_lock lock(mutex_);
   started_ = 0;
   for (std::size_t b = 0; b < buckets_.size(); ++b) buckets_[b].missing = expected_[b] * replicas;
   in_last_pass_.assign(static_cast<std::size_t>(replicas), false);
@@ -79,12 +83,30 @@ void GradientExchange::arrived(int replica, std::size_t parameter) {
   for (const std::size_t b : buckets_of_[parameter]) --buckets_[b].missing;
   while (started_ < buckets_.size() && buckets_[started_].missing <= 0) start(buckets_[started_++]);
   progress();
+  if (started_ > 0) travelling_.notify_one();
 }
 
-/// MPI moves data only while it is called.
 void GradientExchange::progress() {
   for (std::size_t b = 0; b < started_; ++b)
     if (buckets_[b].pending && !buckets_[b].pending->test()) return;
+}
+
+/// From the first bucket's departure until finish().
+void GradientExchange::drive(const std::stop_token& stop) {
+  constexpr std::chrono::microseconds pause{500};
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    travelling_.wait(lock, stop, [&] { return !in_last_pass_.empty() && started_ > 0; });
+    if (stop.stop_requested()) return;
+    try {
+      progress();
+    } catch (const EnvironmentError&) {  // finish() meets it too
+      return;
+    }
+    lock.unlock();
+    std::this_thread::sleep_for(pause);
+    lock.lock();
+  }
 }
 
 void GradientExchange::start(Bucket& bucket) {
@@ -113,7 +135,10 @@ void GradientExchange::complete(Bucket& bucket) {
 }
 
 void GradientExchange::finish() {
-  in_last_pass_.clear();
+  {
+    const std::scoped_lock lock(mutex_);
+    in_last_pass_.clear();
+  }
   if (settings_.tree) {
     finish_tree();
     return;

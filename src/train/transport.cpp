@@ -88,6 +88,7 @@ class HostTransport final : public Transport {
     to.give_back();
     return std::make_unique<DonePending>();
   }
+  [[nodiscard]] bool needs_driving() const override { return ranks_.size() > 1; }
   std::function<double()> time(const std::function<void()>& waits) override { return time_on_host(waits); }
 
  private:
@@ -150,6 +151,7 @@ class DeviceTransport final : public Transport {
     auto request = nccl_.all_gather(own.data_ptr(), all.data_ptr(), count_of(own), element_of(own), stream);
     return std::make_unique<DevicePending>(std::move(request), stream, own, all);
   }
+  [[nodiscard]] bool needs_driving() const override { return false; }
   std::function<double()> time(const std::function<void()>& waits) override {
     if (!at::hasCUDA()) return time_on_host(waits);
     const auto before = std::make_shared<c10::Event>(at::kCUDA, c10::EventFlag::BACKEND_DEFAULT);

@@ -2,11 +2,14 @@
 //
 // Weight matrices (the decayed parameters) are cut into buckets from the end: the backward pass fills the flat buffer
 // from there, and while it goes on, full buckets travel. Biases, norms and tokens (1 % of a model) are the last bucket.
+// MPI moves data only while it is called: a thread does that twice a millisecond until the backward pass has ended.
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "masksc/dist/collectives.hpp"
@@ -78,6 +81,7 @@ class GradientExchange {
   void start(Bucket& bucket);
   void complete(Bucket& bucket);
   void progress();
+  void drive(const std::stop_token& stop);
   void finish_tree();
   [[nodiscard]] FlatSlice own_slice(const FlatSlice& sent, int rank) const;
 
@@ -98,6 +102,8 @@ class GradientExchange {
   double alone_ = 0;
   double exposed_sum_ = 0;  // of the overlapping steps
   std::int64_t overlapping_steps_ = 0;
+  std::condition_variable_any travelling_;
+  std::jthread driver_;  // last: it looks at all of the above
 };
 
 }  // namespace masksc

@@ -40,6 +40,9 @@ class Transport {
   /// `all` = the equal-sized `own` of all ranks, in rank order.
   virtual std::unique_ptr<Pending> all_gather(const at::Tensor& own, const at::Tensor& all) = 0;
 
+  /// Whether exchanges stand still unless someone calls test().
+  [[nodiscard]] virtual bool needs_driving() const = 0;
+
   /// Runs `waits`; what it returns gives the seconds that the computation stood still for them. To be asked later: a
   /// device must get there first.
   virtual std::function<double()> time(const std::function<void()>& waits) = 0;

@@ -14,15 +14,20 @@ class EchoPeer final : public Collectives {
  public:
   EchoPeer() : Collectives(0, 2) {}
   std::vector<std::string> calls;
+  std::atomic<int> tests = 0;
   void barrier() override {}
   std::unique_ptr<Collectives> split(int /*color*/) override { throw InvariantError("not asked for"); }
 
  protected:
   struct Noted : Request {
-    explicit Noted(std::vector<std::string>& c) : calls(c) {}
-    bool test() override { return false; }
+    Noted(std::vector<std::string>& c, std::atomic<int>& t) : calls(c), tests(t) {}
+    bool test() override {
+      ++tests;
+      return false;
+    }
     void wait() override { calls.emplace_back("wait"); }
     std::vector<std::string>& calls;
+    std::atomic<int>& tests;
   };
   void all_reduce_raw(void* values, std::size_t count, ElementType type, ReduceOp /*op*/) override {
     if (type == ElementType::f64)
@@ -32,7 +37,7 @@ class EchoPeer final : public Collectives {
                                                 ReduceOp /*op*/) override {
     for (std::size_t i = 0; i < count; ++i) static_cast<float*>(values)[i] *= 2;
     calls.push_back("send " + std::to_string(count));
-    return std::make_unique<Noted>(calls);
+    return std::make_unique<Noted>(calls, tests);
   }
   std::unique_ptr<Request> reduce_scatter_async_raw(const void* /*input*/, void* /*output*/, std::size_t /*count*/,
                                                     ElementType /*type*/) override {
@@ -82,6 +87,31 @@ TEST(Exchange, BucketsTravelDuringTheLastBackwardPassInReverseOrderOfUse) {
   // two passes, two peers
   EXPECT_TRUE(at::equal(parameters.part(parameters.gradients(), 0), at::full({100}, 8.0F)));
   EXPECT_TRUE(at::equal(parameters.part(parameters.gradients(), 1), at::full({50}, 800.0F)));
+}
+
+TEST(Exchange, IsDrivenWhileTheBackwardPassGoesOn) {
+  EchoPeer peer;
+  FlatParameters parameters({{"weight", {100}, Initial::ones(), true}}, 0, 0, at::kCPU);
+  GradientExchange exchange(parameters, {.bucket_mib = 1}, peer, host_transport(peer));
+  for (const bool overlaps : {false, true}) {  // the first step does not
+    parameters.zero_gradients();
+    exchange.begin(1);
+    exchange.last_pass(0);
+    parameters.at("weight").sum().backward();
+    const int before = peer.tests;
+    for (int i = 0; overlaps && i < 1000 && peer.tests < before + 3; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    EXPECT_EQ(peer.tests >= before + 3, overlaps);
+    exchange.finish();
+    EXPECT_GE(exchange.exposed_seconds(), 0);
+    const int after = peer.tests;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_EQ(peer.tests, after) << "nobody asks once it has ended";
+  }
+  parameters.zero_gradients();
+  exchange.begin(1);
+  exchange.last_pass(0);
+  parameters.at("weight").sum().backward();  // and is given up in the middle
 }
 
 TEST(Exchange, OverNcclEqualsHostMemory) {
