@@ -28,6 +28,11 @@ MatrixLayout planned_layout(const RunOptions& o) {
   return lay_out(shape, std::min(genes, shape.rows * shape.columns));
 }
 
+/// Counts that are not 0, of so many genes.
+std::int64_t nonzeros_of(const RunOptions& o, std::int64_t genes) {
+  return static_cast<std::int64_t>(o.plan.density * static_cast<double>(genes) * static_cast<double>(o.plan.cells));
+}
+
 /// What decides about memory and speed of the training step.
 void fill_engine(const RunOptions& o, PlanInput& input) {
   const bool on_cpu = o.plan.device == "cpu";
@@ -43,8 +48,10 @@ void fill_engine(const RunOptions& o, PlanInput& input) {
   const auto parameters = static_cast<std::int64_t>(parameter_count(input));
   input.bucket_bytes = (1 << 20) * bucket_mib_of(o.engine, parameters);
   input.reduce_bytes = o.train.reduce_precision == "bf16" ? 2 : 4;
-  if (stays_on_device(o.engine.data_on_device, input.nonzeros, !on_cpu, input.device.memory))
-    input.resident_bytes = ResidentCells::bytes(input.nonzeros);
+  const std::int64_t places = input.tokens * input.patch_genes;
+  const std::int64_t kept = nonzeros_of(o, std::min(o.plan.genes > 0 ? o.plan.genes : places, places));
+  if (stays_on_device(o.engine.data_on_device, kept, !on_cpu, input.device.memory))
+    input.resident_bytes = ResidentCells::bytes(kept);
   const at::ScalarType type = working_type(o.train.precision, on_cpu ? at::kCPU : at::kCUDA);
   input.precision = type == at::kFloat ? PlanPrecision::fp32 : PlanPrecision::half;
 }
@@ -93,8 +100,7 @@ PlanInput plan_input(const RunOptions& o) {
   PlanInput input = planned_model(o, planned_layout(o));
   input.cells = o.plan.cells;
   const std::int64_t genes = o.plan.genes > 0 ? o.plan.genes : input.tokens * input.patch_genes;
-  input.nonzeros =
-      static_cast<std::int64_t>(o.plan.density * static_cast<double>(genes) * static_cast<double>(input.cells));
+  input.nonzeros = nonzeros_of(o, genes);
   input.shuffle = choose_shuffle(o.data, input.nonzeros);
   input.host_budget = o.data.memory_gib * 1024 * 1024 * 1024;
   input.epochs = o.train.epochs;

@@ -49,6 +49,14 @@ class Plan(unittest.TestCase):
         self.assertEqual(more, full)
         self.assertGreater(all_counts["resident"], 4 * counts["resident"])
 
+    def test_counts_on_the_device_are_data(self):
+        data = lambda *options: plan(*options)["memory_bytes"]["data"]
+        counts = 8 * 4271 * 4096 * 0.1  # of the genes of the matrix, by the defaults of --plan-cells and --plan-density
+        self.assertAlmostEqual(data() - data("--data-on-device", "no"), counts, delta=16)
+        self.assertEqual(data(), data("--data-on-device", "yes"))
+        many = ["--plan-cells", "100000000"]  # over a quarter of a GPU
+        self.assertEqual(data(*many), data(*many, "--data-on-device", "no"))
+
     def test_options_change_the_machine(self):
         first, other = plan(), plan("--plan-ranks", "64", "--plan-network", "1gbe", "--plan-device", "a100",
                                     "--plan-utilization", "0.2")
