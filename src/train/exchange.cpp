@@ -93,7 +93,7 @@ void GradientExchange::progress() {
 
 /// From the first bucket's departure until finish().
 void GradientExchange::drive(const std::stop_token& stop) {
-  constexpr std::chrono::microseconds pause{500};
+  constexpr std::chrono::milliseconds pause{2};
   std::unique_lock lock(mutex_);
   for (;;) {
     travelling_.wait(lock, stop, [&] { return !in_last_pass_.empty() && started_ > 0; });

@@ -2,7 +2,7 @@
 //
 // Weight matrices (the decayed parameters) are cut into buckets from the end: the backward pass fills the flat buffer
 // from there, and while it goes on, full buckets travel. Biases, norms and tokens (1 % of a model) are the last bucket.
-// MPI moves data only while it is called: a thread does that twice a millisecond until the backward pass has ended.
+// MPI moves data only while it is called: a thread does that every two milliseconds until the backward pass has ended.
 #pragma once
 
 #include <condition_variable>
