@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Measures the training on the GPU of a machine that has PyTorch for CUDA, from gpu_bundle/ (benchmarks/gpu_bundle.sh):
-# the tests that need a GPU, the step beside PyTorch's with the memory that checkpointing saves, both decoders, and some epochs of the paper's
+# the tests that need a GPU, the step beside PyTorch's with the memory that checkpointing saves, both decoders, and some
+# epochs of the paper's
 # configuration on PBMC. Ends within 9 minutes.
 #
 #   benchmarks/gpu.sh            writes gpu.md, into the folder OUT when that is set

@@ -29,8 +29,9 @@ std::span<const float> Densifier::empty_row(std::int32_t batch) const {
   return {empty_rows_.data() + batch * width_, static_cast<std::size_t>(width_)};
 }
 
-void Densifier::put_counts(std::span<const std::int32_t> indices, std::span<const float> values, float* out,
-                           std::int32_t batch) const {
+template <typename Put>
+void Densifier::for_each_count(std::span<const std::int32_t> indices, std::span<const float> values, std::int32_t batch,
+                               const Put& put_at) const {
   const std::size_t first = static_cast<std::size_t>(batch) * scaling_.columns();
   const float* const mean = scaling_.mean.data() + first;
   const float* const inverse_sd = scaling_.inverse_sd.data() + first;
@@ -39,13 +40,18 @@ void Densifier::put_counts(std::span<const std::int32_t> indices, std::span<cons
   const auto put = [&](auto value_of) {
     for (std::size_t i = 0; i < indices.size(); ++i) {
       const auto column = static_cast<std::size_t>(indices[i]);
-      out[slot[column]] = std::clamp((value_of(values[i]) - mean[column]) * inverse_sd[column], -clip, clip);
+      put_at(i, slot[column], std::clamp((value_of(values[i]) - mean[column]) * inverse_sd[column], -clip, clip));
     }
   };
   if (scaling_.counts)
     put([](float x) { return std::expm1(x); });
   else
     put([](float x) { return x; });
+}
+
+void Densifier::put_counts(std::span<const std::int32_t> indices, std::span<const float> values, float* out,
+                           std::int32_t batch) const {
+  for_each_count(indices, values, batch, [out](std::size_t, std::int32_t slot, float value) { out[slot] = value; });
 }
 
 void Densifier::fill(std::span<const std::int32_t> indices, std::span<const float> values, std::span<float> out,
@@ -63,11 +69,10 @@ void Densifier::append(std::span<const std::int32_t> indices, std::span<const fl
 
 void Densifier::scale(std::span<const std::int32_t> indices, std::span<const float> values,
                       std::span<std::int32_t> slots, std::span<float> scaled, std::int32_t batch) const {
-  for (std::size_t i = 0; i < indices.size(); ++i) {
-    const auto column = static_cast<std::size_t>(indices[i]);
-    slots[i] = slot_of_column_[column];
-    scaled[i] = scaling_.scaled(column, values[i], batch);
-  }
+  for_each_count(indices, values, batch, [&](std::size_t i, std::int32_t slot, float value) {
+    slots[i] = slot;
+    scaled[i] = value;
+  });
 }
 
 }  // namespace masksc

@@ -14,7 +14,7 @@ double scale_of(const at::Tensor& queries) { return 1 / std::sqrt(static_cast<do
 struct ProductAttention : torch::autograd::Function<ProductAttention> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& queries, const at::Tensor& keys,
                             const at::Tensor& values) {
-    const at::Tensor weights = at::softmax(at::matmul(queries * scale_of(queries), keys.transpose(-2, -1)), -1);
+    const at::Tensor weights = attention_weights(queries, keys);
     context->save_for_backward({queries, keys, values, weights});
     return at::matmul(weights, values);
   }
@@ -34,6 +34,10 @@ struct ProductAttention : torch::autograd::Function<ProductAttention> {
 };
 
 }  // namespace
+
+at::Tensor attention_weights(const at::Tensor& queries, const at::Tensor& keys) {
+  return at::softmax(at::matmul(queries * scale_of(queries), keys.transpose(-2, -1)), -1);
+}
 
 at::Tensor attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values) {
   if (queries.is_cpu() && queries.scalar_type() == at::kBFloat16) return ProductAttention::apply(queries, keys, values);

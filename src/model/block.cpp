@@ -1,7 +1,5 @@
 #include "masksc/model/block.hpp"
 
-#include <cmath>
-
 #include "masksc/model/attention.hpp"
 
 namespace masksc {
@@ -83,9 +81,7 @@ at::Tensor apply_cross_block(const FlatParameters& parameters, const std::string
 at::Tensor block_attention(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
                            const at::Tensor& x) {
   const std::vector<at::Tensor> qkv = heads_of(parameters, name, heads, x, {});
-  const std::int64_t head_features = x.size(2) / heads;
-  const double scale = 1 / std::sqrt(static_cast<double>(head_features));
-  return at::softmax(at::matmul(qkv[0], qkv[1].transpose(-2, -1)) * scale, -1);
+  return attention_weights(qkv[0], qkv[1]);
 }
 
 }  // namespace masksc

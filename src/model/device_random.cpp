@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "masksc/core/error.hpp"
+#include "masksc/model/mask.hpp"
 
 namespace masksc {
 namespace {
@@ -35,6 +36,15 @@ at::Tensor philox_words(std::uint64_t seed, Purpose purpose, std::uint32_t epoch
   std::vector<at::Tensor> words;
   for (const at::Tensor& word : counter) words.push_back(word.expand({cells.size(0), blocks}));
   return at::stack(words, 2);
+}
+
+DeviceMasks draw_masks_of(std::uint64_t seed, std::uint32_t epoch, const at::Tensor& cells, std::int64_t tokens,
+                          std::int64_t visible) {
+  if (!cells.is_cpu()) return draw_masks_there(seed, epoch, cells, tokens, visible);
+  const Masks masks = draw_masks(
+      seed, epoch, {cells.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(cells.numel())}, tokens, visible);
+  return {at::tensor(masks.visible, at::kLong).view({cells.numel(), visible}),
+          at::tensor(masks.masked, at::kLong).view({cells.numel(), tokens - visible})};
 }
 
 DeviceMasks draw_masks_there(std::uint64_t seed, std::uint32_t epoch, const at::Tensor& cells, std::int64_t tokens,

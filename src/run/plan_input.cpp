@@ -48,10 +48,6 @@ void fill_engine(const RunOptions& o, PlanInput& input) {
   const auto parameters = static_cast<std::int64_t>(parameter_count(input));
   input.bucket_bytes = (1 << 20) * bucket_mib_of(o.engine, parameters);
   input.reduce_bytes = o.train.reduce_precision == "bf16" ? 2 : 4;
-  const std::int64_t places = input.tokens * input.patch_genes;
-  const std::int64_t kept = nonzeros_of(o, std::min(o.plan.genes > 0 ? o.plan.genes : places, places));
-  if (stays_on_device(o.engine.data_on_device, kept, !on_cpu, input.device.memory))
-    input.resident_bytes = ResidentCells::bytes(kept);
   const at::ScalarType type = working_type(o.train.precision, on_cpu ? at::kCPU : at::kCUDA);
   input.precision = type == at::kFloat ? PlanPrecision::fp32 : PlanPrecision::half;
 }
@@ -99,7 +95,8 @@ PlanInput plan_input(const RunOptions& o) {
   validate_deterministic(o.train, o.engine, o.plan.ranks);
   PlanInput input = planned_model(o, planned_layout(o));
   input.cells = o.plan.cells;
-  const std::int64_t genes = o.plan.genes > 0 ? o.plan.genes : input.tokens * input.patch_genes;
+  const std::int64_t places = input.tokens * input.patch_genes;
+  const std::int64_t genes = o.plan.genes > 0 ? o.plan.genes : places;
   input.nonzeros = nonzeros_of(o, genes);
   input.shuffle = choose_shuffle(o.data, input.nonzeros);
   input.host_budget = o.data.memory_gib * 1024 * 1024 * 1024;
@@ -108,6 +105,9 @@ PlanInput plan_input(const RunOptions& o) {
   input.batch = o.train.batch_size;
   fill_machine(o, input);
   fill_engine(o, input);
+  const std::int64_t kept = nonzeros_of(o, std::min(genes, places));
+  if (stays_on_device(o.engine.data_on_device, kept, o.plan.device != "cpu", input.device.memory))
+    input.resident_bytes = ResidentCells::bytes(kept);
   validate(input);
   return input;
 }

@@ -76,15 +76,9 @@ struct DeviceBatch {
         patches(dense_rows(batch, context).view({batch.rows, -1, shape.patch_genes})),
         weights(to_tensor(batch.weights, context.device)) {
     const std::int64_t visible = visible_tokens(shape.tokens(), shape.model.mask_ratio);
-    if (context.device.is_cpu()) {
-      const Masks masks = draw_masks(seed, epoch, batch.cells, shape.tokens(), visible);
-      keep = to_tensor(masks.visible, {batch.rows, visible}, context.device);
-      masked = to_tensor(masks.masked, {batch.rows, shape.tokens() - visible}, context.device);
-    } else {
-      DeviceMasks masks = draw_masks_there(seed, epoch, key.cells, shape.tokens(), visible);
-      keep = std::move(masks.visible);
-      masked = std::move(masks.masked);
-    }
+    DeviceMasks masks = draw_masks_of(seed, epoch, key.cells, shape.tokens(), visible);
+    keep = std::move(masks.visible);
+    masked = std::move(masks.masked);
   }
   [[nodiscard]] RowRange rows_of(std::int64_t pass) const {
     const std::int64_t part = pass / passes_of_part * part_rows;

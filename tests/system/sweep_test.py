@@ -136,7 +136,7 @@ class Troubles(unittest.TestCase):
                             "--checkpoint-every-steps", "4", "--stall-timeout", "6")
         running = support.Running("masksc_sweep", *options)
         self.addCleanup(running.kill)
-        ranks = lambda: [path for path in (output / "points").glob("*/ranks/1.json")]
+        ranks = lambda: list((output / "points").glob("*/ranks/1.json"))
         steps = lambda: [line["step"] for path in ranks() for line in support.whole_steps(path.parent.parent)]
         self.assertTrue(support.wait_for(lambda: max(steps(), default=0) >= 8, support.patience(60), running))
         pid = json.loads(ranks()[0].read_text())["pid"]

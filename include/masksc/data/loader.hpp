@@ -60,6 +60,10 @@ class Densifier {
               std::int32_t batch = 0) const;
 
  private:
+  /// put_at(i, slot, standardised value) for each of a row's counts.
+  template <typename Put>
+  void for_each_count(std::span<const std::int32_t> indices, std::span<const float> values, std::int32_t batch,
+                      const Put& put_at) const;
   void put_counts(std::span<const std::int32_t> indices, std::span<const float> values, float* out,
                   std::int32_t batch) const;
 

@@ -10,4 +10,7 @@ namespace masksc {
 /// (benchmarks/results/step.md); these keep the weights [B, H, K, T] for the backward pass. Softmax adds up in fp32.
 at::Tensor attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values);
 
+/// Its weights alone: softmax(Q K^T / sqrt(d)), [B, H, K, T].
+at::Tensor attention_weights(const at::Tensor& queries, const at::Tensor& keys);
+
 }  // namespace masksc

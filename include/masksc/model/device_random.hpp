@@ -19,7 +19,10 @@ struct DeviceMasks {
   at::Tensor visible;
   at::Tensor masked;
 };
-/// As draw_masks.
+/// As draw_masks: by the host where the cells lie there, else by their device.
+DeviceMasks draw_masks_of(std::uint64_t seed, std::uint32_t epoch, const at::Tensor& cells, std::int64_t tokens,
+                          std::int64_t visible);
+/// By tensors, wherever the cells lie.
 DeviceMasks draw_masks_there(std::uint64_t seed, std::uint32_t epoch, const at::Tensor& cells, std::int64_t tokens,
                              std::int64_t visible);
 
