@@ -68,11 +68,12 @@ void describe(OptionTable& table, ClusterSettings& settings) {
   table.begin_group("Clustering");
   table.add("clusters", settings.clusters,
             "number of clusters, or auto; without it: as many as label categories, auto without labels", "N|auto");
-  table.add_choice("clustering", settings.clustering,
-                   {{"best", Clustering::best}, {"kmeans", Clustering::kmeans}, {"merged", Clustering::merged}},
-                   "K-means; finer K-means whose centres are merged, which leaves large types whole; best: merged "
-                   "where K-means does "
-                   "not agree with itself and merging separates better");
+  table.add_choice(
+      "clustering", settings.clustering,
+      {{"best", Clustering::best}, {"kmeans", Clustering::kmeans}, {"merged", Clustering::merged}},
+      "K-means; finer K-means whose centres are merged, which leaves large types whole; best: merged "
+      "where K-means does "
+      "not agree with itself and merging separates better, in the features and in principal components of expression");
   table.add_choice(
       "auto-clusters", settings.choice,
       {{"both", ClusterChoice::both}, {"leiden", ClusterChoice::leiden}, {"silhouette", ClusterChoice::silhouette}},

@@ -135,9 +135,9 @@ double kmeans_silhouette(const DenseMatrix& local_rows, RowRange rows, std::int6
   return silhouette(local_rows, rows, cells, found.labels, ranks, poll).value_or(-1);
 }
 
-Partition partition_cells(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, Clustering clustering,
-                          const KMeansSettings& settings, Collectives& ranks, const std::function<void()>& poll,
-                          KMeansProgress* progress) {
+Partition partition_cells(const DenseMatrix& local_rows, const DenseMatrix& components, RowRange rows,
+                          std::int64_t cells, Clustering clustering, const KMeansSettings& settings, Collectives& ranks,
+                          const std::function<void()>& poll, KMeansProgress* progress) {
   const std::vector<std::int64_t> counts = finer_counts(clustering, settings.clusters, cells);
   Partition own;  // of K-means
   if (counts.empty() || clustering == Clustering::best)
@@ -145,9 +145,10 @@ Partition partition_cells(const DenseMatrix& local_rows, RowRange rows, std::int
   if (counts.empty()) return numbered(std::move(own), ranks);
 
   const SampledCells judged(local_rows, rows, cells, kJudgedCells, settings.seed);
-  const auto score = [&](const std::vector<std::int32_t>& labels) {
-    return silhouette(judged.local.local_rows, judged.local.rows, judged.cells(), labels, ranks, poll).value_or(-1);
+  const auto score_in = [&](const SampledCells& space, const std::vector<std::int32_t>& labels) {
+    return silhouette(space.local.local_rows, space.local.rows, space.cells(), labels, ranks, poll).value_or(-1);
   };
+  const auto score = [&](const std::vector<std::int32_t>& labels) { return score_in(judged, labels); };
   if (clustering == Clustering::best) {
     own.agreement = agreement(judged, settings, ranks, poll);
     if (*own.agreement >= kAgrees) return numbered(std::move(own), ranks);
@@ -156,17 +157,26 @@ Partition partition_cells(const DenseMatrix& local_rows, RowRange rows, std::int
 
   const SampledCells sample(local_rows, rows, cells, centre_cells, settings.seed);
   MergedCentres best;
+  std::vector<std::int32_t> best_labels;  // of the judged cells
   double best_score = -2;
   for (const std::int64_t finer : counts) {
     MergedCentres merged = merged_centres(sample, finer, settings, ranks, poll);
-    const double merged_score =
-        score(merged.labels(judged.local.local_rows, judged.local.rows, judged.cells(), settings.threads, ranks));
+    std::vector<std::int32_t> labels =
+        merged.labels(judged.local.local_rows, judged.local.rows, judged.cells(), settings.threads, ranks);
+    const double merged_score = score(labels);
     if (merged_score <= best_score) continue;
     best_score = merged_score;
     best = std::move(merged);
+    best_labels = std::move(labels);
   }
   if (own.silhouette) {
     if (best_score <= *own.silhouette / kAsGoodSilhouette) return numbered(std::move(own), ranks);
+    if (components.columns > 0) {
+      const SampledCells known(components, rows, cells, kJudgedCells, settings.seed);
+      const double apart = score_in(known, labels_of(judged, own.labels, rows.begin));
+      if (score_in(known, best_labels) <= apart + kClearlyHigher * std::abs(apart))
+        return numbered(std::move(own), ranks);
+    }
     log::info(
         "clustering: {} finer clusters merged into {} (silhouette {:.3f}); K-means alone ({:.3f}) does not agree with "
         "itself (ARI {:.2f} between samples of the cells)",

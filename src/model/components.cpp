@@ -2,20 +2,20 @@
 
 #include <algorithm>
 #include <mutex>
+#include <vector>
 
 #include "masksc/model/distributed.hpp"
+#include "masksc/model/host_memory.hpp"
 #include "masksc/model/one_thread.hpp"
 
 namespace masksc {
 namespace {
 
-constexpr double units = 4096;            // of a value; 65536 products of (16 * 4096)^2 fit the 53 bits of a double
-constexpr double largest_value = 16;      // of a gene
-constexpr std::int64_t spare = 10;        // directions beyond those wanted, for speed of convergence
-constexpr int most_iterations = 200;      // of the subspace
-constexpr int check_every = 5;            // iterations
-constexpr double as_still = 1e-7;         // relative change of the eigenvalues' sum
-constexpr std::uint64_t start_seed = 20;  // of the subspace
+constexpr double units = 4096;                // of a value; 65536 products of (16 * 4096)^2 fit the 53 bits of a double
+constexpr double largest_value = 16;          // of a gene
+constexpr std::int64_t directions_each = 10;  // of the space that eigenvectors are sought in, for each that is wanted
+constexpr std::int64_t block_width = 20;      // directions that the space grows by
+constexpr std::uint64_t start_seed = 20;      // of the first block
 
 /// Sums of x x^T and x over the sampled cells, in units, as whole numbers.
 struct Moments {
@@ -49,48 +49,57 @@ Moments sum_moments(const std::function<void(const std::function<void(const Tile
   return moments;
 }
 
-/// The first `count` eigenvectors [n, count] of a symmetric matrix of no negative eigenvalues: subspace iteration with
-/// Rayleigh and Ritz's last step, the same for the same matrix.
+/// `columns` made orthogonal to all blocks of `basis`, and orthonormal: twice, as rounding undoes the first time what
+/// is nearly in the basis.
+at::Tensor orthonormal_to(const std::vector<at::Tensor>& basis, at::Tensor columns) {
+  for (int time = 0; time < 2; ++time) {
+    for (const at::Tensor& block : basis) columns = columns - at::mm(block, at::mm(block.t(), columns));
+    columns = std::get<0>(at::linalg_qr(columns));
+  }
+  return columns;
+}
+
+/// The first `count` eigenvectors [n, count] of a symmetric matrix of no negative eigenvalues: the best in a block
+/// Krylov space of 10 * count directions (Musco and Musco 2015), the same for the same matrix.
 at::Tensor leading_eigenvectors(const at::Tensor& matrix, std::int64_t count) {
   const OneThreadEach each;
-  const std::int64_t width = std::min(count + spare, matrix.size(0));
-  at::Tensor basis = at::randn({matrix.size(0), width}, at::detail::createCPUGenerator(start_seed), at::kDouble);
-  double before = 0;
-  for (int i = 0; i < most_iterations; ++i) {
-    basis = std::get<0>(at::linalg_qr(basis));
-    const at::Tensor image = at::mm(matrix, basis);
-    if (i % check_every == 0) {
-      const at::Tensor values = at::linalg_eigvalsh(at::mm(basis.t(), image));
-      const double now = values.narrow(0, width - count, count).sum().item<double>();
-      if (now - before <= as_still * now) break;
-      before = now;
-    }
-    basis = image;
-  }
-  basis = std::get<0>(at::linalg_qr(basis));
-  const auto [values, vectors] = at::linalg_eigh(at::mm(basis.t(), at::mm(matrix, basis)));
-  return at::mm(basis, vectors.narrow(1, width - count, count).flip(1));
+  const std::int64_t n = matrix.size(0);
+  const auto first = [count](const at::Tensor& ascending) {
+    return ascending.narrow(1, ascending.size(1) - count, count).flip(1);
+  };
+  if (n <= directions_each * count) return first(std::get<1>(at::linalg_eigh(matrix)));
+  const at::Generator draw = at::detail::createCPUGenerator(start_seed);
+  std::vector<at::Tensor> blocks = {orthonormal_to({}, at::randn({n, block_width}, draw, at::kDouble))};
+  while (std::ssize(blocks) * block_width < directions_each * count)
+    blocks.push_back(orthonormal_to(blocks, at::mm(matrix, blocks.back())));
+  const at::Tensor basis = at::cat(blocks, 1);
+  return at::mm(basis, first(std::get<1>(at::linalg_eigh(at::mm(basis.t(), at::mm(matrix, basis))))));
 }
 
 }  // namespace
 
-at::Tensor component_loadings(const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
-                              std::int64_t cells, std::int64_t genes, std::int64_t count, Collectives& ranks,
-                              at::Device device) {
+ComponentAxes component_axes(const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
+                             std::int64_t cells, std::int64_t genes, std::int64_t count, Collectives& ranks,
+                             at::Device device) {
   const at::NoGradGuard no_gradient;
-  const Moments moments = sum_moments(for_each_tile, cells, genes, ranks, device);
-  at::Tensor loadings = at::zeros({genes, count}, at::kFloat);
+  release_kept_memory();  // that of training is of no use for one large matrix
+  Moments moments = sum_moments(for_each_tile, cells, genes, ranks, device);
+  ComponentAxes axes{at::zeros({genes}, at::kFloat), at::zeros({genes, count}, at::kFloat)};
   on_root(ranks, [&] {
     const auto n = static_cast<double>(std::max<std::int64_t>(moments.cells, 1));
     const at::Tensor mean = moments.sums.cpu() / n;
-    const at::Tensor covariance = (moments.products.cpu() / n - at::outer(mean, mean)) / (units * units);
+    const at::Tensor covariance =  // in the room of the products
+        moments.products.cpu().div_(n).addr_(mean, mean, 1, -1).div_(units * units);
     const at::Tensor vectors = leading_eigenvectors(covariance, count);
     const at::Tensor largest = vectors.gather(0, vectors.abs().argmax(0, true));
-    loadings = (vectors * at::where(largest < 0, -at::ones_like(largest), at::ones_like(largest))).to(at::kFloat);
+    axes.mean.copy_(mean / units);
+    axes.loadings.copy_(vectors * at::where(largest < 0, -at::ones_like(largest), at::ones_like(largest)));
   });
-  loadings = loadings.contiguous();
-  broadcast(ranks, loadings);
-  return loadings.to(device);
+  moments = {};
+  release_kept_memory();
+  broadcast(ranks, axes.mean);
+  broadcast(ranks, axes.loadings);
+  return {axes.mean.to(device), axes.loadings.to(device)};
 }
 
 DenseMatrix principal_scores(std::span<const float> values, std::int64_t cells, std::int64_t count) {

@@ -117,11 +117,15 @@ void use_training_allocator() {
   c10::SetCPUAllocator(&allocator, /*priority=*/100);
 }
 
-void start_peak_memory() {
+void release_kept_memory() {
   cache().release();
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif
+}
+
+void start_peak_memory() {
+  release_kept_memory();
   std::ofstream("/proc/self/clear_refs") << 5;
 }
 

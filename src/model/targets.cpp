@@ -135,7 +135,7 @@ void Targets::standardise(const std::function<void(const std::function<void(cons
   };
 
   if (loadings_.defined())
-    loadings_ = component_loadings(for_each_tile, cells, loadings_.size(0), loadings_.size(1), ranks, device);
+    loadings_ = component_axes(for_each_tile, cells, loadings_.size(0), loadings_.size(1), ranks, device).loadings;
 
   // Two passes: means, then deviations from them.
   const auto over_tiles = [&](const std::function<void(const Tile&)>& add) {

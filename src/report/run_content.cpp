@@ -110,9 +110,12 @@ void read_result(RunContent& run, const std::filesystem::path& result) {
 }  // namespace
 
 std::string silhouette_note(const Json& metrics) {
-  const double error = metrics.value("silhouette_standard_error", 0.0);
-  if (error <= 0) return "";
-  return fmt::format("\u00b1 {:.3f}, of {} cells", error, metrics.at("silhouette_cells").get<std::int64_t>());
+  std::string note;
+  if (const double error = metrics.value("silhouette_standard_error", 0.0); error > 0)
+    note = fmt::format("\u00b1 {:.3f}, of {} cells", error, metrics.at("silhouette_cells").get<std::int64_t>());
+  const Json known = metrics.value("silhouette_pca", Json());
+  if (known.is_null()) return note;
+  return note + fmt::format("{}{:.3f} in principal components", note.empty() ? "" : "; ", known.get<double>());
 }
 
 RunContent read_run(const std::filesystem::path& folder) {

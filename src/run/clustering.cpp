@@ -10,10 +10,13 @@ namespace masksc {
 namespace {
 
 /// Scores of the local clusters that are there.
-void score(ClusterOutcome& outcome, const DenseMatrix& local, RowRange rows, std::int64_t cells, const Labels& labels,
+void score(ClusterOutcome& outcome, const CellFeatures& local, RowRange rows, std::int64_t cells, const Labels& labels,
            Collectives& ranks, const std::function<void()>& poll = {}) {
   outcome.all = ranks.gather_varied(std::span<const std::int32_t>(outcome.local));
-  outcome.silhouette = silhouette_score(local, rows, cells, outcome.local, {}, ranks, poll);
+  outcome.silhouette = silhouette_score(local.embedding, rows, cells, outcome.local, {}, ranks, poll);
+  if (local.components.columns > 0)
+    if (const auto known = silhouette_score(local.components, rows, cells, outcome.local, {}, ranks, poll))
+      outcome.silhouette_pca = known->mean;
   if (!ranks.is_root() || labels.empty()) return;
   const LabelledCells both = labelled_cells(labels, outcome.all);
   if (both.labels.empty()) return;
@@ -23,19 +26,20 @@ void score(ClusterOutcome& outcome, const DenseMatrix& local, RowRange rows, std
 
 }  // namespace
 
-ClusterOutcome cluster_features(const ClusterSettings& settings, const DenseMatrix& local, RowRange rows,
+ClusterOutcome cluster_features(const ClusterSettings& settings, const CellFeatures& local, RowRange rows,
                                 std::int64_t cells, const Labels& labels, std::uint64_t seed, Collectives& ranks) {
-  const ClusterCount count = decide_clusters(settings, count_categories(labels), local, rows, cells, seed, ranks);
+  const ClusterCount count =
+      decide_clusters(settings, count_categories(labels), local.embedding, rows, cells, seed, ranks);
   return cluster_into(count, settings, local, rows, cells, labels, seed, ranks);
 }
 
-ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& settings, const DenseMatrix& local,
+ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& settings, const CellFeatures& local,
                             RowRange rows, std::int64_t cells, const Labels& labels, std::uint64_t seed,
                             Collectives& ranks, const std::function<void()>& poll, KMeansProgress* progress) {
   ClusterOutcome outcome;
   outcome.clusters = count.clusters;
   outcome.clusters_by = count.source;
-  Partition found = partition_cells(local, rows, cells, settings.clustering,
+  Partition found = partition_cells(local.embedding, local.components, rows, cells, settings.clustering,
                                     {.clusters = count.clusters,
                                      .restarts = settings.restarts,
                                      .max_iterations = settings.max_iterations,
@@ -48,14 +52,14 @@ ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& se
   return outcome;
 }
 
-ClusterOutcome leiden_clusters(const ClusterSettings& settings, const DenseMatrix& local, RowRange rows,
+ClusterOutcome leiden_clusters(const ClusterSettings& settings, const CellFeatures& local, RowRange rows,
                                std::int64_t cells, const Labels& labels, std::uint64_t seed, Collectives& ranks) {
   LeidenSettings graph;
   graph.resolution = settings.resolution;
   graph.neighbours = settings.neighbours;
   graph.seed = seed;
   graph.threads = at::get_num_threads();
-  Labels found = leiden(local, rows, cells, graph, ranks);
+  Labels found = leiden(local.embedding, rows, cells, graph, ranks);
   ClusterOutcome outcome;
   outcome.clusters = static_cast<std::int64_t>(found.names.size());
   outcome.clusters_by = "leiden";
@@ -72,6 +76,7 @@ Json score_json(const ClusterOutcome& outcome) {
           {"silhouette", outcome.silhouette ? Json(sampled.mean) : Json(nullptr)},
           {"silhouette_standard_error", sampled.standard_error},
           {"silhouette_cells", sampled.cells},
+          {"silhouette_pca", number(outcome.silhouette_pca)},
           {"clusters", outcome.clusters},
           {"clusters_by", outcome.clusters_by},
           {"merged_from", outcome.merged_from > 0 ? Json(outcome.merged_from) : Json(nullptr)}};

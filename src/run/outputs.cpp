@@ -59,7 +59,7 @@ void append_counts(H5adWriter* writer, const PreparedFile& file, Collectives& ra
   }
 }
 
-void write_result(const std::filesystem::path& path, const RunInput& input, const DenseMatrix& embedding,
+void write_result(const std::filesystem::path& path, const RunInput& input, const CellFeatures& features,
                   const ClusterOutcome& outcome, const ResultExtras& extras, const Json& metrics,
                   const std::string& configuration, Collectives& ranks) {
   const std::int64_t cells = input.expression.cells;
@@ -68,8 +68,8 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
   on_root(ranks, [&] {
     writer = std::make_unique<H5adWriter>(path, names, input.file->gene_names());
     if (!input.kept.empty())
-      writer->keep(input.kept, {"obs/masksc", "var/masksc", "uns/masksc", "obsm/X_masksc", "obsm/X_masksc_umap",
-                                "obsm/X_masksc_tsne"});
+      writer->keep(input.kept, {"obs/masksc", "var/masksc", "uns/masksc", "obsm/X_masksc", "obsm/X_masksc_pca",
+                                "obsm/X_masksc_umap", "obsm/X_masksc_tsne"});
     writer->add_obs("masksc", name_clusters(outcome.all, outcome.clusters));
     const std::string labels = input.file->label_column();
     if (!input.labels.empty() && !writer->has("obs/" + labels)) writer->add_obs(labels, input.labels);
@@ -80,11 +80,16 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
     for (const std::int64_t gene : input.expression.genes) used[static_cast<std::size_t>(gene)] = 1;
     writer->add_var("masksc", used);
     writer->set_uns("masksc", {{"configuration", configuration}, {"metrics", metrics}});
-    writer->add_obsm("X_masksc", embedding.columns);
+    writer->add_obsm(features_name, features.embedding.columns);
+    writer->add_obsm(components_name, features.components.columns);
     add_extras(*writer, extras);
   });
-  for_each_block(embedding, input.expression.rows, cells, ranks,
-                 [&](const DenseMatrix& block) { writer->append_obsm("X_masksc", block); });
+  const auto append = [&](const char* name, const DenseMatrix& local) {
+    for_each_block(local, input.expression.rows, cells, ranks,
+                   [&](const DenseMatrix& block) { writer->append_obsm(name, block); });
+  };
+  append(features_name, features.embedding);
+  append(components_name, features.components);
   append_counts(writer.get(), *input.file, ranks);
   on_root(ranks, [&] { writer->finish(); });
 }

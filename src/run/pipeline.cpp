@@ -16,6 +16,7 @@
 #include "masksc/model/host_memory.hpp"
 #include "masksc/model/mask.hpp"
 #include "masksc/run/clustering.hpp"
+#include "masksc/run/components.hpp"
 #include "masksc/run/folder.hpp"
 #include "masksc/run/model_files.hpp"
 #include "masksc/run/outputs.hpp"
@@ -130,14 +131,16 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
     save_autoencoder(folder.path("model") / "masked_autoencoder.h5", model, targets);
     save_model_description(folder.path("model"), expression, options);
   });
-  const DenseMatrix embedding =
-      clock.time("embed", [&] { return embed_stage(expression, model, identity, folder, context); });
-  const std::string hash = embedding_hash(embedding, expression.rows, expression.cells, ranks);
-  const ClusterOutcome outcome =
-      clock.time("cluster", [&] { return cluster_stage(options, input, embedding, hash, folder, context); });
+  CellFeatures features;
+  features.embedding = clock.time("embed", [&] { return embed_stage(expression, model, identity, folder, context); });
+  const std::string hash = embedding_hash(features.embedding, expression.rows, expression.cells, ranks);
+  const ClusterOutcome outcome = clock.time("cluster", [&] {
+    features.components = cell_components(expression, context.device, ranks);
+    return cluster_stage(options, input, features, hash, folder, context);
+  });
 
   const std::optional<CellMaps> maps = clock.time_unlogged("maps", [&] {
-    return map_stage(options.report, embedding, expression.rows, expression.cells,
+    return map_stage(options.report, features.embedding, expression.rows, expression.cells,
                      static_cast<std::uint64_t>(options.train.seed), ranks);
   });
 
@@ -166,7 +169,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
                   {"weights_hash", model.parameters().hash()},
                   {"embedding_hash", hash},
                   {"version", version_and_commit()}});
-  write_result(folder.path("result.h5ad"), input, embedding, outcome, {.maps = maps, .categories = {}, .numbers = {}},
+  write_result(folder.path("result.h5ad"), input, features, outcome, {.maps = maps, .categories = {}, .numbers = {}},
                metrics, configuration, ranks);
   on_root(ranks, [&] {
     write_file(folder.path("metrics.json"), metrics.dump(2) + "\n");

@@ -54,6 +54,26 @@ void check_h5ad(const fs::path& path) {
                     path.string()));
 }
 
+DenseMatrix read_rows(const fs::path& path, const std::string& matrix, RowRange rows, std::int64_t cells) {
+  const DenseMatrix all = read_obsm(path, matrix, cells);
+  DenseMatrix local(rows.size(), all.columns);
+  std::copy_n(all.values.begin() + rows.begin * all.columns, local.values.size(), local.values.begin());
+  return local;
+}
+
+/// The matrix of obsm that --components means, of the file at `path`; "" for none. A collective.
+std::string components_of(const ReclusterOptions& options, const fs::path& path, Collectives& ranks) {
+  if (options.components == "none") return {};
+  if (options.components != "auto") return options.components;
+  std::string found;
+  on_root(ranks, [&] {
+    const ArrayFile file = ArrayFile::open(path);
+    for (const char* name : {components_name, "X_pca"})
+      if (found.empty() && options.features != name && file.exists(std::string("obsm/") + name)) found = name;
+  });
+  return broadcast_text(ranks, found);
+}
+
 void write(const ReclusterOptions& options, const Scratch& scratch, const PreparedFile& file,
            const ClusterOutcome& outcome, Collectives& ranks) {
   const std::vector<std::string> names = file.cell_names(ranks.is_root() ? RowRange{0, file.cells()} : RowRange{0, 0});
@@ -78,6 +98,10 @@ OptionTable describe_recluster(ReclusterOptions& o) {
   describe(table, o.counts);
   table.begin_group("Clustering");
   table.add("features", o.features, "matrix of obsm to cluster", "NAME");
+  table.add("components", o.components,
+            "matrix of obsm in which merged clusters must separate better, too: principal components of expression; "
+            "auto: X_masksc_pca, X_pca or none",
+            "auto|none|NAME");
   table.add("column", o.column, "column of obs for the clusters; one of that name is replaced", "NAME");
   table.add_choice("method", o.method, {{"kmeans", ClusterMethod::kmeans}, {"leiden", ClusterMethod::leiden}},
                    "K-means with a number of clusters, or the communities that Leiden finds at --resolution");
@@ -110,11 +134,11 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
   const PreparedFile file(scratch.counts(), ranks);
   const std::int64_t cells = file.cells();
   const RowRange rows = own_rows(cells, ranks);
-  DenseMatrix local;
+  const std::string components = components_of(options, scratch.rest(), ranks);
+  CellFeatures local;
   together(ranks, [&] {
-    const DenseMatrix all = read_obsm(scratch.rest(), options.features, cells);
-    local = DenseMatrix(rows.size(), all.columns);
-    std::copy_n(all.values.begin() + rows.begin * all.columns, local.values.size(), local.values.begin());
+    local.embedding = read_rows(scratch.rest(), options.features, rows, cells);
+    if (!components.empty()) local.components = read_rows(scratch.rest(), components, rows, cells);
   });
   const Labels labels = file.labels();
   const auto seed = static_cast<std::uint64_t>(options.seed);
@@ -124,7 +148,7 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
   write(options, scratch, file, outcome, ranks);
   Json scores = score_json(outcome);
   scores["cells"] = cells;
-  scores["features"] = local.columns;
+  scores["features"] = local.embedding.columns;
   return scores;
 }
 

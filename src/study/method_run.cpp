@@ -10,6 +10,7 @@
 #include "masksc/core/error.hpp"
 #include "masksc/core/memory.hpp"
 #include "masksc/dist/collectives.hpp"
+#include "masksc/io/annotations.hpp"
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/h5ad_writer.hpp"
 #include "masksc/io/prepared.hpp"
@@ -17,6 +18,7 @@
 #include "masksc/metrics/silhouette.hpp"
 #include "masksc/model/host_memory.hpp"
 #include "masksc/preprocess/normalize.hpp"
+#include "masksc/run/outputs.hpp"
 
 namespace masksc {
 namespace {
@@ -58,12 +60,12 @@ BaselineResult run_mask_sc(const RunOptions& options, const RunPlace& place, con
   RunOptions mine = options;
   const OptionTable table = describe_run(mine);
   run_pipeline(mine, table, place);
-  const ArrayFile file = ArrayFile::open(std::filesystem::path(options.output) / "result.h5ad");
-  const std::vector<std::int64_t> shape = file.info("obsm/X_masksc").shape;
+  const std::filesystem::path file = std::filesystem::path(options.output) / "result.h5ad";
+  const std::int64_t cells = ArrayFile::open(file).info(std::string("obsm/") + features_name).shape.at(0);
   BaselineResult result;
-  result.features = DenseMatrix(shape.at(0), shape.at(1));
-  result.features.values = file.read<float>("obsm/X_masksc");
-  result.labels = cluster_features(result.features, settings, options.cluster.clustering);
+  result.features = read_obsm(file, features_name, cells);
+  result.labels =
+      cluster_features(result.features, settings, options.cluster.clustering, read_obsm(file, components_name, cells));
   return result;
 }
 

@@ -39,6 +39,32 @@ class Cluster(unittest.TestCase):
         score = adjusted_rand_score(found["group"], found["of_map"])
         self.assertIn(f"{score:.3f}", done.out)
 
+    def test_merging_is_judged_in_the_components_named(self):
+        """The features put one large type in two: merging is right where the components say so."""
+        random = np.random.default_rng(0)
+        types = np.repeat([0, 1, 2, 3, 4], [1000, 30, 30, 30, 30])
+        centres = np.array([[0, 0], [15, 0], [20, 0], [15, 5], [20, 5]])
+        spread = random.uniform(-1, 1, (len(types), 2)) * np.where(types == 0, 3.0, 0.5)[:, None]
+        data = anndata.AnnData(1 + random.poisson(1, (len(types), 3)).astype(np.float32))
+        data.obs["type"] = [str(t) for t in types]
+        data.obsm["X_own"] = centres[types] + spread
+        data.obsm["X_pca"] = data.obsm["X_own"]
+        data.obsm["X_noise"] = random.normal(size=(len(types), 2))
+        path = support.fresh("features.h5ad")
+        data.write_h5ad(path)
+        clusters = {}
+        for kind, more in (("auto", []), ("none", ["--components", "none"]), ("noise", ["--components", "X_noise"]),
+                           ("kmeans", ["--clustering", "kmeans"])):
+            output = support.fresh("again.h5ad")
+            done = cluster(output, "--features", "X_own", "--clusters", "5", *more, data=path)
+            self.assertEqual(done.codes, [0, 0], done)
+            clusters[kind] = anndata.read_h5ad(output).obs["masksc_clusters"].tolist()
+            self.assertEqual("in principal components" in done.out, kind != "none", done.out)
+        self.assertGreater(adjusted_rand_score(types, clusters["auto"]), 0.9)
+        self.assertEqual(clusters["auto"], clusters["none"])
+        self.assertEqual(clusters["noise"], clusters["kmeans"])
+        self.assertNotEqual(clusters["auto"], clusters["kmeans"])
+
     def test_a_column_of_that_name_is_replaced(self):
         output = support.fresh("again.h5ad")
         self.assertEqual(cluster(output, "--clusters", "2", "--column", "masksc").codes, [0, 0])
@@ -58,6 +84,9 @@ class Refused(unittest.TestCase):
 
     def test_unknown_features(self):
         self.check(["X_maskc", "did you mean 'X_masksc'"], "--features", "X_maskc")
+
+    def test_unknown_components(self):
+        self.check(["X_masksc_pc", "did you mean 'X_masksc_pca'"], "--components", "X_masksc_pc")
 
     def test_more_clusters_than_cells(self):
         self.check(["10000"], "--clusters", "10000")

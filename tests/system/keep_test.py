@@ -14,7 +14,7 @@ import support
 FOLDER = "keep"
 SHORT = ["--max-steps", "3", "--sequence-epochs", "1", "--clusters", "3"]
 EMPTY = (0, 7, 8, 40)
-OURS = ["X_masksc", "X_masksc_tsne", "X_masksc_umap"]
+OURS = ["X_masksc", "X_masksc_pca", "X_masksc_tsne", "X_masksc_umap"]
 
 
 def rich(empty=(), kind=scipy.sparse.csr_matrix):

@@ -8,10 +8,11 @@ import anndata
 import numpy as np
 import scanpy
 import sklearn.metrics
+from sklearn.decomposition import PCA
 
 import support
 
-METRICS = {"ari", "nmi", "silhouette", "clusters", "cells", "genes", "ranks", "seed", "seconds", "cells_per_second",
+METRICS = {"ari", "nmi", "silhouette", "silhouette_pca", "clusters", "cells", "genes", "ranks", "seed", "seconds", "cells_per_second",
            "weights_hash", "embedding_hash", "version"}
 STEP = {"stage", "epoch", "step", "loss", "learning_rate", "gradient_norm", "cells_per_second"}
 EVENTS = {"start", "resumed", "checkpoint", "stop", "warning", "end", "epoch", "rewound"}
@@ -51,6 +52,21 @@ class ResultFile(unittest.TestCase):
         self.assertEqual(embedding.shape, (support.CELLS, 32))
         self.assertTrue(np.isfinite(embedding).all())
         self.assertTrue((embedding.std(axis=0) > 0).any())
+
+    def test_components_are_those_of_scanpy(self):
+        data = self.result.copy()
+        scanpy.pp.normalize_total(data)
+        scanpy.pp.log1p(data)
+        data = data[:, data.var["masksc"]].copy()
+        scanpy.pp.scale(data, max_value=10)
+        expected = PCA(50, svd_solver="full").fit_transform(data.X.astype(np.float64))
+        found = self.result.obsm["X_masksc_pca"].astype(np.float64)
+        self.assertEqual(found.shape, expected.shape)
+        np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-3)
+        np.testing.assert_allclose(found.std(axis=0), expected.std(axis=0), rtol=0.01)
+        for component in range(support.GROUPS - 1):  # those that have a variance of their own
+            agreement = np.corrcoef(found[:, component], expected[:, component])[0, 1]
+            self.assertGreater(abs(agreement), 0.99, component)
 
     def test_label_column_is_carried_over(self):
         self.assertEqual(list(self.result.obs["group"].astype(str)), list(self.source.obs["group"].astype(str)))
@@ -106,9 +122,11 @@ class Metrics(unittest.TestCase):
     def test_agree_with_scikit_learn(self):
         truth, found = self.result.obs["group"].astype(str), self.result.obs["masksc"].astype(str)
         embedding = self.result.obsm["X_masksc"].astype(np.float64)
+        components = self.result.obsm["X_masksc_pca"].astype(np.float64)
         expected = {"ari": sklearn.metrics.adjusted_rand_score(truth, found),
                     "nmi": sklearn.metrics.normalized_mutual_info_score(truth, found),
-                    "silhouette": sklearn.metrics.silhouette_score(embedding, found)}
+                    "silhouette": sklearn.metrics.silhouette_score(embedding, found),
+                    "silhouette_pca": sklearn.metrics.silhouette_score(components, found)}
         for name, value in expected.items():
             self.assertAlmostEqual(self.metrics[name], value, delta=1e-6, msg=name)
 

@@ -3,7 +3,9 @@
 // K-means likes clusters of equal size: it cuts a large type in two before it tells two small ones apart. Finer
 // clusters whose centres are merged by average linkage, each centre counting once whatever its number of cells, leave
 // large types whole. Which of them suits the data is asked from the data: where K-means finds other clusters in other
-// samples of the cells, it cuts what has no gaps, and the partition of the highest mean silhouette takes its place.
+// samples of the cells, it cuts what has no gaps, and the partition of the highest mean silhouette takes its place. The
+// rows are features that a network made, and may show gaps that are none: the merged clusters must be the better
+// separated ones in what the cells are known by, too.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +23,8 @@ namespace masksc {
 inline constexpr std::int64_t kJudgedCells = 10'000;
 /// Share of a silhouette that counts as equal to it.
 inline constexpr double kAsGoodSilhouette = 0.975;
+/// A silhouette in components counts as higher when it is so by this share.
+inline constexpr double kClearlyHigher = 0.1;
 
 /// The mean silhouette of K-means (3 restarts) into `clusters` clusters; -1 where there is none. A collective.
 double kmeans_silhouette(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::int64_t clusters,
@@ -34,7 +38,7 @@ double kmeans_agreement(const DenseMatrix& local_rows, RowRange rows, std::int64
 inline constexpr double kAgrees = 0.9;
 
 enum class Clustering {
-  best,    // K-means where its samples agree; else merged, where its silhouette is clearly higher
+  best,    // K-means where its samples agree; else merged, where its silhouettes are clearly higher
   kmeans,  // K-means
   merged,  // the best of K-means with 2, 3, 4 and 6 times as many centres, merged by average linkage
 };
@@ -49,12 +53,14 @@ struct Partition {
 /// Clusters the rows dealt out over `ranks` into settings.clusters clusters; the same bits on any number of ranks.
 /// best: K-means is asked 4 times, each time of another 70 % of the cells; where the mean adjusted Rand index between
 /// the answers is at least 0.9 (excellent, by Steinley 2004), its clusters are taken without further choice.
-/// Elsewhere they stay where their silhouette is at least 97.5 % of the best of the others.
+/// Elsewhere they stay where their silhouette is at least 97.5 % of the best of the others, or where that one's in
+/// `components` [local rows, any] (principal components of expression; without columns not asked) is not higher by a
+/// tenth.
 /// Finer centres are sought among at most 50,000 cells (drawn by seed) with 3 restarts, and only where there are at
 /// least 10 cells for each; without any such, and for a single cluster, the answer is K-means'. `poll` and `progress`
 /// as kmeans takes them (progress of K-means proper). A collective; throws as kmeans.
-Partition partition_cells(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, Clustering clustering,
-                          const KMeansSettings& settings, Collectives& ranks, const std::function<void()>& poll = {},
-                          KMeansProgress* progress = nullptr);
+Partition partition_cells(const DenseMatrix& local_rows, const DenseMatrix& components, RowRange rows,
+                          std::int64_t cells, Clustering clustering, const KMeansSettings& settings, Collectives& ranks,
+                          const std::function<void()>& poll = {}, KMeansProgress* progress = nullptr);
 
 }  // namespace masksc

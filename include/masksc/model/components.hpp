@@ -1,4 +1,5 @@
-// Principal components of the cells' gene matrices, as whole-cell features that stage 2 can be guided to.
+// Principal components of the cells' gene matrices: whole-cell features that stage 2 can be guided to, and that tell
+// whether clusters of learnt features are clusters of the cells.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +15,19 @@ namespace masksc {
 /// At most about this many cells (whole tiles, evenly spaced) enter the covariance; its cost is quadratic in genes.
 inline constexpr std::int64_t kComponentCells = 65536;
 
-/// Loadings [genes, count] of the first principal components: the eigenvectors of the genes' covariance, by variance,
-/// the largest entry of each positive. A cell's components are its `genes` values (a tile's patches, flat) times them.
-/// `for_each_tile` calls back with tiles of this rank's cells, each cell once, maybe from several threads; values are
-/// at most 16 (of genes standardised or log-transformed). Products are taken of values rounded to 1/4096 and their sums
-/// are exact, so that the bits do not depend on ranks or threads. A collective.
-at::Tensor component_loadings(const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
-                              std::int64_t cells, std::int64_t genes, std::int64_t count, Collectives& ranks,
-                              at::Device device);
+/// The cells' mean, and the directions of their first principal components.
+struct ComponentAxes {
+  at::Tensor mean;      // [genes]
+  at::Tensor loadings;  // [genes, count]: eigenvectors of the covariance, by variance, the largest entry positive
+};
+
+/// Of the cells' `genes` values (a tile's patches, flat): a cell's components are its values, less the mean, times the
+/// loadings. `for_each_tile` calls back with tiles of this rank's cells, each cell once, maybe from several threads;
+/// values are at most 16 (of genes standardised or log-transformed). Products are taken of values rounded to 1/4096 and
+/// their sums are exact, so that the bits do not depend on ranks or threads. A collective.
+ComponentAxes component_axes(const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
+                             std::int64_t cells, std::int64_t genes, std::int64_t count, Collectives& ranks,
+                             at::Device device);
 
 /// The first principal components [cells, count] of few cells: `values` [cells, genes], row by row. By the cells' own
 /// products: for at most a few thousand of them. Fewer columns where there are fewer cells or genes. On one process.

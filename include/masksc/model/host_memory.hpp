@@ -8,8 +8,12 @@ namespace masksc {
 /// once, and the next tensor pays for the same pages again. Call once, before the first tensor.
 void use_training_allocator();
 
-/// From now on peak_memory() counts anew: several runs of one process each tell of their own. The kept blocks, and what
-/// the C library holds for no one, go back to the system first. Where the kernel does not allow it (Linux's
+/// The kept blocks, and what the C library holds for no one, go back to the system: between stages that need blocks of
+/// other sizes.
+void release_kept_memory();
+
+/// From now on peak_memory() counts anew: several runs of one process each tell of their own. Kept memory is released
+/// first. Where the kernel does not allow it (Linux's
 /// /proc/self/clear_refs), it goes on counting.
 void start_peak_memory();
 

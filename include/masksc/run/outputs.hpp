@@ -14,6 +14,10 @@
 
 namespace masksc {
 
+/// In obsm: the embedding, and the principal components of expression.
+inline constexpr const char* features_name = "X_masksc";
+inline constexpr const char* components_name = "X_masksc_pca";
+
 /// Hash of the embedding of all cells, in global order; on rank 0. A collective.
 std::string embedding_hash(const DenseMatrix& embedding, RowRange rows, std::int64_t cells, Collectives& ranks);
 
@@ -24,10 +28,10 @@ struct ResultExtras {
   std::vector<std::pair<std::string, std::vector<double>>> numbers;  // columns of obs
 };
 
-/// obs['masksc'], obsm['X_masksc'], uns['masksc'], var['masksc'] (genes used), the label column, names and counts (X),
-/// the extras and what --keep-input kept; streamed in blocks to rank 0. A collective. Throws EnvironmentError on all
-/// ranks; an older file stays as it was.
-void write_result(const std::filesystem::path& path, const RunInput& input, const DenseMatrix& embedding,
+/// obs['masksc'], obsm['X_masksc'], obsm['X_masksc_pca'], uns['masksc'], var['masksc'] (genes used), the label column,
+/// names and counts (X), the extras and what --keep-input kept; streamed in blocks to rank 0. A collective. Throws
+/// EnvironmentError on all ranks; an older file stays as it was.
+void write_result(const std::filesystem::path& path, const RunInput& input, const CellFeatures& features,
                   const ClusterOutcome& outcome, const ResultExtras& extras, const Json& metrics,
                   const std::string& configuration, Collectives& ranks);
 

@@ -19,6 +19,7 @@ struct ReclusterOptions {
   bool overwrite = false;
   InputSettings counts;
   std::string features = "X_masksc";       // of obsm
+  std::string components = "auto";         // of obsm; "none"
   std::string column = "masksc_clusters";  // of obs
   ClusterMethod method = ClusterMethod::kmeans;
   ClusterSettings cluster;
@@ -29,8 +30,8 @@ struct ReclusterOptions {
 
 OptionTable describe_recluster(ReclusterOptions& options);
 
-/// Clusters and writes --output: what the input holds, for the cells that have counts, and obs[column]. Returns ari,
-/// nmi, silhouette, clusters, clusters_by, cells and features on rank 0. A collective. Throws UserError on all ranks;
+/// Clusters and writes --output: what the input holds, for the cells that have counts, and obs[column]. Returns
+/// score_json, cells and features on rank 0. A collective. Throws UserError on all ranks;
 /// an older --output stays as it was.
 Json recluster(const ReclusterOptions& options, const RunPlace& place);
 

@@ -81,6 +81,12 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
 DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& model, const RunIdentity& identity,
                         const RunFolder& folder, TrainContext& context);
 
+/// What clusters are made of: the embedding, and what they are judged by too.
+struct CellFeatures {
+  DenseMatrix embedding;   // [local cells, D]
+  DenseMatrix components;  // [local cells, any] principal components of expression; no columns where there are none
+};
+
 /// Stage 3b: clusters, numbered by size, and scores; restarts that an interrupted run has done are taken.
 struct ClusterOutcome {
   std::int64_t clusters = 0;
@@ -91,8 +97,9 @@ struct ClusterOutcome {
   std::optional<double> ari;
   std::optional<double> nmi;
   std::optional<SilhouetteScore> silhouette;  // of a sample where there are very many cells
+  std::optional<double> silhouette_pca;       // of the same clusters in the components, of the same cells
 };
-ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const DenseMatrix& embedding,
+ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const CellFeatures& features,
                              const std::string& embedding_hash, const RunFolder& folder, TrainContext& context);
 
 }  // namespace masksc

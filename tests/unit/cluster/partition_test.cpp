@@ -34,13 +34,20 @@ Cells one_large_type(std::int64_t large) {
   return cells;
 }
 
-Partition over_ranks(const DenseMatrix& x, int ranks, Clustering clustering, const KMeansSettings& settings) {
+/// Rows `mine` of `x`; none where that has no columns.
+DenseMatrix rows_of(const DenseMatrix& x, RowRange mine) {
+  DenseMatrix part(x.columns > 0 ? mine.size() : 0, x.columns);
+  std::copy_n(x.values.begin() + mine.begin * x.columns, part.values.size(), part.values.begin());
+  return part;
+}
+
+Partition over_ranks(const DenseMatrix& x, int ranks, Clustering clustering, const KMeansSettings& settings,
+                     const DenseMatrix& components = {}) {
   Partition whole;
   run_as_threads(ranks, [&](Collectives& all) {
     const RowRange rows = rows_of_rank(x.rows, all.rank(), ranks);
-    DenseMatrix mine(rows.size(), x.columns);
-    std::copy_n(x.values.begin() + rows.begin * x.columns, mine.values.size(), mine.values.begin());
-    Partition part = partition_cells(mine, rows, x.rows, clustering, settings, all);
+    Partition part =
+        partition_cells(rows_of(x, rows), rows_of(components, rows), rows, x.rows, clustering, settings, all);
     part.labels = all.gather_varied(std::span<const std::int32_t>(part.labels));
     if (all.is_root()) whole = std::move(part);
   });
@@ -92,6 +99,24 @@ TEST(Partition, StaysWithKMeansWhereThatSeparatesBetter) {
   const Partition merged = over_ranks(x, 1, Clustering::merged, settings);
   EXPECT_GT(merged.finer, 0);
   EXPECT_LT(*merged.silhouette, *best.silhouette);
+}
+
+TEST(Partition, MergesOnlyWhatTheComponentsSeparateToo) {
+  const Cells cells = one_large_type(1000);
+  const KMeansSettings settings{.clusters = 5};
+  const Partition kmeans = over_ranks(cells.x, 1, Clustering::kmeans, settings);
+  // Cells as the features have them, and cells that lie by K-means' cuts: merging them is the features' own idea.
+  DenseMatrix by_cuts(cells.x.rows, 1);
+  for (std::int64_t i = 0; i < by_cuts.rows; ++i)
+    by_cuts.row(i)[0] = static_cast<float>(10 * kmeans.labels[static_cast<std::size_t>(i)]) + cells.x.row(i)[0];
+  for (const int ranks : {1, 3}) {
+    const Partition agreed = over_ranks(cells.x, ranks, Clustering::best, settings, cells.x);
+    EXPECT_GT(agreed.finer, 5);
+    EXPECT_EQ(agreed.labels, over_ranks(cells.x, 1, Clustering::best, settings).labels);
+    const Partition refused = over_ranks(cells.x, ranks, Clustering::best, settings, by_cuts);
+    EXPECT_EQ(refused.finer, 0);
+    EXPECT_EQ(refused.labels, kmeans.labels);
+  }
 }
 
 TEST(Partition, StaysWithKMeansThatAgreesWithItself) {

@@ -8,21 +8,23 @@
 namespace masksc {
 namespace {
 
-constexpr std::int64_t cells = 150, genes = 24, tile = 16;
+constexpr std::int64_t cells = 150, few_genes = 24, tile = 16;
+constexpr std::int64_t many_genes = 300;  // more than ten a component: eigenvectors by blocks
 
 /// Values with five strong directions.
-at::Tensor values() {
+at::Tensor values(std::int64_t genes) {
   const at::Generator draw = at::detail::createCPUGenerator(3);
   const at::Tensor strong = at::randn({cells, 5}, draw, at::kFloat) * at::arange(5, 0, -1);
   return at::mm(strong, at::randn({5, genes}, draw, at::kFloat)) / 6 + at::randn({cells, genes}, draw, at::kFloat) / 8 +
          0.5;
 }
 
-at::Tensor loadings_over(const at::Tensor& x, int ranks, std::int64_t count) {
-  at::Tensor loadings;
+ComponentAxes axes_over(const at::Tensor& x, int ranks, std::int64_t count) {
+  const std::int64_t genes = x.size(1);
+  ComponentAxes axes;
   run_as_threads(ranks, [&](Collectives& all) {
     const RowRange mine = rows_of_rank(cells, all.rank(), ranks);
-    const at::Tensor found = component_loadings(
+    const ComponentAxes found = component_axes(
         [&](const std::function<void(const Tile&)>& work) {
           for (std::int64_t first = 0; first < cells; first += tile) {
             const RowRange rows = {std::max(first, mine.begin), std::min({first + tile, mine.end, cells})};
@@ -34,29 +36,47 @@ at::Tensor loadings_over(const at::Tensor& x, int ranks, std::int64_t count) {
           }
         },
         cells, genes, count, all, at::kCPU);
-    if (all.is_root()) loadings = found;
+    if (all.is_root()) axes = found;
   });
-  return loadings;
+  return axes;
 }
 
 TEST(Components, AreThoseOfTheCovariance) {
-  const at::Tensor x = values();
-  const at::Tensor found = loadings_over(x, 1, 5);
-  const auto [u, s, v] = at::linalg_svd((x - x.mean(0)).to(at::kDouble), false);
-  const at::Tensor cosines = (v.narrow(0, 0, 5).t() * found.to(at::kDouble)).sum(0).abs();
-  EXPECT_GT(cosines.min().item<double>(), 0.9999) << cosines;
-  EXPECT_LT((found.square().sum(0) - 1).abs().max().item<double>(), 1e-5);
-  EXPECT_TRUE((found.gather(0, found.abs().argmax(0, true)) > 0).all().item<bool>());
+  for (const std::int64_t genes : {few_genes, many_genes}) {
+    const at::Tensor x = values(genes);
+    const ComponentAxes found = axes_over(x, 1, 5);
+    const auto [u, s, v] = at::linalg_svd((x - x.mean(0)).to(at::kDouble), false);
+    const at::Tensor cosines = (v.narrow(0, 0, 5).t() * found.loadings.to(at::kDouble)).sum(0).abs();
+    EXPECT_GT(cosines.min().item<double>(), 0.9999) << cosines;
+    EXPECT_LT((found.loadings.square().sum(0) - 1).abs().max().item<double>(), 1e-5);
+    EXPECT_TRUE((found.loadings.gather(0, found.loadings.abs().argmax(0, true)) > 0).all().item<bool>());
+    EXPECT_LT((found.mean - x.mean(0)).abs().max().item<double>(), 2e-4) << "values are rounded to 1/4096";
+  }
 }
 
 TEST(Components, HaveTheSameBitsOnAnyNumberOfRanks) {
-  const at::Tensor x = values();
-  const at::Tensor one = loadings_over(x, 1, 5);
-  for (const int ranks : {2, 3, 7}) EXPECT_TRUE(at::equal(one, loadings_over(x, ranks, 5))) << ranks;
+  const at::Tensor x = values(many_genes);
+  const ComponentAxes one = axes_over(x, 1, 5);
+  for (const int ranks : {2, 3, 7}) {
+    const ComponentAxes several = axes_over(x, ranks, 5);
+    EXPECT_TRUE(at::equal(one.loadings, several.loadings)) << ranks;
+    EXPECT_TRUE(at::equal(one.mean, several.mean)) << ranks;
+  }
+}
+
+TEST(Components, AreOrthonormalWhereCellsHaveFewerDirections) {
+  at::Tensor x = at::zeros({cells, many_genes});
+  x.select(1, 7).narrow(0, 0, 50).fill_(1);
+  x.select(1, 9).narrow(0, 40, 60).fill_(2);
+  const at::Tensor found = axes_over(x, 2, 20).loadings;
+  EXPECT_LT((at::mm(found.t(), found) - at::eye(20)).abs().max().item<double>(), 1e-5);
+  const at::Tensor kept = at::mm(at::mm(x - x.mean(0), found.narrow(1, 0, 2)), found.narrow(1, 0, 2).t());
+  EXPECT_LT((kept - (x - x.mean(0))).abs().max().item<double>(), 1e-3) << "two directions hold all";
 }
 
 TEST(Components, OfFewCellsAreTheirProjections) {
-  const at::Tensor x = values();
+  const std::int64_t genes = few_genes;
+  const at::Tensor x = values(genes);
   const DenseMatrix scores = principal_scores({x.contiguous().data_ptr<float>(), cells * genes}, cells, 5);
   ASSERT_EQ(scores.rows, cells);
   ASSERT_EQ(scores.columns, 5);
@@ -69,8 +89,8 @@ TEST(Components, OfFewCellsAreTheirProjections) {
 }
 
 TEST(Components, TakeAsManyAsThereAreGenes) {
-  const at::Tensor all = loadings_over(values(), 2, genes);
-  EXPECT_LT((at::mm(all.t(), all) - at::eye(genes)).abs().max().item<double>(), 1e-5);
+  const at::Tensor all = axes_over(values(few_genes), 2, few_genes).loadings;
+  EXPECT_LT((at::mm(all.t(), all) - at::eye(few_genes)).abs().max().item<double>(), 1e-5);
 }
 
 }  // namespace
