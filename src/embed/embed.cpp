@@ -36,9 +36,10 @@ Tile make_tile(const Expression& expression, const Densifier& densifier, std::in
 }  // namespace
 
 void for_each_tile(const Expression& expression, const Densifier& densifier, std::int64_t patch_genes,
-                   at::Device device, const std::function<void(const Tile&)>& work, int threads) {
+                   at::Device device, const std::function<void(const Tile&)>& work, int threads, std::int64_t every) {
   const std::int64_t first = expression.rows.begin / tile_rows;
   on_threads(threads, tiles_of(expression.rows), [&](std::int64_t number, int thread) {
+    if ((first + number) % every != 0) return;
     if (threads > 1) at::init_num_threads();  // LibTorch's setting reaches a new thread of ours only when asked for
     Tile tile = make_tile(expression, densifier, patch_genes, device, (first + number) * tile_rows);
     tile.thread = thread;

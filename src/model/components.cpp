@@ -1,9 +1,9 @@
 #include "masksc/model/components.hpp"
 
 #include <algorithm>
-#include <mutex>
 #include <vector>
 
+#include "masksc/dist/root_work.hpp"
 #include "masksc/model/distributed.hpp"
 #include "masksc/model/host_memory.hpp"
 #include "masksc/model/one_thread.hpp"
@@ -11,7 +11,8 @@
 namespace masksc {
 namespace {
 
-constexpr double units = 4096;                // of a value; 65536 products of (16 * 4096)^2 fit the 53 bits of a double
+constexpr double units =
+    4096;  // of a value; 65536 products of (16 * 4096)^2 fit the 53 bits of a double, 32 times over
 constexpr double largest_value = 16;          // of a gene
 constexpr std::int64_t directions_each = 10;  // of the space that eigenvectors are sought in, for each that is wanted
 constexpr std::int64_t block_width = 20;      // directions that the space grows by
@@ -25,19 +26,15 @@ struct Moments {
 };
 
 Moments sum_moments(const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
-                    std::int64_t cells, std::int64_t genes, Collectives& ranks, at::Device device) {
-  const std::int64_t every = (cells + kComponentCells - 1) / kComponentCells;
+                    std::int64_t genes, Collectives& ranks, at::Device device) {
   const auto options = at::TensorOptions(at::kDouble).device(device);
   Moments moments{at::zeros({genes, genes}, options), at::zeros({genes}, options)};
-  std::mutex adding;
   together(ranks, [&] {
     for_each_tile([&](const Tile& tile) {
       const at::NoGradGuard no_gradient;
-      if ((tile.rows.begin - tile.first_used) / tile.patches.size(0) % every != 0) return;
       const at::Tensor x =
           tile.patches.narrow(0, tile.first_used, tile.rows.size()).reshape({tile.rows.size(), genes}).to(at::kDouble);
       const at::Tensor whole = (x.clamp(-largest_value, largest_value) * units).round();
-      const std::lock_guard lock(adding);
       moments.products.addmm_(whole.t(), whole);
       moments.sums += whole.sum(0);
       moments.cells += tile.rows.size();
@@ -79,13 +76,12 @@ at::Tensor leading_eigenvectors(const at::Tensor& matrix, std::int64_t count) {
 }  // namespace
 
 ComponentAxes component_axes(const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
-                             std::int64_t cells, std::int64_t genes, std::int64_t count, Collectives& ranks,
-                             at::Device device) {
+                             std::int64_t genes, std::int64_t count, Collectives& ranks, at::Device device) {
   const at::NoGradGuard no_gradient;
   release_kept_memory();  // that of training is of no use for one large matrix
-  Moments moments = sum_moments(for_each_tile, cells, genes, ranks, device);
+  Moments moments = sum_moments(for_each_tile, genes, ranks, device);
   ComponentAxes axes{at::zeros({genes}, at::kFloat), at::zeros({genes, count}, at::kFloat)};
-  on_root(ranks, [&] {
+  on_root_alone(ranks, [&] {
     const auto n = static_cast<double>(std::max<std::int64_t>(moments.cells, 1));
     const at::Tensor mean = moments.sums.cpu() / n;
     const at::Tensor covariance =  // in the room of the products
@@ -100,20 +96,6 @@ ComponentAxes component_axes(const std::function<void(const std::function<void(c
   broadcast(ranks, axes.mean);
   broadcast(ranks, axes.loadings);
   return {axes.mean.to(device), axes.loadings.to(device)};
-}
-
-DenseMatrix principal_scores(std::span<const float> values, std::int64_t cells, std::int64_t count) {
-  const at::NoGradGuard no_gradient;
-  const std::int64_t genes = std::ssize(values) / cells;
-  const at::Tensor rows = at::from_blob(const_cast<float*>(values.data()), {cells, genes}, at::kFloat);
-  const at::Tensor centred = rows - rows.mean(0);
-  const auto [squares, vectors] = at::linalg_eigh(at::mm(centred, centred.t()).to(at::kDouble));
-  const std::int64_t kept = std::min({count, cells, genes});
-  const at::Tensor scale = squares.narrow(0, cells - kept, kept).clamp_min(0).sqrt();
-  const at::Tensor scores = (vectors.narrow(1, cells - kept, kept) * scale).flip(1).to(at::kFloat).contiguous();
-  DenseMatrix result(cells, kept);
-  std::copy_n(scores.data_ptr<float>(), scores.numel(), result.row(0).begin());
-  return result;
 }
 
 }  // namespace masksc

@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "masksc/core/exact_sum.hpp"
-#include "masksc/model/components.hpp"
 #include "masksc/model/contrastive.hpp"
 #include "masksc/model/distributed.hpp"
 
@@ -122,7 +121,7 @@ at::Tensor Targets::raw_teacher(const at::Tensor& patches) const {
 }
 
 void Targets::standardise(const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
-                          std::int64_t cells, Collectives& ranks, int exact_threads) {
+                          std::int64_t cells, const at::Tensor& loadings, Collectives& ranks, int exact_threads) {
   const bool contrastive = settings_.target != Target::raw;  // raw expression was standardised as genes, or not, before
   const bool guided = settings_.guidance > 0;
   if (!contrastive && !guided) return;
@@ -134,8 +133,10 @@ void Targets::standardise(const std::function<void(const std::function<void(cons
     return (exact_threads > 0 ? used((this->*raw)(tile.patches)) : (this->*raw)(used(tile.patches))).to(at::kDouble);
   };
 
-  if (loadings_.defined())
-    loadings_ = component_axes(for_each_tile, cells, loadings_.size(0), loadings_.size(1), ranks, device).loadings;
+  if (loadings_.defined()) {
+    const std::int64_t there = std::min(loadings.size(1), loadings_.size(1));
+    loadings_.narrow(1, 0, there).copy_(loadings.narrow(1, 0, there));
+  }
 
   // Two passes: means, then deviations from them.
   const auto over_tiles = [&](const std::function<void(const Tile&)>& add) {

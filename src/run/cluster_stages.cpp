@@ -48,7 +48,7 @@ DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& m
   return std::move(embedding.values);
 }
 
-ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const CellFeatures& features,
+ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const DenseMatrix& embedding,
                              const std::string& embedding_hash, const RunFolder& folder, TrainContext& context) {
   Collectives& ranks = context.ranks;
   const Expression& expression = input.expression;
@@ -62,15 +62,15 @@ ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, c
     log::info("clustering: {} of {} restarts of K-means were done", progress.kmeans.restarts, options.cluster.restarts);
   } else {
     const ClusterCount count =
-        decide_clusters(options.cluster, input.label_count, features.embedding, expression.rows, expression.cells,
+        decide_clusters(options.cluster, input.label_count, embedding, expression.rows, expression.cells,
                         static_cast<std::uint64_t>(options.train.seed), ranks, poll);
     progress.clusters = count.clusters;
     progress.clusters_by = count.source;
     if (count.source == "auto") saves.save();
   }
-  return cluster_into({progress.clusters, progress.clusters_by}, options.cluster, features, expression.rows,
-                      expression.cells, input.labels, static_cast<std::uint64_t>(options.train.seed), ranks, poll,
-                      &progress.kmeans);
+  return cluster_into({progress.clusters, progress.clusters_by}, options.cluster, {embedding, input.components.scores},
+                      expression.rows, expression.cells, input.labels, static_cast<std::uint64_t>(options.train.seed),
+                      ranks, poll, &progress.kmeans);
 }
 
 }  // namespace masksc

@@ -10,7 +10,7 @@ namespace masksc {
 namespace {
 
 /// Scores of the local clusters that are there.
-void score(ClusterOutcome& outcome, const CellFeatures& local, RowRange rows, std::int64_t cells, const Labels& labels,
+void score(ClusterOutcome& outcome, CellFeatures local, RowRange rows, std::int64_t cells, const Labels& labels,
            Collectives& ranks, const std::function<void()>& poll = {}) {
   outcome.all = ranks.gather_varied(std::span<const std::int32_t>(outcome.local));
   outcome.silhouette = silhouette_score(local.embedding, rows, cells, outcome.local, {}, ranks, poll);
@@ -26,14 +26,14 @@ void score(ClusterOutcome& outcome, const CellFeatures& local, RowRange rows, st
 
 }  // namespace
 
-ClusterOutcome cluster_features(const ClusterSettings& settings, const CellFeatures& local, RowRange rows,
-                                std::int64_t cells, const Labels& labels, std::uint64_t seed, Collectives& ranks) {
+ClusterOutcome cluster_features(const ClusterSettings& settings, CellFeatures local, RowRange rows, std::int64_t cells,
+                                const Labels& labels, std::uint64_t seed, Collectives& ranks) {
   const ClusterCount count =
       decide_clusters(settings, count_categories(labels), local.embedding, rows, cells, seed, ranks);
   return cluster_into(count, settings, local, rows, cells, labels, seed, ranks);
 }
 
-ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& settings, const CellFeatures& local,
+ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& settings, CellFeatures local,
                             RowRange rows, std::int64_t cells, const Labels& labels, std::uint64_t seed,
                             Collectives& ranks, const std::function<void()>& poll, KMeansProgress* progress) {
   ClusterOutcome outcome;
@@ -52,8 +52,8 @@ ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& se
   return outcome;
 }
 
-ClusterOutcome leiden_clusters(const ClusterSettings& settings, const CellFeatures& local, RowRange rows,
-                               std::int64_t cells, const Labels& labels, std::uint64_t seed, Collectives& ranks) {
+ClusterOutcome leiden_clusters(const ClusterSettings& settings, CellFeatures local, RowRange rows, std::int64_t cells,
+                               const Labels& labels, std::uint64_t seed, Collectives& ranks) {
   LeidenSettings graph;
   graph.resolution = settings.resolution;
   graph.neighbours = settings.neighbours;

@@ -1,6 +1,7 @@
 #include "masksc/run/components.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "masksc/data/loader.hpp"
 #include "masksc/embed/embed.hpp"
@@ -9,27 +10,29 @@
 
 namespace masksc {
 
-DenseMatrix cell_components(const Expression& expression, at::Device device, Collectives& ranks) {
+CellComponents cell_components(const Expression& expression, at::Device device, Collectives& ranks) {
   const Densifier densifier(expression);
-  const std::int64_t genes = densifier.width();
-  const auto tiles = [&](int threads) {
-    return [&expression, &densifier, device, threads](const std::function<void(const Tile&)>& work) {
-      for_each_tile(expression, densifier, expression.layout.patch_genes(), device, work, threads);
-    };
-  };
+  const std::int64_t patch_genes = expression.layout.patch_genes();
   const std::int64_t count = std::min(kCellComponents, std::ssize(expression.genes));
-  const ComponentAxes axes = component_axes(tiles(1), expression.cells, genes, count, ranks, device);
-  DenseMatrix components(expression.rows.size(), count);
+  const std::int64_t every = (expression.cells + kComponentCells - 1) / kComponentCells;
+  const ComponentAxes axes = component_axes(
+      [&](const std::function<void(const Tile&)>& work) {
+        for_each_tile(expression, densifier, patch_genes, device, work, 1, every);
+      },
+      densifier.width(), count, ranks, device);
+
+  DenseMatrix scores(expression.rows.size(), count);
   const OneThreadEach each(device.is_cpu());
+  const auto project = [&](const Tile& tile) {
+    const at::NoGradGuard no_gradient;
+    const at::Tensor found = at::mm(tile.patches.flatten(1) - axes.mean, axes.loadings);
+    const at::Tensor used = found.narrow(0, tile.first_used, tile.rows.size()).cpu().contiguous();
+    std::copy_n(used.data_ptr<float>(), used.numel(), scores.row(tile.rows.begin - expression.rows.begin).data());
+  };
   together(ranks, [&] {
-    tiles(device.is_cpu() ? each.threads() : 1)([&](const Tile& tile) {
-      const at::NoGradGuard no_gradient;
-      const at::Tensor scores = at::mm(tile.patches.flatten(1) - axes.mean, axes.loadings);
-      const at::Tensor used = scores.narrow(0, tile.first_used, tile.rows.size()).cpu().contiguous();
-      std::copy_n(used.data_ptr<float>(), used.numel(), components.row(tile.rows.begin - expression.rows.begin).data());
-    });
+    for_each_tile(expression, densifier, patch_genes, device, project, device.is_cpu() ? each.threads() : 1);
   });
-  return components;
+  return {axes.loadings, std::move(scores)};
 }
 
 }  // namespace masksc

@@ -16,7 +16,6 @@
 #include "masksc/model/device.hpp"
 #include "masksc/model/one_thread.hpp"
 #include "masksc/run/clustering.hpp"
-#include "masksc/run/components.hpp"
 #include "masksc/run/outputs.hpp"
 #include "masksc/run/report_stage.hpp"
 #include "masksc/run/saved_model.hpp"
@@ -173,14 +172,12 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   input.label_count = count_categories(input.labels);
   check_clusters(options.cluster, cells);
 
-  CellFeatures features;
-  features.embedding = embed(model, input.expression, ranks);
+  const DenseMatrix embedding = embed(model, input.expression, ranks);
   const double embedded = seconds();
-  const at::Device device = model.network->parameters().values().device();
-  features.components = cell_components(input.expression, device, ranks);
-  const ClusterOutcome outcome = cluster_features(options.cluster, features, rows, cells, input.labels,
-                                                  static_cast<std::uint64_t>(options.seed), ranks);
-  const std::string hash = embedding_hash(features.embedding, rows, cells, ranks);
+  input.components = cell_components(input.expression, model.network->parameters().values().device(), ranks);
+  const ClusterOutcome outcome = cluster_features(options.cluster, {embedding, input.components.scores}, rows, cells,
+                                                  input.labels, static_cast<std::uint64_t>(options.seed), ranks);
+  const std::string hash = embedding_hash(embedding, rows, cells, ranks);
   Json metrics = score_json(outcome);
   metrics.update({{"cells", cells},
                   {"genes", match.known},
@@ -194,16 +191,15 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
                   {"weights_hash", weights},
                   {"embedding_hash", hash},
                   {"version", version_and_commit()}});
-  ResultExtras extras = transfer(options, features.embedding, weights, metrics, ranks);
-  extras.maps =
-      map_stage(options.report, features.embedding, rows, cells, static_cast<std::uint64_t>(options.seed), ranks);
+  ResultExtras extras = transfer(options, embedding, weights, metrics, ranks);
+  extras.maps = map_stage(options.report, embedding, rows, cells, static_cast<std::uint64_t>(options.seed), ranks);
   const std::int64_t memory = peak_memory();
   metrics["peak_memory_bytes"] = ranks.gather_varied(std::span<const std::int64_t>(&memory, 1));
   metrics["seconds"] = {{"embed", embedded}, {"total", seconds()}};
   metrics["cells_per_second"] = static_cast<double>(cells) / embedded;
   const std::string configuration = resolved_configuration(table);
   const fs::path folder = options.output;
-  write_result(folder / "result.h5ad", input, features, outcome, extras, metrics, configuration, ranks);
+  write_result(folder / "result.h5ad", input, embedding, outcome, extras, metrics, configuration, ranks);
   on_root(ranks, [&] {
     write_file(folder / "config.ini", configuration);
     write_file(folder / "metrics.json", metrics.dump(2) + "\n");

@@ -59,7 +59,7 @@ void append_counts(H5adWriter* writer, const PreparedFile& file, Collectives& ra
   }
 }
 
-void write_result(const std::filesystem::path& path, const RunInput& input, const CellFeatures& features,
+void write_result(const std::filesystem::path& path, const RunInput& input, const DenseMatrix& embedding,
                   const ClusterOutcome& outcome, const ResultExtras& extras, const Json& metrics,
                   const std::string& configuration, Collectives& ranks) {
   const std::int64_t cells = input.expression.cells;
@@ -80,16 +80,16 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
     for (const std::int64_t gene : input.expression.genes) used[static_cast<std::size_t>(gene)] = 1;
     writer->add_var("masksc", used);
     writer->set_uns("masksc", {{"configuration", configuration}, {"metrics", metrics}});
-    writer->add_obsm(features_name, features.embedding.columns);
-    writer->add_obsm(components_name, features.components.columns);
+    writer->add_obsm(features_name, embedding.columns);
+    writer->add_obsm(components_name, input.components.scores.columns);
     add_extras(*writer, extras);
   });
   const auto append = [&](const char* name, const DenseMatrix& local) {
     for_each_block(local, input.expression.rows, cells, ranks,
                    [&](const DenseMatrix& block) { writer->append_obsm(name, block); });
   };
-  append(features_name, features.embedding);
-  append(components_name, features.components);
+  append(features_name, embedding);
+  append(components_name, input.components.scores);
   append_counts(writer.get(), *input.file, ranks);
   on_root(ranks, [&] { writer->finish(); });
 }

@@ -16,7 +16,6 @@
 #include "masksc/model/host_memory.hpp"
 #include "masksc/model/mask.hpp"
 #include "masksc/run/clustering.hpp"
-#include "masksc/run/components.hpp"
 #include "masksc/run/folder.hpp"
 #include "masksc/run/model_files.hpp"
 #include "masksc/run/outputs.hpp"
@@ -118,7 +117,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
   const Json description = describe_for_checkpoints(options, configuration, ranks.size());
   const SequenceEncoders encoders = clock.time(
       "sequence", [&] { return sequence_stage(options, expression, identity, description, folder, given, context); });
-  Targets targets = target_stage(options, expression, encoders, context);
+  Targets targets = target_stage(options, input, encoders, context);
   MaskedAutoencoder model(autoencoder_shape(options, expression, targets),
                           static_cast<std::uint64_t>(options.train.seed), context.device);
   log::info("stage 2: {} parameters, {} tokens of {} genes, {} steps", model.parameters().count(),
@@ -131,16 +130,14 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
     save_autoencoder(folder.path("model") / "masked_autoencoder.h5", model, targets);
     save_model_description(folder.path("model"), expression, options);
   });
-  CellFeatures features;
-  features.embedding = clock.time("embed", [&] { return embed_stage(expression, model, identity, folder, context); });
-  const std::string hash = embedding_hash(features.embedding, expression.rows, expression.cells, ranks);
-  const ClusterOutcome outcome = clock.time("cluster", [&] {
-    features.components = cell_components(expression, context.device, ranks);
-    return cluster_stage(options, input, features, hash, folder, context);
-  });
+  const DenseMatrix embedding =
+      clock.time("embed", [&] { return embed_stage(expression, model, identity, folder, context); });
+  const std::string hash = embedding_hash(embedding, expression.rows, expression.cells, ranks);
+  const ClusterOutcome outcome =
+      clock.time("cluster", [&] { return cluster_stage(options, input, embedding, hash, folder, context); });
 
   const std::optional<CellMaps> maps = clock.time_unlogged("maps", [&] {
-    return map_stage(options.report, features.embedding, expression.rows, expression.cells,
+    return map_stage(options.report, embedding, expression.rows, expression.cells,
                      static_cast<std::uint64_t>(options.train.seed), ranks);
   });
 
@@ -169,7 +166,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
                   {"weights_hash", model.parameters().hash()},
                   {"embedding_hash", hash},
                   {"version", version_and_commit()}});
-  write_result(folder.path("result.h5ad"), input, features, outcome, {.maps = maps, .categories = {}, .numbers = {}},
+  write_result(folder.path("result.h5ad"), input, embedding, outcome, {.maps = maps, .categories = {}, .numbers = {}},
                metrics, configuration, ranks);
   on_root(ranks, [&] {
     write_file(folder.path("metrics.json"), metrics.dump(2) + "\n");
@@ -252,7 +249,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     const auto start = std::chrono::steady_clock::now();
     const at::Device device = choose_device(options.run.device, place.local_rank, options.train.deterministic);
     RunInput input = prepare_input(options, folder, ranks);
-    decide_standardization(options, input.expression, ranks);
+    decide_standardization(options, input, device, ranks);
     check_fit(options, input, ranks);
     const SequenceEncoders given = given_sequence_encoders(options, input.expression, device, ranks);
     const std::unique_ptr<NcclCollectives> nccl = choose_nccl(options.run, device, ranks);

@@ -135,11 +135,13 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
   const std::int64_t cells = file.cells();
   const RowRange rows = own_rows(cells, ranks);
   const std::string components = components_of(options, scratch.rest(), ranks);
-  CellFeatures local;
+  DenseMatrix embedding;
+  DenseMatrix known;
   together(ranks, [&] {
-    local.embedding = read_rows(scratch.rest(), options.features, rows, cells);
-    if (!components.empty()) local.components = read_rows(scratch.rest(), components, rows, cells);
+    embedding = read_rows(scratch.rest(), options.features, rows, cells);
+    if (!components.empty()) known = read_rows(scratch.rest(), components, rows, cells);
   });
+  const CellFeatures local{embedding, known};
   const Labels labels = file.labels();
   const auto seed = static_cast<std::uint64_t>(options.seed);
   const ClusterOutcome outcome = options.method == ClusterMethod::leiden
@@ -148,7 +150,7 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
   write(options, scratch, file, outcome, ranks);
   Json scores = score_json(outcome);
   scores["cells"] = cells;
-  scores["features"] = local.embedding.columns;
+  scores["features"] = embedding.columns;
   return scores;
 }
 

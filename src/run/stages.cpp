@@ -119,8 +119,9 @@ SequenceEncoders sequence_stage(const RunOptions& options, const Expression& exp
   return given;
 }
 
-Targets target_stage(const RunOptions& options, const Expression& expression, const SequenceEncoders& encoders,
+Targets target_stage(const RunOptions& options, const RunInput& input, const SequenceEncoders& encoders,
                      TrainContext& context) {
+  const Expression& expression = input.expression;
   const Densifier densifier(expression);
   const std::int64_t patch_genes = expression.layout.patch_genes();
   const OneThreadEach each(context.shards > 0);
@@ -130,7 +131,8 @@ Targets target_stage(const RunOptions& options, const Expression& expression, co
                                                   static_cast<std::uint64_t>(options.train.seed), context.ranks);
   Targets targets(settings, densifier.width() / patch_genes, patch_genes, encoders.whole, encoders.per_patch,
                   context.device);
-  targets.standardise(tiles, expression.cells, context.ranks, context.shards > 0 ? threads : 0);
+  targets.standardise(tiles, expression.cells, input.components.loadings, context.ranks,
+                      context.shards > 0 ? threads : 0);
   return targets;
 }
 

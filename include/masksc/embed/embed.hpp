@@ -14,8 +14,10 @@ namespace masksc {
 
 /// Calls `work` for this rank's cells in tiles aligned to global rows. A cell's place in its tile, and so the bits of
 /// what a model makes of it, does not depend on the number of ranks. Up to `threads` threads call it at the same time.
+/// `every` above 1: only one of so many tiles, the same ones on any number of ranks.
 void for_each_tile(const Expression& expression, const Densifier& densifier, std::int64_t patch_genes,
-                   at::Device device, const std::function<void(const Tile&)>& work, int threads = 1);
+                   at::Device device, const std::function<void(const Tile&)>& work, int threads = 1,
+                   std::int64_t every = 1);
 
 /// The features of this rank's cells as far as they are known.
 struct EmbeddingProgress {

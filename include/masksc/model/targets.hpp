@@ -29,14 +29,15 @@ class Targets {
   static bool needs_per_patch(const TargetSettings& s) { return s.target == Target::patch; }
 
   /// Measures mean and deviation over all cells: per patch position and feature for targets, per feature (mean) and
-  /// overall (deviation) for the unit-length whole-cell features and for the components, whose directions it finds
-  /// first. Answer and components have the same weight together, however many features each has. `for_each_tile` calls
-  /// back with tiles of this rank's cells, each cell once. A collective.
+  /// overall (deviation) for the unit-length whole-cell features and for the components. Answer and components have the
+  /// same weight together, however many features each has. `for_each_tile` calls back with tiles of this rank's cells,
+  /// each cell once. `loadings` [G * P*P, any]: the directions of principal components (see component_axes), of which
+  /// the first guide; may be undefined where none do. A collective.
   ///
   /// exact_threads above 0: whole tiles are answered and sums are exact, so that the bits do not depend on the number
   /// of ranks; tiles may come from that many threads at the same time.
   void standardise(const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
-                   std::int64_t cells, Collectives& ranks, int exact_threads = 0);
+                   std::int64_t cells, const at::Tensor& loadings, Collectives& ranks, int exact_threads = 0);
 
   /// Standardised targets of all patches, [n, G, T].
   [[nodiscard]] at::Tensor targets(const at::Tensor& patches) const;

@@ -14,9 +14,13 @@ namespace masksc {
 /// As many as scanpy takes; fewer where there are fewer genes.
 inline constexpr std::int64_t kCellComponents = 50;
 
-/// [local cells, 50] coordinates of this rank's cells on the first principal components of the values that the model
-/// sees (standardised genes), centred, not whitened, by variance; the directions are those of all cells, or of 65,536
-/// where there are more. The same bits on any number of ranks. A collective.
-DenseMatrix cell_components(const Expression& expression, at::Device device, Collectives& ranks);
+struct CellComponents {
+  at::Tensor loadings;  // [slots of the matrix, 50] on the device; see ComponentAxes
+  DenseMatrix scores;   // [local cells, 50] coordinates of this rank's cells, centred, not whitened, by variance
+};
+
+/// The first principal components of the values that the model sees (standardised genes); their directions are those of
+/// all cells, or of 65,536 where there are more. The same bits on any number of ranks. A collective.
+CellComponents cell_components(const Expression& expression, at::Device device, Collectives& ranks);
 
 }  // namespace masksc

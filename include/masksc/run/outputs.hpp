@@ -31,7 +31,7 @@ struct ResultExtras {
 /// obs['masksc'], obsm['X_masksc'], obsm['X_masksc_pca'], uns['masksc'], var['masksc'] (genes used), the label column,
 /// names and counts (X), the extras and what --keep-input kept; streamed in blocks to rank 0. A collective. Throws
 /// EnvironmentError on all ranks; an older file stays as it was.
-void write_result(const std::filesystem::path& path, const RunInput& input, const CellFeatures& features,
+void write_result(const std::filesystem::path& path, const RunInput& input, const DenseMatrix& embedding,
                   const ClusterOutcome& outcome, const ResultExtras& extras, const Json& metrics,
                   const std::string& configuration, Collectives& ranks);
 

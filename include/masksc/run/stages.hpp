@@ -13,6 +13,7 @@
 #include "masksc/model/masked_autoencoder.hpp"
 #include "masksc/model/targets.hpp"
 #include "masksc/preprocess/prepare.hpp"
+#include "masksc/run/components.hpp"
 #include "masksc/run/folder.hpp"
 #include "masksc/run/identity.hpp"
 #include "masksc/run/options.hpp"
@@ -24,11 +25,13 @@ namespace masksc {
 /// Seconds by stage, in the order of the stages.
 using StageSeconds = std::vector<std::pair<std::string, double>>;
 
-/// The input as the ranks see it.
+/// The input as the ranks see it. What is prepared of it comes from prepare_input, the components from
+/// decide_standardization.
 struct RunInput {
   std::unique_ptr<PreparedFile> file;
   InputIdentity identity;
   Expression expression;
+  CellComponents components;
   Shuffle shuffle;                    // of the cells of an epoch
   Labels labels;                      // of all cells, on every rank; empty without --labels
   std::int64_t label_count = 0;       // categories that occur
@@ -69,7 +72,7 @@ SequenceEncoders sequence_stage(const RunOptions& options, const Expression& exp
                                 TrainContext& context);
 
 /// The targets of stage 2, standardised over all cells. A collective.
-Targets target_stage(const RunOptions& options, const Expression& expression, const SequenceEncoders& encoders,
+Targets target_stage(const RunOptions& options, const RunInput& input, const SequenceEncoders& encoders,
                      TrainContext& context);
 
 /// Stage 2, from the newest checkpoint on. A collective.
@@ -80,12 +83,6 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
 /// Stage 3a: the features of this rank's cells; those that an interrupted run has saved are taken. A collective.
 DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& model, const RunIdentity& identity,
                         const RunFolder& folder, TrainContext& context);
-
-/// What clusters are made of: the embedding, and what they are judged by too.
-struct CellFeatures {
-  DenseMatrix embedding;   // [local cells, D]
-  DenseMatrix components;  // [local cells, any] principal components of expression; no columns where there are none
-};
 
 /// Stage 3b: clusters, numbered by size, and scores; restarts that an interrupted run has done are taken.
 struct ClusterOutcome {
@@ -99,7 +96,7 @@ struct ClusterOutcome {
   std::optional<SilhouetteScore> silhouette;  // of a sample where there are very many cells
   std::optional<double> silhouette_pca;       // of the same clusters in the components, of the same cells
 };
-ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const CellFeatures& features,
+ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const DenseMatrix& embedding,
                              const std::string& embedding_hash, const RunFolder& folder, TrainContext& context);
 
 }  // namespace masksc

@@ -35,7 +35,7 @@ ComponentAxes axes_over(const at::Tensor& x, int ranks, std::int64_t count) {
             work({patches, rows.begin - first, rows});
           }
         },
-        cells, genes, count, all, at::kCPU);
+        genes, count, all, at::kCPU);
     if (all.is_root()) axes = found;
   });
   return axes;
@@ -72,20 +72,6 @@ TEST(Components, AreOrthonormalWhereCellsHaveFewerDirections) {
   EXPECT_LT((at::mm(found.t(), found) - at::eye(20)).abs().max().item<double>(), 1e-5);
   const at::Tensor kept = at::mm(at::mm(x - x.mean(0), found.narrow(1, 0, 2)), found.narrow(1, 0, 2).t());
   EXPECT_LT((kept - (x - x.mean(0))).abs().max().item<double>(), 1e-3) << "two directions hold all";
-}
-
-TEST(Components, OfFewCellsAreTheirProjections) {
-  const std::int64_t genes = few_genes;
-  const at::Tensor x = values(genes);
-  const DenseMatrix scores = principal_scores({x.contiguous().data_ptr<float>(), cells * genes}, cells, 5);
-  ASSERT_EQ(scores.rows, cells);
-  ASSERT_EQ(scores.columns, 5);
-  const at::Tensor found = at::from_blob(const_cast<float*>(scores.values.data()), {cells, 5}, at::kFloat);
-  const at::Tensor centred = (x - x.mean(0)).to(at::kDouble);
-  const auto [u, s, v] = at::linalg_svd(centred, false);
-  const at::Tensor want = at::mm(centred, v.narrow(0, 0, 5).t());
-  EXPECT_LT((found.abs() - want.abs()).abs().max().item<double>(), 1e-4);
-  EXPECT_EQ(principal_scores({x.contiguous().data_ptr<float>(), 3 * genes}, 3, 5).columns, 3);
 }
 
 TEST(Components, TakeAsManyAsThereAreGenes) {

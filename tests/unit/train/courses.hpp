@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "masksc/embed/embed.hpp"
+#include "masksc/model/components.hpp"
 #include "masksc/train/trainer.hpp"
 #include "patch_grid.hpp"
 #include "small_expression.hpp"
@@ -52,11 +53,15 @@ inline Targets targets_of(const Expression& expression, Collectives& ranks, int 
   const auto whole = std::make_shared<SequenceEncoder>(SequenceShape{.groups = 1, .inputs = side * side}, 9, 1, device);
   Targets targets({.target = Target::contrastive, .guidance = 1, .guidance_target = guided_by}, 9, patch * patch, whole,
                   nullptr, device);
-  targets.standardise(
-      [&](const std::function<void(const Tile&)>& work) {
-        for_each_tile(expression, densifier, patch * patch, device, work, std::max(exact_threads, 1));
-      },
-      expression.cells, ranks, exact_threads);
+  const auto tiles = [&](int threads) {
+    return [&, threads](const std::function<void(const Tile&)>& work) {
+      for_each_tile(expression, densifier, patch * patch, device, work, threads);
+    };
+  };
+  at::Tensor loadings;
+  if (guided_by != GuidanceTarget::sequence)
+    loadings = component_axes(tiles(1), side * side, kGuidanceComponents, ranks, device).loadings;
+  targets.standardise(tiles(std::max(exact_threads, 1)), expression.cells, loadings, ranks, exact_threads);
   return targets;
 }
 

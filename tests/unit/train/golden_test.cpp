@@ -3,6 +3,7 @@
 
 #include "array_parameters.hpp"
 #include "masksc/io/array_file.hpp"
+#include "masksc/model/components.hpp"
 #include "masksc/model/contrastive.hpp"
 #include "masksc/model/distributed.hpp"
 #include "masksc/model/mask.hpp"
@@ -61,11 +62,9 @@ Targets targets(const ArrayFile& file, const at::Tensor& patches, GuidanceTarget
   Targets made({.target = Target::contrastive, .guidance = 0.5, .guidance_target = guided_by}, 9, 4, whole, nullptr);
   const auto alone = single_rank();
   const std::int64_t cells = patches.size(0);
-  made.standardise(
-      [&](const std::function<void(const Tile&)>& work) {
-        work({patches, 0, {0, cells}});
-      },
-      cells, *alone);
+  const auto tiles = [&](const std::function<void(const Tile&)>& work) { work({patches, 0, {0, cells}}); };
+  const at::Tensor loadings = component_axes(tiles, patches[0].numel(), 20, *alone, at::kCPU).loadings;
+  made.standardise(tiles, cells, loadings, *alone);
   return made;
 }
 
