@@ -12,6 +12,7 @@
 #include "masksc/core/memory.hpp"
 #include "masksc/dist/runtime.hpp"
 #include "masksc/model/device.hpp"
+#include "masksc/model/device_random.hpp"
 #include "masksc/model/host_memory.hpp"
 #include "masksc/model/mask.hpp"
 #include "masksc/model/masked_autoencoder.hpp"
@@ -130,8 +131,7 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
   const std::int64_t visible = visible_tokens(tokens, s.mask);
   const at::Tensor patches = at::randn({s.batch, tokens, shape.patch_genes}, at::TensorOptions(device));
   const at::Tensor target = at::randn({s.batch, tokens, s.target}, at::TensorOptions(device));
-  std::vector<std::int64_t> cells(static_cast<std::size_t>(s.batch));
-  for (std::size_t i = 0; i < cells.size(); ++i) cells[i] = ranks.rank() * s.batch + static_cast<std::int64_t>(i);
+  const at::Tensor cells = at::arange(s.batch, at::TensorOptions(at::kLong).device(device)) + ranks.rank() * s.batch;
   const std::int64_t pass_rows =
       std::min(micro_batch_of(settings, s.batch, tokens, s.dim, device.is_cpu(), s.workers ? threads : 1), s.batch);
   const std::int64_t passes = (s.batch + pass_rows - 1) / pass_rows;
@@ -143,15 +143,13 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
     ranks.barrier();
     trace.step(step + 1, true);
     const auto start = std::chrono::steady_clock::now();
-    const Masks masks = draw_masks(0, static_cast<std::uint32_t>(step), cells, tokens, visible);
-    const at::Tensor keep = to_tensor(masks.visible, {s.batch, visible}, device);
-    const at::Tensor masked = to_tensor(masks.masked, {s.batch, tokens - visible}, device);
-    const double all_patches = static_cast<double>(s.batch * ranks.size() * masked.size(1));
+    const DeviceMasks masks = draw_masks_of(0, static_cast<std::uint32_t>(step), cells, tokens, visible);
+    const double all_patches = static_cast<double>(s.batch * ranks.size() * masks.masked.size(1));
     const auto pass_loss = [&](std::int64_t pass) {
       const std::int64_t first = pass * pass_rows;
       const std::int64_t rows = std::min(pass_rows, s.batch - first);
-      const at::Tensor hidden = masked.narrow(0, first, rows);
-      const auto output = model.forward(patches.narrow(0, first, rows), keep.narrow(0, first, rows), hidden);
+      const at::Tensor hidden = masks.masked.narrow(0, first, rows);
+      const auto output = model.forward(patches.narrow(0, first, rows), masks.visible.narrow(0, first, rows), hidden);
       const at::Tensor wanted =
           at::gather(target.narrow(0, first, rows), 1, hidden.unsqueeze(-1).expand({-1, -1, s.target}));
       return LossShares{(output.predictions - wanted).square().mean(-1).sum() / all_patches, {}};
