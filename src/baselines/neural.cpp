@@ -9,6 +9,7 @@
 
 #include "masksc/core/error.hpp"
 #include "masksc/core/random.hpp"
+#include "masksc/model/products.hpp"
 
 namespace masksc {
 namespace {
@@ -115,7 +116,7 @@ void add_glorot_linear(std::vector<ParameterSpec>& specs, const std::string& nam
 }
 
 at::Tensor linear(const FlatParameters& parameters, const std::string& name, const at::Tensor& x) {
-  return at::linear(x, parameters.at(name + ".weight"), parameters.at(name + ".bias"));
+  return affine(x, parameters.at(name + ".weight"), parameters.at(name + ".bias"));
 }
 
 DenseMatrix features_of_all(const CellRows& rows, const std::function<void()>& poll,

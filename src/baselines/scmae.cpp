@@ -6,6 +6,7 @@
 #include "masksc/baselines/deep.hpp"
 #include "masksc/baselines/features.hpp"
 #include "masksc/core/random.hpp"
+#include "masksc/model/products.hpp"
 #include "masksc/train/optimizer.hpp"
 #include "methods.hpp"
 #include "neural.hpp"
@@ -48,7 +49,7 @@ at::Tensor reconstruct(const FlatParameters& parameters, const at::Tensor& laten
   const at::Tensor& of_mask = parameters.at("decoder.mask");
   const at::Tensor weights = at::addmm(parameters.at("decoder.features"), of_mask, parameters.at("mask.weight"));
   const at::Tensor bias = at::addmv(parameters.at("decoder.bias"), of_mask, parameters.at("mask.bias"));
-  return at::linear(latent, weights, bias);
+  return affine(latent, weights, bias);
 }
 
 /// x [n, genes] with genes replaced by those of another row, and where values changed (1 or 0). `step` numbers the

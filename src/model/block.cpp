@@ -1,6 +1,7 @@
 #include "masksc/model/block.hpp"
 
 #include "masksc/model/attention.hpp"
+#include "masksc/model/products.hpp"
 
 namespace masksc {
 namespace {
@@ -17,8 +18,8 @@ std::vector<at::Tensor> cross_heads(const FlatParameters& parameters, const std:
   const std::int64_t dim = asking.size(2);
   const auto weights = at::split_with_sizes(parameters.at(name + ".qkv.weight"), {dim, 2 * dim});
   const auto biases = at::split_with_sizes(parameters.at(name + ".qkv.bias"), {dim, 2 * dim});
-  std::vector<at::Tensor> qkv = split_heads(at::linear(asking, weights[0], biases[0]), 1, heads);
-  for (const at::Tensor& t : split_heads(at::linear(answering, weights[1], biases[1]), 2, heads)) qkv.push_back(t);
+  std::vector<at::Tensor> qkv = split_heads(affine(asking, weights[0], biases[0]), 1, heads);
+  for (const at::Tensor& t : split_heads(affine(answering, weights[1], biases[1]), 2, heads)) qkv.push_back(t);
   return qkv;
 }
 
@@ -61,7 +62,7 @@ at::Tensor apply_norm(const FlatParameters& parameters, const std::string& name,
 }
 
 at::Tensor apply_linear(const FlatParameters& parameters, const std::string& name, const at::Tensor& x) {
-  return at::linear(x, parameters.at(name + ".weight"), parameters.at(name + ".bias"));
+  return affine(x, parameters.at(name + ".weight"), parameters.at(name + ".bias"));
 }
 
 at::Tensor apply_block(const FlatParameters& parameters, const std::string& name, std::int64_t heads,

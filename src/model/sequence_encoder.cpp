@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "masksc/model/distributed.hpp"
+#include "masksc/model/products.hpp"
 
 namespace masksc {
 namespace {
@@ -60,11 +61,11 @@ at::Tensor SequenceEncoder::normalised(const at::Tensor& x, int layer, const at:
 at::Tensor SequenceEncoder::train_forward(const at::Tensor& x, const at::Tensor& row_weights, std::int64_t count,
                                           Collectives& ranks) {
   const at::Tensor input = x.view({x.size(0), shape_.groups, shape_.inputs}).transpose(0, 1);
-  at::Tensor h = at::matmul(input, parameters_.at("linear1.weight")) + parameters_.at("linear1.bias");
+  at::Tensor h = grouped_product(input, parameters_.at("linear1.weight")) + parameters_.at("linear1.bias");
   h = normalised(h, 0, row_weights, count, ranks);
-  h = at::matmul(h, parameters_.at("linear2.weight")) + parameters_.at("linear2.bias");
+  h = grouped_product(h, parameters_.at("linear2.weight")) + parameters_.at("linear2.bias");
   h = normalised(h, 1, row_weights, count, ranks);
-  return at::matmul(h, parameters_.at("linear3.weight")) + parameters_.at("linear3.bias");
+  return grouped_product(h, parameters_.at("linear3.weight")) + parameters_.at("linear3.bias");
 }
 
 at::Tensor SequenceEncoder::frozen_tail(const at::Tensor& hidden) const {
@@ -75,21 +76,21 @@ at::Tensor SequenceEncoder::frozen_tail(const at::Tensor& hidden) const {
     return at::relu(h * scale + (parameters_.at(name + ".bias") - running_[at_layer] * scale));
   };
   at::Tensor h = norm(hidden, 0);
-  h = norm(at::matmul(h, parameters_.at("linear2.weight")) + parameters_.at("linear2.bias"), 1);
-  h = at::matmul(h, parameters_.at("linear3.weight")) + parameters_.at("linear3.bias");
+  h = norm(grouped_product(h, parameters_.at("linear2.weight")) + parameters_.at("linear2.bias"), 1);
+  h = grouped_product(h, parameters_.at("linear3.weight")) + parameters_.at("linear3.bias");
   return h.transpose(0, 1);
 }
 
 at::Tensor SequenceEncoder::answer(const at::Tensor& x) const {
   const at::NoGradGuard no_gradient;
   const at::Tensor input = x.view({x.size(0), shape_.groups, shape_.inputs}).transpose(0, 1);
-  return frozen_tail(at::matmul(input, parameters_.at("linear1.weight")) + parameters_.at("linear1.bias"));
+  return frozen_tail(grouped_product(input, parameters_.at("linear1.weight")) + parameters_.at("linear1.bias"));
 }
 
 at::Tensor SequenceEncoder::patch_answers(const at::Tensor& patches) const {
   const at::NoGradGuard no_gradient;
   const at::Tensor weights = parameters_.at("linear1.weight").view({patches.size(1), patches.size(2), shape_.hidden1});
-  return frozen_tail(at::matmul(patches.transpose(0, 1), weights) + parameters_.at("linear1.bias"));
+  return frozen_tail(grouped_product(patches.transpose(0, 1), weights) + parameters_.at("linear1.bias"));
 }
 
 }  // namespace masksc

@@ -7,6 +7,7 @@
 #include "masksc/core/on_threads.hpp"
 #include "masksc/dist/tree_sum.hpp"
 #include "masksc/model/distributed.hpp"
+#include "masksc/model/products.hpp"
 
 namespace masksc {
 namespace {
@@ -89,7 +90,7 @@ std::vector<std::array<at::Tensor, 2>> ShardedSequencePass::forward() {
   for (std::size_t layer = 0; layer < layers; ++layer) {
     for_each_view([&](Shard& shard, std::size_t v) {
       View& view = shard.views[v];
-      view.hidden = at::matmul(view.input[layer], value(linear(layer, "weight"))) + value(linear(layer, "bias"));
+      view.hidden = grouped_product(view.input[layer], value(linear(layer, "weight"))) + value(linear(layer, "bias"));
     });
     if (layer + 1 < layers) normalise(layer);
   }
@@ -103,10 +104,10 @@ std::vector<std::array<at::Tensor, 2>> ShardedSequencePass::forward() {
 at::Tensor ShardedSequencePass::backward_linear(std::size_t layer, Shard& shard, std::size_t v) const {
   View& view = shard.views[v];
   const at::Tensor& input = view.input[layer];
-  add_gradient(shard, linear(layer, "weight"), at::matmul(input.transpose(1, 2), view.gradient));
+  add_gradient(shard, linear(layer, "weight"), grouped_product(input.transpose(1, 2), view.gradient));
   add_gradient(shard, linear(layer, "bias"), view.gradient.sum(1, true));
   if (layer == 0) return {};
-  const at::Tensor before = at::matmul(view.gradient, value(linear(layer, "weight")).transpose(1, 2));
+  const at::Tensor before = grouped_product(view.gradient, value(linear(layer, "weight")).transpose(1, 2));
   view.gradient = at::threshold_backward(before, input, 0) * shard.weights;
   const at::Tensor of_bias = view.gradient.sum(1, true);
   const at::Tensor of_weight = (view.gradient * view.normalised[layer - 1]).sum(1, true);
