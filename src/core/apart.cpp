@@ -69,6 +69,9 @@ std::string receive(int file) {
   // A crash is reported by the parent, not by the handlers that MPI has set, and leaves no core.
   for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGXCPU}) std::signal(signal, SIG_DFL);
   std::signal(SIGPIPE, SIG_IGN);
+  sigset_t no_signal{};
+  sigemptyset(&no_signal);
+  pthread_sigmask(SIG_SETMASK, &no_signal, nullptr);  // the limits of this process act by signals
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
   apart = true;

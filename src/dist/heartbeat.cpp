@@ -38,8 +38,11 @@ Heartbeat::Heartbeat(Collectives& ranks, HeartbeatSettings settings)
 
 void Heartbeat::begin_stage(const std::string& stage) {
   ranks_.begin_step(0);
-  const std::scoped_lock lock(mutex_);
-  stage_ = stage;
+  {
+    const std::scoped_lock lock(mutex_);
+    stage_ = stage;
+  }
+  wakes_.notify_all();
 }
 
 void Heartbeat::end(const std::string& reason) noexcept {
@@ -48,7 +51,7 @@ void Heartbeat::end(const std::string& reason) noexcept {
     if (ended_) return;
     ended_ = true;
   }
-  ends_.notify_all();
+  wakes_.notify_all();
   thread_.join();
   try {
     record_.stage = stage_;  // since the last beat it may have moved on
@@ -71,7 +74,9 @@ std::function<std::string()> Heartbeat::peers() const {
 
 void Heartbeat::run() {
   std::unique_lock lock(mutex_);
-  while (!ends_.wait_for(lock, settings_.period, [&] { return ended_; })) {
+  while (true) {
+    wakes_.wait_for(lock, settings_.period, [&] { return ended_ || stage_ != record_.stage; });
+    if (ended_) return;
     record_.stage = stage_;
     lock.unlock();
     const RankActivity activity = ranks_.activity();

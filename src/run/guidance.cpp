@@ -40,19 +40,18 @@ TargetSettings decide_guidance(const TargetSettings& settings, const SequenceEnc
   decided.guidance_target = GuidanceTarget::sequence;
   const std::vector<std::int64_t> chosen = sample_rows(cells, kJudgedCells, seed);
   const std::int64_t sampled = std::ssize(chosen);
-  if (sampled <= 2 * kTrialClusters) return decided;
   const auto first = std::lower_bound(chosen.begin(), chosen.end(), rows.begin);
   const auto last = std::lower_bound(chosen.begin(), chosen.end(), rows.end);
   const RowRange sampled_rows = {first - chosen.begin(), last - chosen.begin()};
   DenseMatrix answers;
   together(ranks, [&] { answers = sampled_answers(*encoders.whole, for_each_tile, std::span(first, last)); });
-  const double groups = kmeans_silhouette(answers, sampled_rows, sampled, kTrialClusters, seed, ranks);
-  if (groups >= kShowsGroups) return decided;
+  const GroupsFound groups = find_groups(answers, sampled_rows, sampled, seed, ranks);
+  if (groups.shown) return decided;
   decided.guidance_target = GuidanceTarget::components;
   log::info(
       "guidance: the sequence encoder's answers show no groups of cells (silhouette {:.2f}); principal components "
       "guide stage 2",
-      groups);
+      groups.silhouette);
   return decided;
 }
 

@@ -236,6 +236,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
   use_training_allocator();
   const std::vector<int> stop_signals = parse_stop_signals(options.run.stop_signals);
   install_stop_signals(stop_signals);
+  take_stop_signals_apart(stop_signals);
   watch_time_limit(options.run, ranks);
   RunFolder folder(options, table, ranks);
   if (folder.state() == FolderState::finished && input_unchanged(options, folder, ranks))

@@ -6,7 +6,6 @@
 #include "masksc/cluster/partition.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
-#include "masksc/run/guidance.hpp"
 
 namespace masksc {
 namespace {
@@ -28,15 +27,13 @@ void decide_standardization(const RunOptions& options, RunInput& input, at::Devi
   input.components = cell_components(expression, device, ranks);
   if (options.preparation.standardize != Standardize::automatic || options.counts.allow_noninteger) return;
   const std::vector<std::int64_t> sample = sample_rows(expression.cells, kJudgedCells, kSeed);
-  if (std::ssize(sample) <= 2 * kTrialClusters) return;
   const DealtSample judged = take_rows(first_columns(input.components.scores, kComponents), expression.rows, sample);
-  const double groups =
-      kmeans_silhouette(judged.local_rows, judged.rows, std::ssize(sample), kTrialClusters, kSeed, ranks);
-  if (groups >= kShowsGroups) return;
+  const GroupsFound groups = find_groups(judged.local_rows, judged.rows, std::ssize(sample), kSeed, ranks);
+  if (groups.shown) return;
   log::info(
       "standardisation: principal components of the genes' log values show no groups of cells (silhouette {:.2f}); "
       "Pearson residuals of the counts are taken",
-      groups);
+      groups.silhouette);
   take_residuals(expression, ranks);
   input.components = cell_components(expression, device, ranks);
 }

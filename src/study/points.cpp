@@ -231,7 +231,9 @@ std::vector<PointOutcome> run_points(const std::vector<Point>& mine, const Point
   world.broadcast(std::span(&count, 1));
   pending.resize(static_cast<std::size_t>(count));
   world.broadcast(std::span(pending));
-  install_stop_signals(parse_stop_signals(settings.stop_signals));
+  const std::vector<int> stop_signals = parse_stop_signals(settings.stop_signals);
+  install_stop_signals(stop_signals);
+  take_stop_signals_apart(stop_signals);
   const bool stopped = !pending.empty() && work_through(pending, points, settings, folder, world);
   std::vector<PointOutcome> outcomes;
   on_root(world, [&] { outcomes = read_points(points, folder); });

@@ -11,7 +11,9 @@
 #include <csignal>
 #include <ctime>
 #include <limits>
+#include <mutex>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "masksc/core/text.hpp"
@@ -122,6 +124,27 @@ void install_stop_signals(const std::vector<int>& signals) {
       throw EnvironmentError(
           fmt::format("signal {} cannot be caught (error {}); leave it out of --stop-signals", signal, errno));
   }
+}
+
+void take_stop_signals_apart(const std::vector<int>& signals) {
+  static std::mutex mutex;
+  static std::vector<int> taken;
+  const std::scoped_lock lock(mutex);
+  sigset_t wanted{};
+  sigemptyset(&wanted);
+  bool more = false;
+  for (const int signal : signals) {
+    sigaddset(&wanted, signal);
+    if (std::find(taken.begin(), taken.end(), signal) != taken.end()) continue;
+    taken.push_back(signal);
+    more = true;
+  }
+  pthread_sigmask(SIG_BLOCK, &wanted, nullptr);
+  if (!more) return;
+  std::thread([wanted] {
+    pthread_sigmask(SIG_UNBLOCK, &wanted, nullptr);
+    while (true) pause();
+  }).detach();
 }
 
 void set_stop_deadline(std::chrono::steady_clock::time_point deadline, double grace) {

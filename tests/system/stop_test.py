@@ -1,5 +1,8 @@
 """A run that is asked to stop leaves a checkpoint, and exit code 75 for scripts and schedulers."""
+import json
+import os
 import signal
+import time
 import unittest
 
 import support
@@ -41,6 +44,23 @@ class Stopped(unittest.TestCase):
             self.assertEqual(running.process.returncode, 75, (attempt, error))
             self.assertEqual(error.count("stopped on request (signal USR1)"), 1, error)
             self.check(output, "signal USR1")
+
+    def test_many_signals_are_one_and_interrupt_no_computation(self):
+        """oneDNN's products do not survive a signal handler on their stack."""
+        output = support.fresh("stop", "many")
+        running = support.Running("masksc_train", "--input", support.SIMULATED, "--output", output,
+                                  *support.without(support.SMALL, LONG), *LONG, ranks=1)
+        self.assertTrue(support.wait_for(lambda: has_step(output, 2), support.patience(120), running))
+        pid = json.loads((output / "ranks" / "0.json").read_text())["pid"]
+        since = time.monotonic()
+        while time.monotonic() - since < 0.5:  # those of a second are one request
+            os.kill(pid, signal.SIGUSR1)
+            time.sleep(0.0005)
+            if running.process.poll() is not None:
+                break
+        error = running.process.communicate(timeout=support.patience(30))[1]
+        self.assertEqual(running.process.returncode, 75, error)
+        self.check(output, "signal USR1")
 
 
 if __name__ == "__main__":

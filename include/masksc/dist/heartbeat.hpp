@@ -62,7 +62,7 @@ class Heartbeat {
   Lookout lookout_;
   std::shared_ptr<Notes> notes_ = std::make_shared<Notes>();
   std::mutex mutex_;
-  std::condition_variable ends_;
+  std::condition_variable wakes_;  // at the end, and for a beat where a stage begins
   bool ended_ = false;
   std::string stage_ = "prepare";
   std::thread thread_;

@@ -7,11 +7,10 @@
 namespace masksc {
 
 /// Finds input.components. Where --standardize is auto: gives input.expression the scaling of Pearson residuals in
-/// place of standardised log values where the latter show no groups of cells: mean silhouette of K-means into 8
-/// clusters in the first 20 components, of at most 10,000 cells, always the same, below 0.15 (0.23 to 0.46 on real
-/// data). There types differ by less than counting alone makes cells differ, and residuals, which know how counts vary,
-/// keep more of it. Labels have no part in it; the same on any number of ranks. Values that may be no counts
-/// (--allow-noninteger) keep their standardised logs. A collective.
+/// place of standardised log values where the latter show no groups of cells (find_groups in the first 20 components,
+/// of at most 10,000 cells, always the same). There types differ by less than counting alone makes cells differ, and
+/// residuals, which know how counts vary, keep more of it. Labels have no part in it; the same on any number of ranks.
+/// Values that may be no counts (--allow-noninteger) keep their standardised logs. A collective.
 void decide_standardization(const RunOptions& options, RunInput& input, at::Device device, Collectives& ranks);
 
 /// What --standardize came to: "yes", "no" or "residuals".

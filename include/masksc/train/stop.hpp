@@ -26,6 +26,11 @@ std::vector<int> parse_stop_signals(const std::string& list);
 /// before is called too. To be called again after a library that may have put its own handlers in between.
 void install_stop_signals(const std::vector<int>& signals);
 
+/// From now on this thread and those that it starts are not interrupted by these signals: a thread that does nothing
+/// else takes them. To be called before threads that compute are started: oneDNN's fp32 products keep values below the
+/// stack pointer, where a handler on the same stack overwrites them, and the process crashes.
+void take_stop_signals_apart(const std::vector<int>& signals);
+
 /// From `deadline` on the run counts as asked to stop. `grace`: seconds that are left from then to the limit.
 void set_stop_deadline(std::chrono::steady_clock::time_point deadline, double grace);
 

@@ -153,6 +153,21 @@ TEST(Heartbeat, BeatsFromTheFirstMomentUntilItSaysWhyItEnds) {
   EXPECT_EQ(last->reason, "stopped on request");
 }
 
+TEST(Heartbeat, TellsOfAStageAtOnce) {
+  const TemporaryFolder folder;
+  const auto ranks = single_rank();
+  HeartbeatSettings settings = fast(folder / "ranks");
+  settings.period = std::chrono::hours(1);
+  Heartbeat heartbeat(*ranks, settings);
+  heartbeat.begin_stage("train");
+  std::optional<HeartbeatRecord> seen;
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while ((!seen || seen->stage != "train") && std::chrono::steady_clock::now() < give_up)
+    seen = read_heartbeat(folder / "ranks" / "0.json");
+  ASSERT_TRUE(seen.has_value());
+  EXPECT_EQ(seen->stage, "train");
+}
+
 TEST(Heartbeat, HeartbeatsOfEarlierRunsGo) {
   const TemporaryFolder folder;
   std::filesystem::create_directory(folder / "ranks");

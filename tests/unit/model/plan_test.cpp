@@ -31,7 +31,7 @@ struct Counter {
     const auto inputs = record.inputs();
     const auto tensor = [&](std::size_t i) { return inputs[i].toTensor(); };
     double done = 0;
-    if (name == "aten::linear")
+    if (name == "aten::linear" || name == "mkldnn::_linear_pointwise")
       done = product(tensor(0), tensor(1).size(0));
     else if (name == "aten::mm")
       done = product(tensor(0), tensor(1).size(1));
@@ -128,7 +128,8 @@ void check_flop(Decoder decoder) {
     loss = output.predictions.sum() + model.predict_teacher(output, GuidanceToken::mean).sum();
   }
   EXPECT_EQ(Counter::flop.count("aten::mm"), 0U);
-  const double counted = Counter::flop["aten::linear"] + Counter::flop["aten::scaled_dot_product_attention"];
+  const double counted = Counter::flop["aten::linear"] + Counter::flop["mkldnn::_linear_pointwise"] +
+                         Counter::flop["aten::scaled_dot_product_attention"];
   EXPECT_DOUBLE_EQ(counted, cells * (forward.model() + forward.guidance));
   {
     const Counting counting;

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
@@ -65,6 +66,27 @@ TEST(StopSignals, OnlyThoseOfTheListAreCaught) {
               return true;
             }),
             128 + SIGUSR2);
+}
+
+std::atomic<pid_t> interrupted{0};
+
+TEST(StopSignals, DoNotInterruptThreadsThatCompute) {
+  EXPECT_EQ(in_child([] {
+              struct sigaction notes {};
+              notes.sa_handler = [](int) { interrupted = ::gettid(); };
+              sigaction(SIGUSR1, &notes, nullptr);
+              install_stop_signals({SIGUSR1});
+              take_stop_signals_apart({SIGUSR1});
+              take_stop_signals_apart({SIGUSR1, SIGUSR2});
+              pid_t other = 0;
+              std::thread([&] {
+                other = ::gettid();
+                ::kill(::getpid(), SIGUSR1);
+                while (interrupted == 0) sleep_seconds(0.001);
+              }).join();
+              return stop_requested() && interrupted != ::getpid() && interrupted != other;
+            }),
+            0);
 }
 
 TEST(StopSignals, ThoseThatComeTogetherAreOneRequest) {
