@@ -57,7 +57,6 @@ class Stopped(unittest.TestCase):
         with contextlib.suppress(ProcessLookupError):  # it is gone
             while time.monotonic() - since < 0.5:  # those of a second are one request
                 os.kill(pid, signal.SIGUSR1)
-                time.sleep(0.0005)
         error = running.process.communicate(timeout=support.patience(30))[1]
         self.assertEqual(running.process.returncode, 75, error)
         self.check(output, "signal USR1")
