@@ -217,14 +217,14 @@ std::vector<Point> with_identities_of_root(std::vector<Point> points, Collective
 
 }  // namespace
 
-std::vector<PointOutcome> run_points(const std::vector<Point>& mine, const PointsSettings& settings, Collectives& world,
-                                     const fs::path& folder) {
-  const std::vector<Point> points = with_identities_of_root(mine, world);
+std::vector<PointOutcome> run_points(const std::vector<Point>& points, const PointsSettings& settings,
+                                     Collectives& world, const fs::path& folder) {
+  const std::vector<Point> agreed = with_identities_of_root(points, world);
   Indices pending;
   on_root(world, [&] {
-    check_points(points, world);
-    pending = pending_points(points, settings, folder);
-    const std::size_t all = settings.only >= 0 ? 1 : points.size();
+    check_points(agreed, world);
+    pending = pending_points(agreed, settings, folder);
+    const std::size_t all = settings.only >= 0 ? 1 : agreed.size();
     if (pending.size() < all) log::info("{} of {} {}s are there already", all - pending.size(), all, settings.what);
   });
   auto count = static_cast<std::int64_t>(pending.size());
@@ -234,15 +234,15 @@ std::vector<PointOutcome> run_points(const std::vector<Point>& mine, const Point
   const std::vector<int> stop_signals = parse_stop_signals(settings.stop_signals);
   install_stop_signals(stop_signals);
   take_stop_signals_apart(stop_signals);
-  const bool stopped = !pending.empty() && work_through(pending, points, settings, folder, world);
+  const bool stopped = !pending.empty() && work_through(pending, agreed, settings, folder, world);
   std::vector<PointOutcome> outcomes;
-  on_root(world, [&] { outcomes = read_points(points, folder); });
+  on_root(world, [&] { outcomes = read_points(agreed, folder); });
   if (stopped) {
     const auto done = std::count_if(outcomes.begin(), outcomes.end(),
                                     [](const PointOutcome& o) { return o.status == PointStatus::done; });
     throw StopRequested(broadcast_text(
         world, fmt::format("stopped on request ({}) with {} of {} {}s done; start the same command again to go on",
-                           stop_reason(), done, points.size(), settings.what)));
+                           stop_reason(), done, agreed.size(), settings.what)));
   }
   return outcomes;
 }
