@@ -71,9 +71,9 @@ void describe(OptionTable& table, ClusterSettings& settings) {
   table.add_choice(
       "clustering", settings.clustering,
       {{"best", Clustering::best}, {"kmeans", Clustering::kmeans}, {"merged", Clustering::merged}},
-      "K-means; finer K-means whose centres are merged, which leaves large types whole; best: merged "
-      "where K-means does "
-      "not agree with itself and merging separates better, in the features and in principal components of expression");
+      "K-means; finer K-means whose centres are merged, which leaves large types whole; best: merged where K-means "
+      "does not agree with itself and merging separates better, in the features and in principal components of "
+      "expression");
   table.add_choice(
       "auto-clusters", settings.choice,
       {{"both", ClusterChoice::both}, {"leiden", ClusterChoice::leiden}, {"silhouette", ClusterChoice::silhouette}},

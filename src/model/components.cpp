@@ -11,8 +11,7 @@
 namespace masksc {
 namespace {
 
-constexpr double units =
-    4096;  // of a value; 65536 products of (16 * 4096)^2 fit the 53 bits of a double, 32 times over
+constexpr double units = 4096;                // of a value; 2^21 products of (16 * 4096)^2 fit the 53 bits of a double
 constexpr double largest_value = 16;          // of a gene
 constexpr std::int64_t directions_each = 10;  // of the space that eigenvectors are sought in, for each that is wanted
 constexpr std::int64_t block_width = 20;      // directions that the space grows by

@@ -31,8 +31,8 @@ struct ReclusterOptions {
 OptionTable describe_recluster(ReclusterOptions& options);
 
 /// Clusters and writes --output: what the input holds, for the cells that have counts, and obs[column]. Returns
-/// score_json, cells and features on rank 0. A collective. Throws UserError on all ranks;
-/// an older --output stays as it was.
+/// score_json, cells and features on rank 0. A collective. Throws UserError on all ranks; an older --output stays as it
+/// was.
 Json recluster(const ReclusterOptions& options, const RunPlace& place);
 
 }  // namespace masksc
