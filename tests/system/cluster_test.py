@@ -17,7 +17,7 @@ def cluster(output, *arguments, ranks=2, data=RESULT):
 class Cluster(unittest.TestCase):
     def test_the_settings_of_the_run_give_its_clusters(self):
         for ranks, threads in ((1, 3), (2, 1)):
-            output = support.fresh("again.h5ad")
+            output = support.fresh("cluster", "again.h5ad")
             done = cluster(output, "--clusters", str(support.GROUPS), "--labels", "group", "--threads", threads, ranks=ranks)
             self.assertEqual(done.codes, [0] * ranks, done)
             found = anndata.read_h5ad(output)
@@ -30,7 +30,7 @@ class Cluster(unittest.TestCase):
             self.assertEqual([p.name for p in output.parent.glob("again*")], ["again.h5ad"])
 
     def test_leiden_and_other_features(self):
-        output = support.fresh("again.h5ad")
+        output = support.fresh("cluster", "again.h5ad")
         done = cluster(output, "--method", "leiden", "--resolution", "0.3", "--features", "X_masksc_umap", "--column", "of_map",
                        "--labels", "group")
         self.assertEqual(done.codes, [0, 0], done)
@@ -55,7 +55,7 @@ class Cluster(unittest.TestCase):
         clusters = {}
         for kind, more in (("auto", []), ("none", ["--components", "none"]), ("noise", ["--components", "X_noise"]),
                            ("kmeans", ["--clustering", "kmeans"])):
-            output = support.fresh("again.h5ad")
+            output = support.fresh("cluster", "again.h5ad")
             done = cluster(output, "--features", "X_own", "--clusters", "5", *more, data=path)
             self.assertEqual(done.codes, [0, 0], done)
             clusters[kind] = anndata.read_h5ad(output).obs["masksc_clusters"].tolist()
@@ -66,7 +66,7 @@ class Cluster(unittest.TestCase):
         self.assertNotEqual(clusters["auto"], clusters["kmeans"])
 
     def test_a_column_of_that_name_is_replaced(self):
-        output = support.fresh("again.h5ad")
+        output = support.fresh("cluster", "again.h5ad")
         self.assertEqual(cluster(output, "--clusters", "2", "--column", "masksc").codes, [0, 0])
         found = anndata.read_h5ad(output).obs
         self.assertEqual(found["masksc"].nunique(), 2)

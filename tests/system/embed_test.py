@@ -70,7 +70,7 @@ class Embed(unittest.TestCase):
 
 class Refused(unittest.TestCase):
     def check(self, words, *arguments):
-        output = support.fresh("refused")
+        output = support.fresh("embed", "refused")
         done = embed(output, *arguments)
         self.assertEqual(done.codes, [2], done)
         for word in words:
@@ -98,7 +98,7 @@ class Refused(unittest.TestCase):
 
     def test_no_model(self):
         done = support.run("masksc_embed", "--model", support.BASE, "--input", support.SIMULATED, "--output",
-                           support.fresh("refused"), ranks=1)
+                           support.fresh("embed", "refused"), ranks=1)
         self.assertEqual(done.codes, [2], done)
         self.assertIn("holds no model", done.err)
 
@@ -108,7 +108,7 @@ class Refused(unittest.TestCase):
         text = (copy / "model.json").read_text()
         (copy / "model.json").write_text(text.replace("mask-sc model 2", "mask-sc model 9"))
         done = support.run("masksc_embed", "--model", copy, "--input", support.SIMULATED, "--output",
-                           support.fresh("refused"), ranks=1)
+                           support.fresh("embed", "refused"), ranks=1)
         self.assertEqual(done.codes, [2], done)
         self.assertIn("mask-sc model 9", done.err)
 

@@ -122,7 +122,7 @@ class Troubles(unittest.TestCase):
                              ("seed=1,2", ["--seeds"]), ("output=a,b", ["output"]), ("mask-ratio", ["OPTION=VALUE"]),
                              ("ranks-per-point=1,9", ["9 ranks", "there are 1"])]:
             with self.subTest(wrong=wrong):
-                output = support.fresh("refused")
+                output = support.fresh("sweep", "refused")
                 done = direct(*arguments(output, "--sweep", wrong))
                 self.assertEqual(done.returncode, 2, done.stderr)
                 for word in words:
