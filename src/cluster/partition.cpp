@@ -159,10 +159,10 @@ Partition partition_cells(const DenseMatrix& local_rows, const DenseMatrix& comp
   if (counts.empty()) return numbered(std::move(own), ranks);
 
   const SampledCells judged(local_rows, rows, cells, kJudgedCells, settings.seed);
-  const auto score_in = [&](const SampledCells& space, const std::vector<std::int32_t>& labels) {
-    return silhouette(space.local.local_rows, space.local.rows, space.cells(), labels, ranks, poll).value_or(-1);
+  const auto score_in = [&](const DealtSample& space, const std::vector<std::int32_t>& labels) {
+    return silhouette(space.local_rows, space.rows, judged.cells(), labels, ranks, poll).value_or(-1);
   };
-  const auto score = [&](const std::vector<std::int32_t>& labels) { return score_in(judged, labels); };
+  const auto score = [&](const std::vector<std::int32_t>& labels) { return score_in(judged.local, labels); };
   if (clustering == Clustering::best) {
     own.agreement = agreement(judged, settings, ranks, poll);
     if (*own.agreement >= kAgrees) return numbered(std::move(own), ranks);
@@ -186,7 +186,7 @@ Partition partition_cells(const DenseMatrix& local_rows, const DenseMatrix& comp
   if (own.silhouette) {
     if (best_score <= *own.silhouette / kAsGoodSilhouette) return numbered(std::move(own), ranks);
     if (components.columns > 0) {
-      const SampledCells known(components, rows, cells, kJudgedCells, settings.seed);
+      const DealtSample known = take_rows(components, rows, judged.chosen);
       const double apart = score_in(known, labels_of(judged, own.labels, rows.begin));
       if (score_in(known, best_labels) <= apart + kClearlyHigher * std::abs(apart))
         return numbered(std::move(own), ranks);

@@ -27,8 +27,9 @@ void decide_standardization(const RunOptions& options, RunInput& input, at::Devi
   input.components = cell_components(expression, device, ranks);
   if (options.preparation.standardize != Standardize::automatic || options.counts.allow_noninteger) return;
   const std::vector<std::int64_t> sample = sample_rows(expression.cells, kJudgedCells, kSeed);
-  const DealtSample judged = take_rows(first_columns(input.components.scores, kComponents), expression.rows, sample);
-  const GroupsFound groups = find_groups(judged.local_rows, judged.rows, std::ssize(sample), kSeed, ranks);
+  const DealtSample judged = take_rows(input.components.scores, expression.rows, sample);
+  const GroupsFound groups =
+      find_groups(first_columns(judged.local_rows, kComponents), judged.rows, std::ssize(sample), kSeed, ranks);
   if (groups.shown) return;
   log::info(
       "standardisation: principal components of the genes' log values show no groups of cells (silhouette {:.2f}); "

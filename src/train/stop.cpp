@@ -127,24 +127,19 @@ void install_stop_signals(const std::vector<int>& signals) {
 }
 
 void take_stop_signals_apart(const std::vector<int>& signals) {
-  static std::mutex mutex;
-  static std::vector<int> taken;
-  const std::scoped_lock lock(mutex);
+  static std::once_flag once;
+  std::call_once(once, [] {
+    std::thread([] {
+      sigset_t none{};
+      sigemptyset(&none);
+      pthread_sigmask(SIG_SETMASK, &none, nullptr);
+      while (true) pause();
+    }).detach();
+  });
   sigset_t wanted{};
   sigemptyset(&wanted);
-  bool more = false;
-  for (const int signal : signals) {
-    sigaddset(&wanted, signal);
-    if (std::find(taken.begin(), taken.end(), signal) != taken.end()) continue;
-    taken.push_back(signal);
-    more = true;
-  }
+  for (const int signal : signals) sigaddset(&wanted, signal);
   pthread_sigmask(SIG_BLOCK, &wanted, nullptr);
-  if (!more) return;
-  std::thread([wanted] {
-    pthread_sigmask(SIG_UNBLOCK, &wanted, nullptr);
-    while (true) pause();
-  }).detach();
 }
 
 void set_stop_deadline(std::chrono::steady_clock::time_point deadline, double grace) {

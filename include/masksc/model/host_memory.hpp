@@ -13,8 +13,7 @@ void use_training_allocator();
 void release_kept_memory();
 
 /// From now on peak_memory() counts anew: several runs of one process each tell of their own. Kept memory is released
-/// first. Where the kernel does not allow it (Linux's
-/// /proc/self/clear_refs), it goes on counting.
+/// first. Where the kernel does not allow it (Linux's /proc/self/clear_refs), it goes on counting.
 void start_peak_memory();
 
 }  // namespace masksc
