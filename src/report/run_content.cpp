@@ -10,6 +10,7 @@
 #include "masksc/core/log.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/io/counts_reader.hpp"
+#include "masksc/io/result_names.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 
 namespace masksc {
@@ -92,7 +93,7 @@ void read_result(RunContent& run, const std::filesystem::path& result) {
   if (std::count(run.clusters.codes.begin(), run.clusters.codes.end(), -1) > 0)
     throw UserError(fmt::format("obs['masksc'] of '{}' leaves cells without a cluster", result.string()));
   run.counts = read_counts(*reader, run.shown);
-  const DenseMatrix features = read_obsm(result, "X_masksc", run.all_cells);
+  const DenseMatrix features = read_obsm(result, features_name, run.all_cells);
   run.features = take_rows(features, {0, run.all_cells}, run.shown).local_rows;
   run.maps = read_maps(result, run.all_cells);
   if (run.maps) {

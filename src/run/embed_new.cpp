@@ -13,6 +13,7 @@
 #include "masksc/embed/embed.hpp"
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/inputs.hpp"
+#include "masksc/io/result_names.hpp"
 #include "masksc/model/device.hpp"
 #include "masksc/model/one_thread.hpp"
 #include "masksc/run/clustering.hpp"

@@ -7,6 +7,7 @@
 #include "masksc/cluster/order.hpp"
 #include "masksc/core/hash.hpp"
 #include "masksc/core/text.hpp"
+#include "masksc/io/result_names.hpp"
 
 namespace masksc {
 namespace {
@@ -29,6 +30,14 @@ void for_each_block(const DenseMatrix& embedding, RowRange rows, std::int64_t ce
                                                     static_cast<std::size_t>((last - first) * embedding.columns)));
     on_root(ranks, [&] { work(block); });
   }
+}
+
+/// Not kept of an input: what is written here.
+std::vector<std::string> written_names() {
+  std::vector<std::string> names = {"obs/masksc", "var/masksc", "uns/masksc"};
+  for (const char* name : {features_name, components_name, tsne_name, umap_name})
+    names.push_back(fmt::format("obsm/{}", name));
+  return names;
 }
 
 void add_extras(H5adWriter& writer, const ResultExtras& extras) {
@@ -67,9 +76,7 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
   std::unique_ptr<H5adWriter> writer;
   on_root(ranks, [&] {
     writer = std::make_unique<H5adWriter>(path, names, input.file->gene_names());
-    if (!input.kept.empty())
-      writer->keep(input.kept, {"obs/masksc", "var/masksc", "uns/masksc", "obsm/X_masksc", "obsm/X_masksc_pca",
-                                "obsm/X_masksc_umap", "obsm/X_masksc_tsne"});
+    if (!input.kept.empty()) writer->keep(input.kept, written_names());
     writer->add_obs("masksc", name_clusters(outcome.all, outcome.clusters));
     const std::string labels = input.file->label_column();
     if (!input.labels.empty() && !writer->has("obs/" + labels)) writer->add_obs(labels, input.labels);

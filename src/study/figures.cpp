@@ -11,6 +11,7 @@
 #include "masksc/core/json_text.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/io/annotations.hpp"
+#include "masksc/io/result_names.hpp"
 #include "masksc/report/figures.hpp"
 #include "masksc/run/report_stage.hpp"
 #include "masksc/study/comparison.hpp"
@@ -56,7 +57,7 @@ std::optional<CellsPanel> panel_of(const fs::path& result, const std::string& me
   const std::vector<std::string> matrices = obsm_names(result);
   const bool baseline = std::find(matrices.begin(), matrices.end(), "X_features") != matrices.end();
   const DenseMatrix features =
-      read_obsm(result, baseline ? "X_features" : "X_masksc", std::ssize(colours->categories.codes));
+      read_obsm(result, baseline ? "X_features" : features_name, std::ssize(colours->categories.codes));
   return CellsPanel{method, map_cells(features, 0, threads).tsne, colours->categories};
 }
 

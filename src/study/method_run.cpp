@@ -14,11 +14,11 @@
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/h5ad_writer.hpp"
 #include "masksc/io/prepared.hpp"
+#include "masksc/io/result_names.hpp"
 #include "masksc/metrics/agreement.hpp"
 #include "masksc/metrics/silhouette.hpp"
 #include "masksc/model/host_memory.hpp"
 #include "masksc/preprocess/normalize.hpp"
-#include "masksc/run/outputs.hpp"
 
 namespace masksc {
 namespace {

@@ -12,10 +12,6 @@ namespace masksc {
 /// Of more cells a sample of so many is mapped (sample_rows by seed 0); the others are placed among them.
 constexpr std::int64_t most_mapped_cells = 100'000;
 
-/// Their names in obsm of a result.
-constexpr const char* tsne_name = "X_masksc_tsne";
-constexpr const char* umap_name = "X_masksc_umap";
-
 struct CellMaps {
   DenseMatrix tsne;  // [cells, 2]
   DenseMatrix umap;  // [cells, 2]

@@ -14,10 +14,6 @@
 
 namespace masksc {
 
-/// In obsm: the embedding, and the principal components of expression.
-inline constexpr const char* features_name = "X_masksc";
-inline constexpr const char* components_name = "X_masksc_pca";
-
 /// Hash of the embedding of all cells, in global order; on rank 0. A collective.
 std::string embedding_hash(const DenseMatrix& embedding, RowRange rows, std::int64_t cells, Collectives& ranks);
 

@@ -7,6 +7,7 @@
 #include "masksc/cluster/choose.hpp"
 #include "masksc/core/json.hpp"
 #include "masksc/io/counts_reader.hpp"
+#include "masksc/io/result_names.hpp"
 #include "masksc/run/pipeline.hpp"
 
 namespace masksc {
@@ -18,7 +19,7 @@ struct ReclusterOptions {
   std::string output;  // h5ad: all of the input and the clusters
   bool overwrite = false;
   InputSettings counts;
-  std::string features = "X_masksc";       // of obsm
+  std::string features = features_name;    // of obsm
   std::string components = "auto";         // of obsm; "none"
   std::string column = "masksc_clusters";  // of obs
   ClusterMethod method = ClusterMethod::kmeans;
