@@ -8,6 +8,7 @@ namespace {
 
 constexpr double fp32 = 4;
 constexpr double int64 = 8;
+constexpr double fp64 = 8;
 
 double real(std::int64_t value) { return static_cast<double>(value); }
 
@@ -139,6 +140,8 @@ PlanMemory memory_of(const PlanInput& input) {
   const double longest = std::max(backward_bytes(input, input.visible + 1),
                                   input.decoder.depth > 0 ? backward_bytes(input, decoder_tokens) : 0);
   memory.buffers = real(rows.micro) * std::max(longest, target_bytes(input));
+  const double genes = real(input.tokens) * real(input.patch_genes);
+  memory.components = fp64 * genes * genes;
   return memory;
 }
 

@@ -69,8 +69,9 @@ std::string memory_text(const PlanInput& input) {
   text += line("data", unit.show(memory.data));
   text += line("buffers", unit.show(memory.buffers));
   text += line("total", unit.show(memory.total()),
-               fmt::format("{} the {} of {}", memory.total() <= input.device.memory ? "fits" : "DOES NOT FIT",
+               fmt::format("{} the {} of {}", memory.peak() <= input.device.memory ? "fits" : "DOES NOT FIT",
                            format_bytes(input.device.memory), input.device_name));
+  text += line("before training", unit.show(memory.components), "products of all genes, for principal components");
   text += fmt::format("\n{:<24}{:>12}{:>12}{:>16}\n", "Checkpointing", "activations", "total", "FLOP done");
   for (const CheckpointingRow& row : checkpointing_table(input))
     text += fmt::format("  {:<22}{:>12}{:>12}{:>15.2f}x\n", row.mode, unit.show(row.activations), unit.show(row.total),

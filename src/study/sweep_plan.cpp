@@ -27,8 +27,8 @@ Json plan_point(const Sweep& sweep, const SweepPoint& point) {
     row["step_seconds"] = step;
     row["cells_per_second"] = cells / step;
     row["efficiency"] = cells / step / (alone * static_cast<double>(input.ranks));
-    row["memory_bytes"] = memory_of(input).total();
-    row["fits"] = memory_of(input).total() <= input.device.memory;
+    row["memory_bytes"] = memory_of(input).peak();
+    row["fits"] = memory_of(input).peak() <= input.device.memory;
     row["training_seconds"] = step * static_cast<double>(planned_steps(input));
   } catch (const UserError& e) {
     row["error"] = e.what();

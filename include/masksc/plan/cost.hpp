@@ -1,6 +1,8 @@
 // What a model costs: parameters, FLOP a cell, bytes of memory. Numbers are doubles: no configuration overflows them.
 #pragma once
 
+#include <algorithm>
+
 #include "masksc/plan/input.hpp"
 
 namespace masksc {
@@ -47,10 +49,12 @@ struct PlanMemory {
   double gradients = 0;
   double optimizer = 0;
   double activations = 0;
-  double data = 0;     // the rank's batch, its targets, the frozen encoders
-  double buffers = 0;  // gradients of activations on the way, and other short-lived tensors
+  double data = 0;        // the rank's batch, its targets, the frozen encoders
+  double buffers = 0;     // gradients of activations on the way, and other short-lived tensors
+  double components = 0;  // before training: products of all pairs of genes, in double, for principal components
 
   [[nodiscard]] double total() const { return weights + gradients + optimizer + activations + data + buffers; }
+  [[nodiscard]] double peak() const { return std::max(total(), components); }
 };
 
 /// Cells of a rank's batch, padded as the loader pads them, and of its micro-batch.

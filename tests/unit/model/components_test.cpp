@@ -9,7 +9,7 @@ namespace masksc {
 namespace {
 
 constexpr std::int64_t cells = 150, few_genes = 24, tile = 16;
-constexpr std::int64_t many_genes = 300;  // more than ten a component: eigenvectors by blocks
+constexpr std::int64_t many_genes = 600;  // more than ten a component and than a panel: eigenvectors by blocks
 
 /// Values with five strong directions.
 at::Tensor values(std::int64_t genes) {

@@ -95,6 +95,17 @@ TEST(Memory, ByPart) {
   EXPECT_EQ(full.total(), full.weights + full.gradients + full.optimizer + full.activations + full.data + full.buffers);
 }
 
+TEST(Memory, OfPrincipalComponentsIsThePeakOfASmallModel) {
+  EXPECT_EQ(memory_of(paper()).components, 8.0 * 4096 * 4096);
+  EXPECT_EQ(memory_of(paper()).peak(), memory_of(paper()).total());
+  PlanInput input = paper();
+  input.dim = 16;
+  input.encoder.depth = input.decoder.depth = 1;
+  input.encoder.heads = input.decoder.heads = 1;
+  input.batch = 8;
+  EXPECT_EQ(memory_of(input).peak(), memory_of(input).components);
+}
+
 TEST(Memory, ShardingDividesTheOptimizer) {
   PlanInput input = paper();
   input.shard_optimizer = true;
