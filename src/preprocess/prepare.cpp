@@ -214,7 +214,8 @@ void describe(OptionTable& table, PreparationSettings& settings) {
        {"no", Standardize::no},
        {"residuals", Standardize::residuals}},
       "each gene's log values standardised (yes), Pearson residuals of its counts (residuals), both clipped at "
-      "10, or log values (no); auto: yes where these show groups of cells, else residuals");
+      "10, or log values (no); auto: yes, but residuals where log values show no groups of cells or residuals show "
+      "clearer ones");
   table.add_switch("batch-statistics", settings.batch_statistics,
                    "standardise each gene within each batch (--batch-key, or each of several inputs)");
 }

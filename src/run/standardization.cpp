@@ -1,6 +1,7 @@
 #include "masksc/run/standardization.hpp"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "masksc/cluster/partition.hpp"
@@ -12,6 +13,9 @@ namespace {
 
 constexpr std::int64_t kComponents = 20;
 constexpr std::uint64_t kSeed = 0;  // not --seed: all seeds of a comparison see the same values
+/// Residuals are taken where their groups' silhouette is so many times that of log values: it was 1.3 to 2 times where
+/// they gain, at most 1.2 times where they bring nothing or cost (benchmarks/results/quality.md).
+constexpr double kClearer = 1.2;
 
 DenseMatrix first_columns(const DenseMatrix& matrix, std::int64_t columns) {
   DenseMatrix first(matrix.rows, std::min(matrix.columns, columns));
@@ -20,23 +24,35 @@ DenseMatrix first_columns(const DenseMatrix& matrix, std::int64_t columns) {
   return first;
 }
 
+GroupsFound groups_in(const CellComponents& components, const Expression& expression, Collectives& ranks) {
+  const std::vector<std::int64_t> sample = sample_rows(expression.cells, kJudgedCells, kSeed);
+  const DealtSample judged = take_rows(components.scores, expression.rows, sample);
+  return find_groups(first_columns(judged.local_rows, kComponents), judged.rows, std::ssize(sample), kSeed, ranks);
+}
+
 }  // namespace
 
 void decide_standardization(const RunOptions& options, RunInput& input, at::Device device, Collectives& ranks) {
   Expression& expression = input.expression;
   input.components = cell_components(expression, device, ranks);
   if (options.preparation.standardize != Standardize::automatic || options.counts.allow_noninteger) return;
-  const std::vector<std::int64_t> sample = sample_rows(expression.cells, kJudgedCells, kSeed);
-  const DealtSample judged = take_rows(input.components.scores, expression.rows, sample);
-  const GroupsFound groups =
-      find_groups(first_columns(judged.local_rows, kComponents), judged.rows, std::ssize(sample), kSeed, ranks);
-  if (groups.shown) return;
-  log::info(
-      "standardisation: principal components of the genes' log values show no groups of cells (silhouette {:.2f}); "
-      "Pearson residuals of the counts are taken",
-      groups.silhouette);
+  const GroupsFound of_logs = groups_in(input.components, expression, ranks);
+  GeneScaling log_scaling = expression.scaling;
   take_residuals(expression, ranks);
-  input.components = cell_components(expression, device, ranks);
+  CellComponents components = cell_components(expression, device, ranks);
+  const GroupsFound of_residuals = groups_in(components, expression, ranks);
+  const bool of_eight = of_logs.silhouette >= kShowsGroups;  // else clusters into 4 or 2 were asked
+  const bool clearer = of_eight && of_residuals.silhouette > kClearer * of_logs.silhouette;
+  const bool logs_stay = of_logs.shown && !clearer;
+  if (logs_stay)
+    expression.scaling = std::move(log_scaling);
+  else
+    input.components = std::move(components);
+  log::info("standardisation: log values show {} (silhouette {:.2f}, residuals {:.2f}); {} are taken",
+            !of_logs.shown ? "no groups of cells"
+            : clearer      ? "weaker groups of cells than residuals"
+                           : "groups of cells",
+            of_logs.silhouette, of_residuals.silhouette, logs_stay ? "they" : "Pearson residuals of the counts");
 }
 
 const char* standardized_as(const RunOptions& options, const Expression& expression) {

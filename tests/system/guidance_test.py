@@ -51,7 +51,19 @@ class Guidance(unittest.TestCase):
         done = support.train(output, "--sequence-epochs", "30")
         self.assertEqual(done.codes, [0, 0], done)
         self.assertNotIn("show no groups", done.err)
-        self.assertEqual(support.metrics(output)["standardize"], "yes")
+
+    def test_residuals_are_taken_where_their_groups_are_clearer(self):
+        for name, strength, taken in (("weak", ("--de-location", "1.2"), "residuals"), ("clear", ("--de-location", "2",
+                                      "--library-location", "10"), "yes")):
+            cells = support.fresh("guidance", f"{name} groups.h5ad")
+            done = support.run("masksc_simulate", "--output", cells, "--cells", "290", "--genes", "420", "--groups", "4",
+                               "--de-probability", "0.6", "--seed", "3", *strength, ranks=1)
+            self.assertEqual(done.codes, [0], done)
+            output = support.fresh("guidance", f"{name} groups")
+            done = support.run("masksc_train", "--input", cells, "--output", output, *support.SMALL, "--report", "no")
+            self.assertEqual(done.codes, [0, 0], done)
+            self.assertIn("weaker groups of cells than residuals" if taken == "residuals" else "they are taken", done.err)
+            self.assertEqual(support.metrics(output)["standardize"], taken)
 
     def test_a_checkpoint_of_other_guidance_is_refused(self):
         _, _, output = self.train_weak("kept", "--guidance-target", "components", "--epochs", "2")
