@@ -23,9 +23,10 @@ def load_safetensors(path):
 def patches_of(cells, expression):
     """[cells, tokens with genes, genes of a patch]"""
     counts = cells.X.toarray().astype(np.float64)
-    logged = np.log1p(counts / counts.sum(1, keepdims=True) * expression["target_total"])
+    normalised = counts / counts.sum(1, keepdims=True) * expression["target_total"]
+    values = normalised if expression["counts"] else np.log1p(normalised)  # Pearson residuals, or logs
     columns = [cells.var_names.get_loc(name) for name in expression["genes"]]
-    scaled = (logged[:, columns] - np.array(expression["mean"])) * np.array(expression["inverse_sd"])
+    scaled = (values[:, columns] - np.array(expression["mean"])) * np.array(expression["inverse_sd"])
     scaled = np.clip(scaled, -expression["clip"], expression["clip"])
     slots = np.array(expression["slot_to_column"])
     padded = np.concatenate([scaled, np.zeros((len(scaled), 1))], 1)[:, slots]
@@ -55,13 +56,17 @@ def features_of(weights, patches, depth, heads):
 
 class Weights(unittest.TestCase):
     def test_pytorch_gives_the_same_features(self):
-        model = json.loads((support.BASE / "model" / "model.json").read_text())
-        weights = load_safetensors(support.BASE / "model" / "masked_autoencoder.safetensors")
-        result = anndata.read_h5ad(support.BASE / "result.h5ad")
-        with torch.no_grad():
-            found = features_of(weights, patches_of(result, model["expression"]),
-                                int(model["settings"]["encoder-depth"]), int(model["settings"]["encoder-heads"]))
-        np.testing.assert_allclose(found.numpy(), result.obsm["X_masksc"], atol=1e-5)
+        for standardize in ("yes", "residuals"):
+            output = support.fresh("weights", standardize)
+            done = support.train(output, "--standardize", standardize, "--report", "no")
+            self.assertEqual(done.codes, [0, 0], done)
+            model = json.loads((output / "model" / "model.json").read_text())
+            weights = load_safetensors(output / "model" / "masked_autoencoder.safetensors")
+            result = anndata.read_h5ad(output / "result.h5ad")
+            with torch.no_grad():
+                found = features_of(weights, patches_of(result, model["expression"]),
+                                    int(model["settings"]["encoder-depth"]), int(model["settings"]["encoder-heads"]))
+            np.testing.assert_allclose(found.numpy(), result.obsm["X_masksc"], atol=1e-5, err_msg=standardize)
 
 
 if __name__ == "__main__":
