@@ -5,18 +5,25 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
 
+#include "masksc/core/error.hpp"
 #include "masksc/core/hash.hpp"
 #include "masksc/core/text.hpp"
+#include "masksc/io/counts_reader.hpp"
+#include "masksc/io/inputs.hpp"
 #include "masksc/model/host_memory.hpp"
 #include "masksc/plan/cost.hpp"
 #include "masksc/plan/plan.hpp"
-#include "masksc/run/folder.hpp"
 #include "masksc/run/pipeline.hpp"
 #include "masksc/run/plan_input.hpp"
 
 namespace masksc {
 namespace {
+
+namespace fs = std::filesystem;
 
 /// What a point's options and settings are, and the table that sets both.
 struct Setup {
@@ -72,18 +79,33 @@ double cost_of(const SweepPoint& point) {
   }
 }
 
-/// All that a point's result depends on.
-Json identity_of(const SweepPoint& point) {
+/// Hash of what the files of --input hold. Not when they were written: a file that is copied or touched between two
+/// sessions is the same data.
+std::string content_of(const std::vector<std::string>& inputs) {
+  Hasher hasher;
+  std::vector<char> bytes(std::size_t{1} << 20);
+  for (const fs::path& input : listed_inputs(inputs)) {
+    for (const fs::path& path : input_files(input)) {
+      std::ifstream file(path, std::ios::binary);
+      do {
+        file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+        hasher.add(std::span<const char>(bytes.data(), static_cast<std::size_t>(file.gcount())));
+      } while (file);
+      if (!file.eof()) throw UserError(fmt::format("cannot read --input '{}'", path.string()));
+    }
+  }
+  return hasher.hex();
+}
+
+/// All that a point's result depends on; `content`: of its input.
+Json identity_of(const SweepPoint& point, const std::string& content) {
   RunOptions options = point.options;
   const OptionTable table = describe_run(options);
   Json identity = Json::object();
   for (const Option& option : table.options())
     if (option.role == OptionRole::result || option.name == "labels" || option.name == "sequence-model")
       identity[option.name] = option.get();
-  const InputIdentity input = identify(options.inputs);
-  identity["input"] = one_or_all(input.paths);
-  identity["input bytes"] = input.bytes;
-  identity["input modified"] = input.modified;
+  identity["input content"] = content;
   return identity;
 }
 
@@ -196,10 +218,15 @@ int chosen_point(const Sweep& sweep) {
 
 std::vector<Point> work_of(const Sweep& sweep, int local_rank, int cores_per_rank, bool with_identities) {
   std::vector<Point> work;
+  std::map<std::vector<std::string>, std::string> contents;  // --input may be swept
+  const auto content = [&](const std::vector<std::string>& inputs) {
+    const auto known = contents.find(inputs);
+    return known != contents.end() ? known->second : contents[inputs] = content_of(inputs);
+  };
   for (const SweepPoint& point : sweep.points) {
     Point made;
     made.name = point.design.name;
-    if (with_identities) made.identity = identity_of(point);
+    if (with_identities) made.identity = identity_of(point, content(point.options.inputs));
     made.ranks = point.ranks;
     made.cost = cost_of(point);
     made.run = [options = point.options, local_rank, cores_per_rank](Collectives& ranks,

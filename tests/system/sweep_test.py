@@ -3,11 +3,14 @@ import csv
 import json
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import time
 import unittest
 import xml.etree.ElementTree
+
+import h5py
 
 import support
 
@@ -16,7 +19,7 @@ QUICK = ["--epochs", "2", "--sequence-epochs", "2"]
 
 
 def arguments(output, *more):
-    return ["--input", support.SIMULATED, "--labels", "group", "--output", output,
+    return [*support.without(["--input", support.SIMULATED], more), "--labels", "group", "--output", output,
             *support.without(support.SMALL, [*QUICK, *more]), *QUICK, *more]
 
 
@@ -42,6 +45,32 @@ def finished(output):
     """When each point that is done wrote its metrics."""
     done = [p for p in (output / "points").glob("*.json") if json.loads(p.read_text())["status"] == "done"]
     return {p.stem: (output / "points" / p.stem / "metrics.json").stat().st_mtime_ns for p in done}
+
+
+class Input(unittest.TestCase):
+    def test_is_known_by_what_it_holds(self):
+        output = support.fresh("sweep", "input")
+        output.parent.mkdir(parents=True, exist_ok=True)
+        cells = output.with_suffix(".h5ad")
+        shutil.copy(support.SIMULATED, cells)
+
+        def run(where, *more):
+            return sweep(output, "--sweep", "mask-ratio=0.5", "--input", where, *more, ranks=1)
+
+        done = run(cells)
+        self.assertEqual(done.codes, [0], done)
+        before = finished(output)
+        moved = cells.with_name("moved.h5ad")
+        shutil.copy(cells, moved)  # written later, elsewhere
+        again = run(moved)
+        self.assertEqual(again.codes, [0], again)
+        self.assertEqual(finished(output), before)
+        with h5py.File(moved, "r+") as file:
+            file["X/data"][0] += 1
+        other = run(moved)
+        self.assertEqual(other.codes, [2], other)
+        self.assertIn("input content", other.err)
+        self.assertEqual(finished(output), before)
 
 
 class Grid(unittest.TestCase):

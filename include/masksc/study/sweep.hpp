@@ -58,8 +58,8 @@ std::string list_points(const Sweep& sweep);
 /// The index that --point asks for; -1 is all. Throws UserError.
 int chosen_point(const Sweep& sweep);
 
-/// The points as work. `local_rank` and `cores_per_rank` as RunPlace has them; identities, for which the input file is
-/// looked at, only `with_identities`: rank 0 needs them. Throws UserError when that file is not there.
+/// The points as work. `local_rank` and `cores_per_rank` as RunPlace has them; identities, for which the input files
+/// are read through, only `with_identities`: rank 0 needs them. Throws UserError for a file that cannot be read.
 std::vector<Point> work_of(const Sweep& sweep, int local_rank, int cores_per_rank, bool with_identities);
 
 /// "ARI 0.785, 3 min 05 s": a result for people.
