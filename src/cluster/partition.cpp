@@ -22,7 +22,6 @@ constexpr std::int64_t cells_a_centre = 10;    // fewer, and centres are single 
 constexpr std::int64_t centre_cells = 50'000;  // that finer centres are sought among
 constexpr std::uint64_t trials = 4;            // of K-means, for its agreement with itself
 constexpr double share_of_trial = 0.7;         // of the judged cells
-constexpr std::int64_t many_groups = 8;        // of rows, where there are groups
 constexpr double shows_few = 0.5;              // the silhouette of 4 or 2
 
 /// Which of the centres belong together when `clusters` are left.
@@ -139,11 +138,11 @@ double kmeans_silhouette(const DenseMatrix& local_rows, RowRange rows, std::int6
 
 GroupsFound find_groups(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::uint64_t seed,
                         Collectives& ranks) {
-  if (cells <= 2 * many_groups) return {};
+  if (cells <= 2 * kManyGroups) return {};
   const auto silhouette_of = [&](std::int64_t clusters) {
     return kmeans_silhouette(local_rows, rows, cells, clusters, seed, ranks);
   };
-  const double of_many = silhouette_of(many_groups);
+  const double of_many = silhouette_of(kManyGroups);
   const bool shown = of_many >= kShowsGroups || silhouette_of(4) >= shows_few || silhouette_of(2) >= shows_few;
   return {shown, of_many};
 }

@@ -53,7 +53,7 @@ void describe(OptionTable& table, TargetSettings& s) {
        {"components", GuidanceTarget::components},
        {"both", GuidanceTarget::both}},
       "what it predicts of the whole cell: the sequence encoder's answer, 20 principal components, both; auto: "
-      "components where the answers show no groups of cells");
+      "components where the answers show no groups of cells, both where they show weaker ones than these");
 }
 
 void validate(const ModelSettings& s) {

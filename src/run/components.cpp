@@ -35,4 +35,15 @@ CellComponents cell_components(const Expression& expression, at::Device device, 
   return {axes.loadings, std::move(scores)};
 }
 
+DealtSample judged_components(const CellComponents& components, RowRange rows,
+                              const std::vector<std::int64_t>& chosen) {
+  DealtSample judged = take_rows(components.scores, rows, chosen);
+  const DenseMatrix& all = judged.local_rows;
+  DenseMatrix first(all.rows, std::min(all.columns, kJudgedComponents));
+  for (std::int64_t row = 0; row < first.rows; ++row)
+    std::copy_n(all.row(row).begin(), first.columns, first.row(row).begin());
+  judged.local_rows = std::move(first);
+  return judged;
+}
+
 }  // namespace masksc

@@ -1,6 +1,7 @@
 #include "masksc/run/guidance.hpp"
 
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "masksc/cluster/partition.hpp"
@@ -10,6 +11,10 @@
 
 namespace masksc {
 namespace {
+
+/// Answers stand alone where their silhouette is so many times that of components: it was .9 to 2 where components
+/// bring nothing or cost, at most .8 where they gain (benchmarks/results/quality.md).
+constexpr double kAsClear = 0.8;
 
 /// The encoder's unit-length answers to the sampled cells of this rank, in order.
 DenseMatrix sampled_answers(const SequenceEncoder& whole,
@@ -30,28 +35,54 @@ DenseMatrix sampled_answers(const SequenceEncoder& whole,
   return answers;
 }
 
+/// K-means' clusters, of 8, 16 and 32 (10 cells each at least), that `components` tell apart best.
+struct Clearest {
+  std::int64_t clusters = kManyGroups;
+  double silhouette = -1;
+};
+Clearest clearest_clusters(const DealtSample& components, std::int64_t cells, std::uint64_t seed, Collectives& ranks) {
+  Clearest clearest;
+  for (const std::int64_t clusters : {kManyGroups, 2 * kManyGroups, 4 * kManyGroups}) {
+    if (clusters > kManyGroups && 10 * clusters > cells) break;
+    const double found = kmeans_silhouette(components.local_rows, components.rows, cells, clusters, seed, ranks);
+    if (found > clearest.silhouette) clearest = {clusters, found};
+  }
+  return clearest;
+}
+
 }  // namespace
 
 TargetSettings decide_guidance(const TargetSettings& settings, const SequenceEncoders& encoders,
                                const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
-                               RowRange rows, std::int64_t cells, std::uint64_t seed, Collectives& ranks) {
+                               const RunInput& input, std::uint64_t seed, Collectives& ranks) {
   TargetSettings decided = settings;
   if (settings.guidance <= 0 || settings.guidance_target != GuidanceTarget::automatic) return decided;
-  decided.guidance_target = GuidanceTarget::sequence;
-  const std::vector<std::int64_t> chosen = sample_rows(cells, kJudgedCells, seed);
+  const std::vector<std::int64_t> chosen = sample_rows(input.expression.cells, kJudgedCells, seed);
   const std::int64_t sampled = std::ssize(chosen);
-  const auto first = std::lower_bound(chosen.begin(), chosen.end(), rows.begin);
-  const auto last = std::lower_bound(chosen.begin(), chosen.end(), rows.end);
-  const RowRange sampled_rows = {first - chosen.begin(), last - chosen.begin()};
+  const DealtSample components = judged_components(input.components, input.expression.rows, chosen);
+  const std::span<const std::int64_t> mine = std::span(chosen).subspan(
+      static_cast<std::size_t>(components.rows.begin), static_cast<std::size_t>(components.rows.size()));
   DenseMatrix answers;
-  together(ranks, [&] { answers = sampled_answers(*encoders.whole, for_each_tile, std::span(first, last)); });
-  const GroupsFound groups = find_groups(answers, sampled_rows, sampled, seed, ranks);
-  if (groups.shown) return decided;
-  decided.guidance_target = GuidanceTarget::components;
+  together(ranks, [&] { answers = sampled_answers(*encoders.whole, for_each_tile, mine); });
+  const GroupsFound groups = find_groups(answers, components.rows, sampled, seed, ranks);
+  if (!groups.shown) {
+    decided.guidance_target = GuidanceTarget::components;
+    log::info(
+        "guidance: the sequence encoder's answers show no groups of cells (silhouette {:.2f}); principal components "
+        "guide stage 2",
+        groups.silhouette);
+    return decided;
+  }
+  const Clearest known = clearest_clusters(components, sampled, seed, ranks);
+  const double found = known.clusters == kManyGroups
+                           ? groups.silhouette
+                           : kmeans_silhouette(answers, components.rows, sampled, known.clusters, seed, ranks);
+  const bool weaker = found < kAsClear * known.silhouette;
+  decided.guidance_target = weaker ? GuidanceTarget::both : GuidanceTarget::sequence;
   log::info(
-      "guidance: the sequence encoder's answers show no groups of cells (silhouette {:.2f}); principal components "
-      "guide stage 2",
-      groups.silhouette);
+      "guidance: the sequence encoder's answers show {}groups of cells (silhouette {:.2f} of {} clusters, {:.2f} in "
+      "principal components); {} stage 2",
+      weaker ? "weaker " : "", found, known.clusters, known.silhouette, weaker ? "both guide" : "they guide");
   return decided;
 }
 

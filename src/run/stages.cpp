@@ -127,7 +127,7 @@ Targets target_stage(const RunOptions& options, const RunInput& input, const Seq
   const OneThreadEach each(context.shards > 0);
   const int threads = context.tile_threads(each.threads());
   const auto tiles = every_patch(expression, densifier, patch_genes, context.device, threads);
-  const TargetSettings settings = decide_guidance(options.target, encoders, tiles, expression.rows, expression.cells,
+  const TargetSettings settings = decide_guidance(options.target, encoders, tiles, input,
                                                   static_cast<std::uint64_t>(options.train.seed), context.ranks);
   Targets targets(settings, densifier.width() / patch_genes, patch_genes, encoders.whole, encoders.per_patch,
                   context.device);

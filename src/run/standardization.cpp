@@ -11,23 +11,15 @@
 namespace masksc {
 namespace {
 
-constexpr std::int64_t kComponents = 20;
 constexpr std::uint64_t kSeed = 0;  // not --seed: all seeds of a comparison see the same values
 /// Residuals are taken where their groups' silhouette is so many times that of log values: it was 1.3 to 2 times where
 /// they gain, at most 1.2 times where they bring nothing or cost (benchmarks/results/quality.md).
 constexpr double kClearer = 1.2;
 
-DenseMatrix first_columns(const DenseMatrix& matrix, std::int64_t columns) {
-  DenseMatrix first(matrix.rows, std::min(matrix.columns, columns));
-  for (std::int64_t row = 0; row < first.rows; ++row)
-    std::copy_n(matrix.row(row).begin(), first.columns, first.row(row).begin());
-  return first;
-}
-
 GroupsFound groups_in(const CellComponents& components, const Expression& expression, Collectives& ranks) {
   const std::vector<std::int64_t> sample = sample_rows(expression.cells, kJudgedCells, kSeed);
-  const DealtSample judged = take_rows(components.scores, expression.rows, sample);
-  return find_groups(first_columns(judged.local_rows, kComponents), judged.rows, std::ssize(sample), kSeed, ranks);
+  const DealtSample judged = judged_components(components, expression.rows, sample);
+  return find_groups(judged.local_rows, judged.rows, std::ssize(sample), kSeed, ranks);
 }
 
 }  // namespace

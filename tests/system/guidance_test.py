@@ -46,6 +46,23 @@ class Guidance(unittest.TestCase):
         self.assertEqual(log_values["standardize"], "yes")
         self.assertGreater(auto["ari"], log_values["ari"] + 0.1)
 
+    def test_both_guide_where_answers_show_weaker_groups(self):
+        cells = support.fresh("guidance", "many types.h5ad")
+        done = support.run("masksc_simulate", "--cells", "900", "--genes", "1500", "--groups",
+                           "0.3,0.2,0.15,0.1,0.07,0.05,0.04,0.03,0.02,0.02,0.01,0.01", "--de-probability", "0.2",
+                           "--de-location", "0.8", "--seed", "11", "--output", cells, ranks=1)
+        self.assertEqual(done.codes, [0], done)
+        found = {}
+        for target in ("auto", "both", "sequence"):
+            output = support.fresh("guidance", f"many types, {target}")
+            done = support.train(output, "--matrix", "24x24", "--patch", "6", "--clusters", "12", "--sequence-epochs", "20",
+                                 "--epochs", "30", "--guidance-target", target, "--report", "no", data=cells)
+            self.assertEqual(done.codes, [0, 0], done)
+            self.assertEqual("both guide stage 2" in done.err, target == "auto", done)
+            found[target] = support.metrics(output)
+        self.assertEqual(found["auto"]["weights_hash"], found["both"]["weights_hash"])
+        self.assertGreater(found["auto"]["ari"], found["sequence"]["ari"])
+
     def test_answers_guide_where_they_show_groups(self):
         output = support.fresh("guidance", "strong")
         done = support.train(output, "--sequence-epochs", "30")

@@ -30,7 +30,9 @@ inline constexpr double kClearlyHigher = 0.1;
 double kmeans_silhouette(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::int64_t clusters,
                          std::uint64_t seed, Collectives& ranks, const std::function<void()>& poll = {});
 
-/// The silhouette of 8 clusters from which on they count as groups; evenly spread rows have 0.05 to 0.13.
+/// Into how many clusters rows are cut to see whether there are groups, and the silhouette from which on these count
+/// as such; evenly spread rows have 0.05 to 0.13.
+inline constexpr std::int64_t kManyGroups = 8;
 inline constexpr double kShowsGroups = 0.15;
 
 /// Whether rows fall into groups, or are spread evenly.
@@ -38,8 +40,8 @@ struct GroupsFound {
   bool shown = true;
   double silhouette = 0;  // of K-means into 8 clusters
 };
-/// Groups are shown by a kmeans_silhouette of at least kShowsGroups for 8 clusters or, where there are fewer than that,
-/// of at least 0.5 for 4 or 2. Fewer than 17 cells are taken to show them. A collective.
+/// Groups are shown by a kmeans_silhouette of at least kShowsGroups for kManyGroups clusters or, where there are fewer
+/// than that, of at least 0.5 for 4 or 2. Fewer than 17 cells are taken to show them. A collective.
 GroupsFound find_groups(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::uint64_t seed,
                         Collectives& ranks);
 

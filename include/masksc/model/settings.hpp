@@ -47,7 +47,7 @@ struct SequenceSettings {
 enum class Target { contrastive, patch, raw };
 enum class GuidanceToken { mean, global };
 enum class GuidanceTarget {
-  automatic,   // one of the next two, see decide_guidance
+  automatic,   // one of the others, see decide_guidance
   sequence,    // the sequence encoder's answer
   components,  // principal components
   both,

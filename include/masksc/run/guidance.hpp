@@ -9,13 +9,16 @@
 
 namespace masksc {
 
-/// `settings`, auto replaced: by components where the sequence encoder's answers to whole cells show no groups
-/// (find_groups among at most 10,000 cells, drawn by seed), else by sequence. Contrastive training tells every cell
-/// from all others; where types differ by less than cells do, its answers spread evenly (silhouette about 0.05; 0.3 to
-/// 0.6 on data it suits) and principal components tell more. Labels have no part in it. The same on any number of ranks
-/// but for rounding of the answers. A collective.
+/// `settings`, auto replaced. Contrastive training tells every cell from all others; where types differ by less than
+/// cells do, its answers spread evenly (silhouette about 0.05; 0.3 to 0.6 on data it suits), and of many types it tells
+/// the large ones. So whole cells are judged, at most 10,000, drawn by seed:
+///   components  where the sequence encoder's answers show no groups (find_groups)
+///   both        where the answers show weaker ones than the components: of 8, 16 or 32 clusters, as many as these tell
+///               apart best, the answers' silhouette is under 0.8 of theirs
+///   sequence    elsewhere
+/// Labels have no part in it. The same on any number of ranks but for rounding of the answers. A collective.
 TargetSettings decide_guidance(const TargetSettings& settings, const SequenceEncoders& encoders,
                                const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
-                               RowRange rows, std::int64_t cells, std::uint64_t seed, Collectives& ranks);
+                               const RunInput& input, std::uint64_t seed, Collectives& ranks);
 
 }  // namespace masksc
