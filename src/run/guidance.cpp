@@ -12,9 +12,9 @@
 namespace masksc {
 namespace {
 
-/// Answers stand alone where their silhouette is so many times that of components: it was .9 to 2 where components
-/// bring nothing or cost, at most .8 where they gain (benchmarks/results/quality.md).
-constexpr double kAsClear = 0.8;
+/// Answers stand alone where their silhouette is so many times that of components: it was .83 to 2 where components
+/// bring nothing or cost, at most .7 where they gain (benchmarks/results/quality.md).
+constexpr double kAsClear = 0.75;
 
 /// The encoder's unit-length answers to the sampled cells of this rank, in order.
 DenseMatrix sampled_answers(const SequenceEncoder& whole,

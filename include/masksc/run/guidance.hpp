@@ -14,7 +14,7 @@ namespace masksc {
 /// the large ones. So whole cells are judged, at most 10,000, drawn by seed:
 ///   components  where the sequence encoder's answers show no groups (find_groups)
 ///   both        where the answers show weaker ones than the components: of 8, 16 or 32 clusters, as many as these tell
-///               apart best, the answers' silhouette is under 0.8 of theirs
+///               apart best, the answers' silhouette is under 0.75 of theirs
 ///   sequence    elsewhere
 /// Labels have no part in it. The same on any number of ranks but for rounding of the answers. A collective.
 TargetSettings decide_guidance(const TargetSettings& settings, const SequenceEncoders& encoders,
