@@ -1,6 +1,5 @@
 #include "masksc/run/standardization.hpp"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -29,21 +28,21 @@ void decide_standardization(const RunOptions& options, RunInput& input, at::Devi
   input.components = cell_components(expression, device, ranks);
   if (options.preparation.standardize != Standardize::automatic || options.counts.allow_noninteger) return;
   const GroupsFound of_logs = groups_in(input.components, expression, ranks);
+  // Few, clear groups, seen in 4 or 2 clusters: 8 clusters of residuals would not compare.
+  if (of_logs.shown && of_logs.silhouette < kShowsGroups) return;
   GeneScaling log_scaling = expression.scaling;
   take_residuals(expression, ranks);
   CellComponents components = cell_components(expression, device, ranks);
   const GroupsFound of_residuals = groups_in(components, expression, ranks);
-  const bool of_eight = of_logs.silhouette >= kShowsGroups;  // else clusters into 4 or 2 were asked
-  const bool clearer = of_eight && of_residuals.silhouette > kClearer * of_logs.silhouette;
-  const bool logs_stay = of_logs.shown && !clearer;
+  const bool logs_stay = of_logs.shown && of_residuals.silhouette <= kClearer * of_logs.silhouette;
   if (logs_stay)
     expression.scaling = std::move(log_scaling);
   else
     input.components = std::move(components);
   log::info("standardisation: log values show {} (silhouette {:.2f}, residuals {:.2f}); {} are taken",
-            !of_logs.shown ? "no groups of cells"
-            : clearer      ? "weaker groups of cells than residuals"
-                           : "groups of cells",
+            logs_stay       ? "groups of cells"
+            : of_logs.shown ? "weaker groups of cells than residuals"
+                            : "no groups of cells",
             of_logs.silhouette, of_residuals.silhouette, logs_stay ? "they" : "Pearson residuals of the counts");
 }
 
