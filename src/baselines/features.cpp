@@ -40,7 +40,7 @@ std::int64_t estimated_clusters(const DenseMatrix& features, const BaselineSetti
 }
 
 std::vector<std::vector<std::int32_t>> cluster_features(const DenseMatrix& features, const BaselineSettings& settings,
-                                                        Clustering clustering, const DenseMatrix& components) {
+                                                        Clustering clustering) {
   const std::unique_ptr<Collectives> alone = single_rank();
   const RowRange rows{0, features.rows};
   std::vector<std::vector<std::int32_t>> labels;
@@ -48,8 +48,7 @@ std::vector<std::vector<std::int32_t>> cluster_features(const DenseMatrix& featu
     const KMeansSettings kmeans_settings{.clusters = wanted == 0 ? estimated_clusters(features, settings) : wanted,
                                          .seed = settings.seed};
     labels.push_back(
-        partition_cells(features, components, rows, features.rows, clustering, kmeans_settings, *alone, settings.poll)
-            .labels);
+        partition_cells(features, rows, features.rows, clustering, kmeans_settings, *alone, settings.poll).labels);
   }
   return labels;
 }

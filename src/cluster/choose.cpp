@@ -9,8 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "masksc/cluster/groups.hpp"
 #include "masksc/cluster/leiden.hpp"
-#include "masksc/cluster/partition.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
@@ -44,8 +44,10 @@ std::int64_t count_by_leiden(const DenseMatrix& local_rows, RowRange rows, std::
   return std::max<std::int64_t>(1, large);
 }
 
-std::int64_t count_by_silhouette(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::uint64_t seed,
-                                 Collectives& ranks, const std::function<void()>& poll) {
+/// The numbers whose silhouettes are as good as the best, in order; 1 alone where none is above 0.
+std::vector<std::int64_t> counts_by_silhouette(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
+                                               std::uint64_t seed, Collectives& ranks,
+                                               const std::function<void()>& poll) {
   const auto chosen = sample_rows(cells, kJudgedCells, seed);
   const DealtSample sample = take_rows(local_rows, rows, chosen);
   const auto size = std::ssize(chosen);
@@ -53,12 +55,12 @@ std::int64_t count_by_silhouette(const DenseMatrix& local_rows, RowRange rows, s
   for (std::int64_t count = 2; count <= std::min(most_clusters, size - 1); ++count) {
     scores.push_back(kmeans_silhouette(sample.local_rows, sample.rows, size, count, seed, ranks, poll));
   }
-  if (scores.empty()) return 1;
-  const double best = *std::max_element(scores.begin(), scores.end());
-  if (best <= 0) return 1;
-  const auto last =
-      std::find_if(scores.rbegin(), scores.rend(), [&](double s) { return s >= kAsGoodSilhouette * best; });
-  return 1 + (scores.rend() - last);
+  const double best = scores.empty() ? 0 : *std::max_element(scores.begin(), scores.end());
+  if (best <= 0) return {1};
+  std::vector<std::int64_t> as_good;
+  for (std::size_t i = 0; i < scores.size(); ++i)
+    if (scores[i] >= kAsGoodSilhouette * best) as_good.push_back(static_cast<std::int64_t>(i) + 2);
+  return as_good;
 }
 
 }  // namespace
@@ -71,14 +73,13 @@ void describe(OptionTable& table, ClusterSettings& settings) {
   table.add_choice(
       "clustering", settings.clustering,
       {{"best", Clustering::best}, {"kmeans", Clustering::kmeans}, {"merged", Clustering::merged}},
-      "K-means; finer K-means whose centres are merged, which leaves large types whole; best: merged where K-means "
-      "does not agree with itself and merging separates better, in the features and in principal components of "
-      "expression");
+      "K-means; finer K-means whose centres are merged, which leaves large types whole; best: merged where the borders "
+      "between K-means' clusters are full of cells and merging separates better");
   table.add_choice(
       "auto-clusters", settings.choice,
       {{"both", ClusterChoice::both}, {"leiden", ClusterChoice::leiden}, {"silhouette", ClusterChoice::silhouette}},
-      "what chooses the number: communities of the neighbour graph, the silhouette over 2 .. 30, or the "
-      "larger of both that K-means finds again");
+      "what chooses the number: communities of the neighbour graph, the silhouette over 2 .. 30, or both: that of the "
+      "communities where its silhouette is as good as the best, else the larger one that K-means finds again");
   table.add("resolution", settings.resolution, "resolution of Leiden's modularity: more clusters above, fewer below");
   table.add("neighbours", settings.neighbours, "nearest cells of a cell in Leiden's graph");
   table.add("kmeans-restarts", settings.restarts, "starts of K-means; the best is kept");
@@ -126,10 +127,12 @@ std::int64_t choose_clusters(const DenseMatrix& local_rows, RowRange rows, std::
                              const std::function<void()>& poll) {
   check_dealt_rows(local_rows, rows, cells, ranks);
   if (settings.choice == ClusterChoice::leiden) return count_by_leiden(local_rows, rows, cells, settings, seed, ranks);
-  const std::int64_t separated = count_by_silhouette(local_rows, rows, cells, seed, ranks, poll);
+  const std::vector<std::int64_t> as_good = counts_by_silhouette(local_rows, rows, cells, seed, ranks, poll);
+  const std::int64_t separated = as_good.back();
   if (settings.choice == ClusterChoice::silhouette) return separated;
   const std::int64_t communities = count_by_leiden(local_rows, rows, cells, settings, seed, ranks);
-  if (communities <= separated) return separated;
+  if (std::find(as_good.begin(), as_good.end(), communities) != as_good.end()) return communities;
+  if (communities < separated) return separated;
   const KMeansSettings trial{.clusters = communities, .restarts = 3, .seed = seed};
   return kmeans_agreement(local_rows, rows, cells, trial, ranks, poll) >= kAgrees ? communities : separated;
 }

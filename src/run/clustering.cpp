@@ -39,7 +39,7 @@ ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& se
   ClusterOutcome outcome;
   outcome.clusters = count.clusters;
   outcome.clusters_by = count.source;
-  Partition found = partition_cells(local.embedding, local.components, rows, cells, settings.clustering,
+  Partition found = partition_cells(local.embedding, rows, cells, settings.clustering,
                                     {.clusters = count.clusters,
                                      .restarts = settings.restarts,
                                      .max_iterations = settings.max_iterations,

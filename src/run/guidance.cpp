@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "masksc/cluster/partition.hpp"
+#include "masksc/cluster/groups.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 #include "masksc/model/contrastive.hpp"

@@ -99,8 +99,8 @@ OptionTable describe_recluster(ReclusterOptions& o) {
   table.begin_group("Clustering");
   table.add("features", o.features, "matrix of obsm to cluster", "NAME");
   table.add("components", o.components,
-            "matrix of obsm in which merged clusters must separate better, too: principal components of expression; "
-            "auto: X_masksc_pca, X_pca or none",
+            "matrix of obsm in which the clusters are judged too, principal components of expression; auto: "
+            "X_masksc_pca, X_pca or none",
             "auto|none|NAME");
   table.add("column", o.column, "column of obs for the clusters; one of that name is replaced", "NAME");
   table.add_choice("method", o.method, {{"kmeans", ClusterMethod::kmeans}, {"leiden", ClusterMethod::leiden}},

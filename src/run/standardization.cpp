@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "masksc/cluster/partition.hpp"
+#include "masksc/cluster/groups.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 

@@ -23,9 +23,8 @@ DenseMatrix principal_components(const Expression& expression, std::int64_t dime
 std::int64_t estimated_clusters(const DenseMatrix& features, const BaselineSettings& settings);
 
 /// Labels of the rows of `features`, one for each of settings.clusters (0: estimated_clusters): K-means with 10
-/// restarts, or what else partition_cells does with `components`. Numbered by size.
+/// restarts, or what else partition_cells does. Numbered by size.
 std::vector<std::vector<std::int32_t>> cluster_features(const DenseMatrix& features, const BaselineSettings& settings,
-                                                        Clustering clustering = Clustering::kmeans,
-                                                        const DenseMatrix& components = {});
+                                                        Clustering clustering = Clustering::kmeans);
 
 }  // namespace masksc

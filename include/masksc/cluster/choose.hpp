@@ -56,9 +56,10 @@ ClusterCount decide_clusters(const ClusterSettings& settings, std::int64_t label
 /// clustered that 1 splits types (14 clusters of 8 types of PBMC, 18 of 10 of worm neurons; 0.2 finds 8 and 10).
 /// silhouette: the largest k in 2 .. 30 whose K-means has a mean silhouette of at least 97.5 % of the best (on a sample
 /// of 10,000 cells when there are more); 1 when none is above 0.
-/// both: Leiden's number where it is the larger one and K-means into so many clusters agrees with itself
-/// (kmeans_agreement of at least 0.9), else the silhouette's. Leiden's graph falls apart where types differ weakly, and
-/// its communities split types that K-means then cuts at random; the silhouette overlooks types within types.
+/// both: Leiden's number where its silhouette is one of those as good as the best, or where it is larger than these and
+/// K-means into so many clusters agrees with itself (kmeans_agreement of at least 0.9), else the silhouette's. Leiden's
+/// graph falls apart where types differ weakly, and its communities split types that K-means then cuts at random; the
+/// silhouette overlooks types within types, and does not choose between numbers where it hardly falls.
 std::int64_t choose_clusters(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
                              const ClusterSettings& settings, std::uint64_t seed, Collectives& ranks,
                              const std::function<void()>& poll = {});

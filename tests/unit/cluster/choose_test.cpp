@@ -77,6 +77,20 @@ TEST(Choose, BothTakesLeidensNumberOnlyWhereKMeansFindsItAgain) {
   for (const int ranks : {1, 3}) EXPECT_EQ(over_ranks(nested, ranks, settings, 0).clusters, 4);
 }
 
+/// Six far groups of two near ones each, that separate as well as twelve: the graph says which are meant.
+TEST(Choose, BothTakesLeidensNumberOfThoseThatSeparateAsWell) {
+  DenseMatrix x = round_groups(6, 100);
+  for (std::int64_t i = 0; i < x.rows; ++i) x.row(i)[0] += i % 12 < 6 ? 8.0F : 0.0F;
+  ClusterSettings settings;
+  settings.neighbours = 80;  // more than the 50 cells of a near group: the graph holds pairs together
+  settings.choice = ClusterChoice::silhouette;
+  EXPECT_EQ(over_ranks(x, 1, settings, 0).clusters, 12);
+  settings.choice = ClusterChoice::leiden;
+  EXPECT_EQ(over_ranks(x, 1, settings, 0).clusters, 6);
+  settings.choice = ClusterChoice::both;
+  for (const int ranks : {1, 3}) EXPECT_EQ(over_ranks(x, ranks, settings, 0).clusters, 6);
+}
+
 TEST(Choose, TakesOptionThenLabels) {
   const DenseMatrix x = round_groups(3, 20);
   ClusterSettings settings;

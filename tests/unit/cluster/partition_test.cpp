@@ -34,20 +34,17 @@ Cells one_large_type(std::int64_t large) {
   return cells;
 }
 
-/// Rows `mine` of `x`; none where that has no columns.
 DenseMatrix rows_of(const DenseMatrix& x, RowRange mine) {
-  DenseMatrix part(x.columns > 0 ? mine.size() : 0, x.columns);
+  DenseMatrix part(mine.size(), x.columns);
   std::copy_n(x.values.begin() + mine.begin * x.columns, part.values.size(), part.values.begin());
   return part;
 }
 
-Partition over_ranks(const DenseMatrix& x, int ranks, Clustering clustering, const KMeansSettings& settings,
-                     const DenseMatrix& components = {}) {
+Partition over_ranks(const DenseMatrix& x, int ranks, Clustering clustering, const KMeansSettings& settings) {
   Partition whole;
   run_as_threads(ranks, [&](Collectives& all) {
     const RowRange rows = rows_of_rank(x.rows, all.rank(), ranks);
-    Partition part =
-        partition_cells(rows_of(x, rows), rows_of(components, rows), rows, x.rows, clustering, settings, all);
+    Partition part = partition_cells(rows_of(x, rows), rows, x.rows, clustering, settings, all);
     part.labels = all.gather_varied(std::span<const std::int32_t>(part.labels));
     if (all.is_root()) whole = std::move(part);
   });
@@ -64,7 +61,7 @@ TEST(Partition, LeavesALargeTypeWholeWhereKMeansCutsIt) {
   EXPECT_FALSE(kmeans.silhouette);
   EXPECT_GT(adjusted_rand_index(cells.types, best.labels), 0.95);
   EXPECT_GT(best.finer, 5);
-  EXPECT_LT(best.agreement.value(), 0.9);
+  EXPECT_GT(best.borders.value(), kCutsTypes);
   EXPECT_EQ(std::set<std::int32_t>(best.labels.begin(), best.labels.end()), (std::set<std::int32_t>{0, 1, 2, 3, 4}));
   EXPECT_GT(std::count(best.labels.begin(), best.labels.end(), 0), 900) << "0 is the largest";
 }
@@ -77,39 +74,8 @@ TEST(Partition, IsTheSameOnAnyNumberOfRanks) {
     EXPECT_EQ(one.labels, three.labels);
     EXPECT_EQ(one.finer, three.finer);
     EXPECT_EQ(one.silhouette, three.silhouette);
-    EXPECT_EQ(one.agreement, three.agreement);
+    EXPECT_EQ(one.borders, three.borders);
   }
-}
-
-/// So many groups of cells, 40 apart in the first of 40 dimensions; 0: cells spread evenly.
-GroupsFound groups_of(std::int64_t groups, std::int64_t cells, int ranks) {
-  RandomStream random(4, Purpose::simulate, 0, 0);
-  DenseMatrix x(cells, 40);
-  for (float& value : x.values) value = static_cast<float>(random.uniform());
-  for (std::int64_t i = 0; i < cells && groups > 0; ++i)
-    for (std::int64_t bit = 0; bit < 3; ++bit)
-      x.row(i)[static_cast<std::size_t>(bit)] += 40 * static_cast<float>(((i % groups) >> bit) & 1);
-  GroupsFound found;
-  run_as_threads(ranks, [&](Collectives& all) {
-    const RowRange rows = rows_of_rank(cells, all.rank(), ranks);
-    const GroupsFound mine = find_groups(rows_of(x, rows), rows, cells, 0, all);
-    if (all.is_root()) found = mine;
-  });
-  return found;
-}
-
-TEST(Groups, AreShownWhereThereAreFewOrMany) {
-  for (const int ranks : {1, 3}) {
-    EXPECT_GT(groups_of(8, 400, ranks).silhouette, 0.9);
-    for (const std::int64_t groups : {2, 3, 4, 8}) EXPECT_TRUE(groups_of(groups, 400, ranks).shown) << groups;
-  }
-  EXPECT_TRUE(groups_of(0, 16, 2).shown) << "too few to ask";
-}
-
-TEST(Groups, AreNotShownByCellsSpreadEvenly) {
-  const GroupsFound found = groups_of(0, 400, 2);
-  EXPECT_FALSE(found.shown);
-  EXPECT_LT(found.silhouette, 0.1);
 }
 
 TEST(Partition, StaysWithKMeansWhereThatSeparatesBetter) {
@@ -125,32 +91,14 @@ TEST(Partition, StaysWithKMeansWhereThatSeparatesBetter) {
   const KMeansSettings settings{.clusters = 4};
   const Partition best = over_ranks(x, 1, Clustering::best, settings);
   EXPECT_EQ(best.finer, 0);
-  EXPECT_LT(best.agreement.value(), 0.9);
+  EXPECT_GT(best.borders.value(), kCutsTypes);
   EXPECT_EQ(best.labels, over_ranks(x, 1, Clustering::kmeans, settings).labels);
   const Partition merged = over_ranks(x, 1, Clustering::merged, settings);
   EXPECT_GT(merged.finer, 0);
   EXPECT_LT(*merged.silhouette, *best.silhouette);
 }
 
-TEST(Partition, MergesOnlyWhatTheComponentsSeparateToo) {
-  const Cells cells = one_large_type(1000);
-  const KMeansSettings settings{.clusters = 5};
-  const Partition kmeans = over_ranks(cells.x, 1, Clustering::kmeans, settings);
-  // Cells as the features have them, and cells that lie by K-means' cuts: merging them is the features' own idea.
-  DenseMatrix by_cuts(cells.x.rows, 1);
-  for (std::int64_t i = 0; i < by_cuts.rows; ++i)
-    by_cuts.row(i)[0] = static_cast<float>(10 * kmeans.labels[static_cast<std::size_t>(i)]) + cells.x.row(i)[0];
-  for (const int ranks : {1, 3}) {
-    const Partition agreed = over_ranks(cells.x, ranks, Clustering::best, settings, cells.x);
-    EXPECT_GT(agreed.finer, 5);
-    EXPECT_EQ(agreed.labels, over_ranks(cells.x, 1, Clustering::best, settings).labels);
-    const Partition refused = over_ranks(cells.x, ranks, Clustering::best, settings, by_cuts);
-    EXPECT_EQ(refused.finer, 0);
-    EXPECT_EQ(refused.labels, kmeans.labels);
-  }
-}
-
-TEST(Partition, StaysWithKMeansThatAgreesWithItself) {
+TEST(Partition, StaysWithKMeansWhoseClustersHaveGaps) {
   RandomStream random(5, Purpose::simulate, 0, 0);
   DenseMatrix x(800, 2);  // four groups
   for (std::int64_t i = 0; i < x.rows; ++i) {
@@ -160,7 +108,7 @@ TEST(Partition, StaysWithKMeansThatAgreesWithItself) {
   }
   const Partition best = over_ranks(x, 2, Clustering::best, {.clusters = 4});
   EXPECT_EQ(best.finer, 0);
-  EXPECT_GT(best.agreement.value(), 0.99);
+  EXPECT_LT(best.borders.value(), 0.1);
   EXPECT_FALSE(best.silhouette);
 }
 

@@ -1,0 +1,90 @@
+// How full of cells the borders between clusters are.
+#include "masksc/cluster/borders.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace masksc {
+namespace {
+
+/// Cells on a line, with clusters cut at `cuts`; centres are the means. Dealt out over so many ranks.
+double on_a_line(const std::vector<double>& cells, const std::vector<double>& cuts, int ranks) {
+  const auto count = static_cast<std::int64_t>(cells.size());
+  DenseMatrix x(count, 2);
+  std::vector<std::int32_t> labels;
+  DenseMatrix centres(std::ssize(cuts) + 1, 2);
+  std::vector<double> sums(cuts.size() + 1);
+  std::vector<double> sizes(cuts.size() + 1);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const double at = cells[static_cast<std::size_t>(i)];
+    x.row(i)[0] = static_cast<float>(at);
+    x.row(i)[1] = static_cast<float>(i % 7);  // across the line: of no account
+    const auto label =
+        static_cast<std::size_t>(std::count_if(cuts.begin(), cuts.end(), [&](double c) { return at >= c; }));
+    labels.push_back(static_cast<std::int32_t>(label));
+    sums[label] += at;
+    ++sizes[label];
+  }
+  for (std::size_t c = 0; c < sums.size(); ++c) {
+    centres.row(static_cast<std::int64_t>(c))[0] = static_cast<float>(sums[c] / sizes[c]);
+    centres.row(static_cast<std::int64_t>(c))[1] = 3;
+  }
+  double found = -1;
+  run_as_threads(ranks, [&](Collectives& all) {
+    const RowRange rows = rows_of_rank(count, all.rank(), ranks);
+    DenseMatrix part(rows.size(), 2);
+    std::copy_n(x.values.begin() + 2 * rows.begin, part.values.size(), part.values.begin());
+    const double mine = border_density(
+        part, std::span(labels).subspan(static_cast<std::size_t>(rows.begin), static_cast<std::size_t>(rows.size())),
+        centres, all);
+    if (all.is_root()) found = mine;
+  });
+  return found;
+}
+
+/// `count` cells from `from` on, so far apart.
+void add(std::vector<double>& cells, double from, double apart, int count) {
+  for (int i = 0; i < count; ++i) cells.push_back(from + apart * i);
+}
+
+TEST(Borders, AreEmptyBetweenGroupsAndFullWithinOne) {
+  std::vector<double> apart;
+  add(apart, 0, 0.01, 100);
+  add(apart, 3, 0.01, 100);
+  EXPECT_EQ(on_a_line(apart, {2}, 1), 0);
+  std::vector<double> even;
+  add(even, 0, 0.01, 400);
+  EXPECT_GT(on_a_line(even, {2}, 1), 0.95);
+  EXPECT_EQ(on_a_line(even, {2}, 3), on_a_line(even, {2}, 1));
+}
+
+TEST(Borders, OfEveryClusterCountByItsCells) {
+  std::vector<double> cells;  // an even group of 300 cut in three, and one of 100 far away
+  add(cells, 0, 0.01, 300);
+  add(cells, 20, 0.01, 100);
+  const double found = on_a_line(cells, {1, 2, 10}, 2);
+  EXPECT_NEAR(found, 0.75, 0.05);
+}
+
+TEST(Borders, OfAThinnedMiddleAreInBetween) {
+  std::vector<double> cells;  // every second cell is lacking between 1.4 and 2.6
+  add(cells, 0, 0.01, 140);
+  add(cells, 1.4, 0.02, 60);
+  add(cells, 2.6, 0.01, 140);
+  const double found = on_a_line(cells, {2}, 1);
+  EXPECT_GT(found, 0.4);
+  EXPECT_LT(found, 0.6);
+}
+
+TEST(Borders, LeaveOutClustersOfFewCells) {
+  std::vector<double> cells;
+  add(cells, 0, 0.01, 200);
+  add(cells, 2.1, 0.1, 9);  // nine cells
+  EXPECT_EQ(on_a_line(cells, {2.05}, 1), 0) << "one cluster that counts: no border";
+  EXPECT_GT(on_a_line(cells, {1, 2.05}, 1), 0.95);
+}
+
+}  // namespace
+}  // namespace masksc
