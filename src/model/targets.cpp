@@ -100,6 +100,12 @@ std::array<std::int64_t, 2> Targets::teacher_parts() const {
           settings_.guidance_target == GuidanceTarget::sequence ? 0 : std::min(kGuidanceComponents, genes_)};
 }
 
+const char* Targets::guided_by() const {
+  const auto [answers, components] = teacher_parts();
+  if (answers > 0) return components > 0 ? "both" : "sequence";
+  return components > 0 ? "components" : "nothing";
+}
+
 std::int64_t Targets::teacher_features() const { return teacher_parts()[0] + teacher_parts()[1]; }
 
 at::Tensor Targets::raw_targets(const at::Tensor& patches) const {

@@ -149,6 +149,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
                   {"ranks", ranks.size()},
                   {"batch", input.file->batch_column()},
                   {"standardize", standardized_as(options, expression)},
+                  {"guided_by", targets.guided_by()},
                   {"seed", options.train.seed},
                   {"epochs", options.train.epochs},
                   {"max_steps", options.train.max_steps},

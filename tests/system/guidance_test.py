@@ -29,6 +29,7 @@ class Guidance(unittest.TestCase):
     def test_components_guide_where_answers_show_no_groups(self):
         done, auto, output = self.train_weak("auto")
         self.assertIn("show no groups of cells", done.err)
+        self.assertEqual(auto["guided_by"], "components")
         _, sequence, _ = self.train_weak("sequence", "--guidance-target", "sequence")
         _, components, _ = self.train_weak("components", "--guidance-target", "components")
         self.assertEqual(auto["weights_hash"], components["weights_hash"])
@@ -61,6 +62,7 @@ class Guidance(unittest.TestCase):
             self.assertEqual("both guide stage 2" in done.err, target == "auto", done)
             found[target] = support.metrics(output)
         self.assertEqual(found["auto"]["weights_hash"], found["both"]["weights_hash"])
+        self.assertEqual([found[target]["guided_by"] for target in found], ["both", "both", "sequence"])
         self.assertGreater(found["auto"]["ari"], found["sequence"]["ari"])
 
     def test_answers_guide_where_they_show_groups(self):

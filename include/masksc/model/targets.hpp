@@ -44,6 +44,8 @@ class Targets {
   /// Standardised whole-cell features [n, F].
   [[nodiscard]] at::Tensor teacher(const at::Tensor& patches) const;
 
+  /// What guides: "sequence", "components" or "both"; "nothing" without guidance.
+  [[nodiscard]] const char* guided_by() const;
   [[nodiscard]] std::int64_t target_features() const;
   [[nodiscard]] std::int64_t teacher_features() const;
 
