@@ -1,4 +1,5 @@
 """masksc_cluster: other clusters of cells that are embedded already."""
+import re
 import unittest
 
 import anndata
@@ -39,8 +40,8 @@ class Cluster(unittest.TestCase):
         score = adjusted_rand_score(found["group"], found["of_map"])
         self.assertIn(f"{score:.3f}", done.out)
 
-    def test_merging_is_judged_in_the_components_named(self):
-        """The features put one large type in two: merging is right where the components say so."""
+    def test_large_types_stay_whole_and_components_judge(self):
+        """K-means cuts a large type: by default it is merged. The components named tell the second silhouette."""
         random = np.random.default_rng(0)
         types = np.repeat([0, 1, 2, 3, 4], [1000, 30, 30, 30, 30])
         centres = np.array([[0, 0], [15, 0], [20, 0], [15, 5], [20, 5]])
@@ -52,18 +53,23 @@ class Cluster(unittest.TestCase):
         data.obsm["X_noise"] = random.normal(size=(len(types), 2))
         path = support.fresh("features.h5ad")
         data.write_h5ad(path)
-        clusters = {}
+        clusters, judged = {}, {}
         for kind, more in (("auto", []), ("none", ["--components", "none"]), ("noise", ["--components", "X_noise"]),
                            ("kmeans", ["--clustering", "kmeans"])):
             output = support.fresh("cluster", "again.h5ad")
             done = cluster(output, "--features", "X_own", "--clusters", "5", *more, data=path)
             self.assertEqual(done.codes, [0, 0], done)
             clusters[kind] = anndata.read_h5ad(output).obs["masksc_clusters"].tolist()
-            self.assertEqual("in principal components" in done.out, kind != "none", done.out)
+            told = re.search(r"silhouette +\S+ +\((\S+) in principal components\)", done.out)
+            self.assertEqual(told is not None, kind != "none", done.out)
+            judged[kind] = float(told[1]) if told else None
+            self.assertEqual("cuts types" in done.err, kind != "kmeans", done.err)
         self.assertGreater(adjusted_rand_score(types, clusters["auto"]), 0.9)
         self.assertEqual(clusters["auto"], clusters["none"])
-        self.assertEqual(clusters["noise"], clusters["kmeans"])
-        self.assertNotEqual(clusters["auto"], clusters["kmeans"])
+        self.assertEqual(clusters["auto"], clusters["noise"])
+        self.assertLess(adjusted_rand_score(types, clusters["kmeans"]), 0.5)
+        self.assertGreater(judged["auto"], 0.5)
+        self.assertLess(judged["noise"], 0.1)
 
     def test_a_column_of_that_name_is_replaced(self):
         output = support.fresh("cluster", "again.h5ad")
