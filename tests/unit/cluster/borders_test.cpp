@@ -61,11 +61,10 @@ TEST(Borders, AreEmptyBetweenGroupsAndFullWithinOne) {
 }
 
 TEST(Borders, OfEveryClusterCountByItsCells) {
-  std::vector<double> cells;  // an even group of 300 cut in three, and one of 100 far away
+  std::vector<double> cells;  // an even group of 300 cut in three, and one of as many far away
   add(cells, 0, 0.01, 300);
-  add(cells, 20, 0.01, 100);
-  const double found = on_a_line(cells, {1, 2, 10}, 2);
-  EXPECT_NEAR(found, 0.75, 0.05);
+  add(cells, 20, 0.01, 300);
+  EXPECT_NEAR(on_a_line(cells, {1, 2, 10}, 2), 0.5, 0.05);
 }
 
 TEST(Borders, OfAThinnedMiddleAreInBetween) {
@@ -76,6 +75,14 @@ TEST(Borders, OfAThinnedMiddleAreInBetween) {
   const double found = on_a_line(cells, {2}, 1);
   EXPECT_GT(found, 0.4);
   EXPECT_LT(found, 0.6);
+}
+
+TEST(Borders, CountEachClustersCellsByItsSize) {
+  std::vector<double> cells;  // three of 303 on the border, next to a small cluster
+  add(cells, 0, 0.003, 300);
+  add(cells, 2, 0.01, 3);
+  add(cells, 3, 0.03, 30);
+  EXPECT_NEAR(on_a_line(cells, {2.5}, 1), 0.01, 0.005);
 }
 
 TEST(Borders, LeaveOutClustersOfFewCells) {
