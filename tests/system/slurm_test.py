@@ -16,8 +16,8 @@ import support
 
 SCRIPT = support.ROOT / "launch" / "slurm" / "train.sbatch"
 SEEDS = (0, 1, 2)
-EPOCHS = 40        # seconds, on a free machine: long enough to be stopped on the way
-LONG_EPOCHS = 200  # longer than test_time_limit lets a run go at once
+EPOCHS = 120        # seconds, on a free machine: long enough to be stopped on the way
+LONG_EPOCHS = 1200  # longer than test_time_limit lets a run go at once
 cluster = None
 
 
