@@ -13,8 +13,8 @@ namespace masksc {
 /// cells do, its answers spread evenly (silhouette about 0.05; 0.3 to 0.6 on data it suits), and of many types it tells
 /// the large ones. So whole cells are judged, at most 10,000, drawn by seed:
 ///   components  where the sequence encoder's answers show no groups (find_groups)
-///   both        where the answers show weaker ones than the components: of 8, 16 or 32 clusters, as many as these tell
-///               apart best, the answers' silhouette is under 0.75 of theirs
+///   both        where the answers show weaker ones than the components: of 8, 16 or 32 clusters (the best of three
+///               answers of K-means), as many as these tell apart best, the answers' silhouette is under 0.75 of theirs
 ///   sequence    elsewhere
 /// Labels have no part in it. The same on any number of ranks but for rounding of the answers. A collective.
 TargetSettings decide_guidance(const TargetSettings& settings, const SequenceEncoders& encoders,
