@@ -4,7 +4,10 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <vector>
+
+#include "squared_distance.hpp"
 
 namespace masksc {
 namespace {
@@ -17,6 +20,7 @@ constexpr double around = 0.15;            // a point, as a share of the distanc
 struct Border {
   std::int32_t from;
   std::int32_t to;
+  double squared_length;  // from centre to centre
 };
 
 /// Cells of one cluster around the one centre, the border and the other centre.
@@ -31,10 +35,6 @@ double dot_from(std::span<const float> origin, std::span<const float> a, std::sp
   return sum;
 }
 
-double squared_distance(const DenseMatrix& centres, std::int32_t a, std::int32_t b) {
-  return dot_from(centres.row(a), centres.row(b), centres.row(b));
-}
-
 /// Of each cluster that counts, the borders with its nearest ones of these.
 std::vector<Border> nearest_borders(const DenseMatrix& centres, std::span<const std::int64_t> sizes) {
   std::vector<std::int32_t> counted;
@@ -45,18 +45,18 @@ std::vector<Border> nearest_borders(const DenseMatrix& centres, std::span<const 
     std::vector<std::int32_t> others;
     std::copy_if(counted.begin(), counted.end(), std::back_inserter(others), [&](auto other) { return other != from; });
     std::stable_sort(others.begin(), others.end(), [&](std::int32_t a, std::int32_t b) {
-      return squared_distance(centres, from, a) < squared_distance(centres, from, b);
+      return squared_distance(centres.row(from), centres.row(a)) < squared_distance(centres.row(from), centres.row(b));
     });
-    for (std::size_t i = 0; i < std::min(neighbours, others.size()); ++i) borders.push_back({from, others[i]});
+    for (std::size_t i = 0; i < std::min(neighbours, others.size()); ++i)
+      borders.push_back({from, others[i], squared_distance(centres.row(from), centres.row(others[i]))});
   }
   return borders;
 }
 
 AlongLine places(std::span<const float> cell, const DenseMatrix& centres, const Border& border) {
-  const double length = squared_distance(centres, border.from, border.to);
   AlongLine here{};
-  if (length <= 0) return {1, 1, 1};  // two centres at one place: as full as can be
-  const double along = dot_from(centres.row(border.from), cell, centres.row(border.to)) / length;
+  if (border.squared_length <= 0) return {1, 1, 1};  // two centres at one place: as full as can be
+  const double along = dot_from(centres.row(border.from), cell, centres.row(border.to)) / border.squared_length;
   for (std::size_t point = 0; point < here.size(); ++point)
     here[point] = std::abs(along - 0.5 * static_cast<double>(point)) < around ? 1 : 0;
   return here;

@@ -14,6 +14,7 @@
 #include "masksc/core/error.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
+#include "sampled_cells.hpp"
 
 namespace masksc {
 namespace {
@@ -48,9 +49,9 @@ std::int64_t count_by_leiden(const DenseMatrix& local_rows, RowRange rows, std::
 std::vector<std::int64_t> counts_by_silhouette(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
                                                std::uint64_t seed, Collectives& ranks,
                                                const std::function<void()>& poll) {
-  const auto chosen = sample_rows(cells, kJudgedCells, seed);
-  const DealtSample sample = take_rows(local_rows, rows, chosen);
-  const auto size = std::ssize(chosen);
+  const SampledCells judged(local_rows, rows, cells, kJudgedCells, seed);
+  const DealtSample& sample = judged.local;
+  const std::int64_t size = judged.cells();
   std::vector<double> scores;  // of 2, 3, ... clusters
   for (std::int64_t count = 2; count <= std::min(most_clusters, size - 1); ++count) {
     scores.push_back(kmeans_silhouette(sample.local_rows, sample.rows, size, count, seed, ranks, poll));

@@ -13,6 +13,7 @@
 #include "masksc/metrics/silhouette.hpp"
 #include "masksc/preprocess/linkage.hpp"
 #include "sampled_cells.hpp"
+#include "squared_distance.hpp"
 
 namespace masksc {
 namespace {
@@ -27,13 +28,7 @@ std::vector<std::int32_t> merge_centres(const DenseMatrix& centres, std::int64_t
   PairDistances distances(centres.rows);
   for (std::int64_t a = 0; a < centres.rows; ++a) {
     for (std::int64_t b = a + 1; b < centres.rows; ++b) {
-      double squared = 0;
-      for (std::int64_t i = 0; i < centres.columns; ++i) {
-        const double difference = static_cast<double>(centres.row(a)[static_cast<std::size_t>(i)]) -
-                                  static_cast<double>(centres.row(b)[static_cast<std::size_t>(i)]);
-        squared += difference * difference;
-      }
-      distances.values[distances.at(a, b)] = std::sqrt(squared);
+      distances.values[distances.at(a, b)] = std::sqrt(squared_distance(centres.row(a), centres.row(b)));
     }
   }
   return average_linkage_clusters(std::move(distances), clusters);
@@ -92,14 +87,18 @@ Partition partition_cells(const DenseMatrix& local_rows, RowRange rows, std::int
                           KMeansProgress* progress) {
   const std::vector<std::int64_t> counts = finer_counts(clustering, settings.clusters, cells);
   Partition own;  // of K-means
+  KMeansResult found;
+  if (counts.empty() || clustering == Clustering::best) {
+    found = kmeans(local_rows, rows, cells, settings, ranks, poll, progress);
+    own.labels = std::move(found.labels);
+  }
+  if (counts.empty()) return numbered(std::move(own), ranks);
+
   const SampledCells judged(local_rows, rows, cells, kJudgedCells, settings.seed);
   const auto score = [&](const std::vector<std::int32_t>& labels) {
     return silhouette(judged.local.local_rows, judged.local.rows, judged.cells(), labels, ranks, poll).value_or(-1);
   };
-  if (counts.empty() || clustering == Clustering::best) {
-    KMeansResult found = kmeans(local_rows, rows, cells, settings, ranks, poll, progress);
-    own.labels = std::move(found.labels);
-    if (counts.empty()) return numbered(std::move(own), ranks);
+  if (clustering == Clustering::best) {
     const std::vector<std::int32_t> labels = labels_of(judged, own.labels, rows.begin);
     own.borders = border_density(judged.local.local_rows, labels, found.centres, ranks);
     if (*own.borders < kCutsTypes) return numbered(std::move(own), ranks);

@@ -2,9 +2,8 @@
 //
 // K-means likes clusters of equal size: it cuts a large type in two before it tells two small ones apart. Finer
 // clusters whose centres are merged by average linkage, each centre counting once whatever its number of cells, leave
-// large types whole. Which of them suits the data is asked from the data: where the borders
-// between K-means' clusters are full of cells it cuts types, and the merged clusters of the highest mean silhouette
-// take their place.
+// large types whole. Which of them suits the data is asked from the data: where the borders between K-means' clusters
+// are full of cells it cuts types, and the merged clusters of the highest mean silhouette take their place.
 #pragma once
 
 #include <cstdint>

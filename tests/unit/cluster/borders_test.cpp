@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "rows_of.hpp"
+
 namespace masksc {
 namespace {
 
@@ -34,8 +36,7 @@ double on_a_line(const std::vector<double>& cells, const std::vector<double>& cu
   double found = -1;
   run_as_threads(ranks, [&](Collectives& all) {
     const RowRange rows = rows_of_rank(count, all.rank(), ranks);
-    DenseMatrix part(rows.size(), 2);
-    std::copy_n(x.values.begin() + 2 * rows.begin, part.values.size(), part.values.begin());
+    const DenseMatrix part = rows_of(x, rows);
     const double mine = border_density(
         part, std::span(labels).subspan(static_cast<std::size_t>(rows.begin), static_cast<std::size_t>(rows.size())),
         centres, all);

@@ -10,6 +10,7 @@
 
 #include "masksc/core/random.hpp"
 #include "masksc/metrics/agreement.hpp"
+#include "rows_of.hpp"
 
 namespace masksc {
 namespace {
@@ -32,12 +33,6 @@ Cells one_large_type(std::int64_t large) {
     cells.types.push_back(type);
   }
   return cells;
-}
-
-DenseMatrix rows_of(const DenseMatrix& x, RowRange mine) {
-  DenseMatrix part(mine.size(), x.columns);
-  std::copy_n(x.values.begin() + mine.begin * x.columns, part.values.size(), part.values.begin());
-  return part;
 }
 
 Partition over_ranks(const DenseMatrix& x, int ranks, Clustering clustering, const KMeansSettings& settings) {
