@@ -4,13 +4,15 @@
 #include <malloc.h>
 #include <sys/mman.h>
 
-#include <array>
-#include <bit>
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <map>
+#include <memory>
 #include <mutex>
-#include <vector>
+#include <set>
+#include <utility>
 
 #include "masksc/model/torch.hpp"
 
@@ -18,80 +20,105 @@ namespace masksc {
 namespace {
 
 constexpr std::size_t smallest_kept = std::size_t{64} << 10;
+constexpr std::size_t page = 4096;
 constexpr std::size_t huge_page = std::size_t{2} << 20;
+constexpr std::size_t first_mapping = std::size_t{1} << 30;  // addresses only: memory is taken where it is written
 constexpr std::size_t alignment = 64;
 
-/// Sizes are rounded up to eight steps between powers of two: at most 1/8 is wasted, and sizes that vary little share
-/// blocks.
-std::size_t rounded(std::size_t bytes) {
-  const std::size_t step = std::max<std::size_t>(std::bit_floor(bytes) / 8, 4096);
-  return (bytes + step - 1) / step * step;
-}
-
-std::size_t class_of(std::size_t rounded_bytes) {
-  const auto power = static_cast<std::size_t>(std::bit_width(rounded_bytes) - 1);
-  return power * 8 + ((rounded_bytes >> (power - 3)) & 7);
-}
-
-void* new_block(std::size_t bytes) {
-  const bool large = bytes >= huge_page;
-  void* const block = std::aligned_alloc(large ? huge_page : std::size_t{4096},
-                                         large ? (bytes + huge_page - 1) / huge_page * huge_page : bytes);
-  if (block == nullptr) throw std::bad_alloc();
-  if (large) madvise(block, bytes, MADV_HUGEPAGE);  // advice: it may be refused
-  return block;
-}
-
-/// Freed blocks by size class.
-class BlockCache {
- public:
-  void* take(std::size_t bytes) {
-    {
-      const std::scoped_lock lock(mutex_);
-      std::vector<void*>& free = free_[class_of(bytes)];
-      if (!free.empty()) {
-        void* const block = free.back();
-        free.pop_back();
-        return block;
-      }
-    }
-    return new_block(bytes);
-  }
-  void give(void* block, std::size_t bytes) {
-    const std::scoped_lock lock(mutex_);
-    free_[class_of(bytes)].push_back(block);
-  }
-  void release() {
-    const std::scoped_lock lock(mutex_);
-    for (std::vector<void*>& blocks : free_) {
-      for (void* const block : blocks) std::free(block);
-      blocks.clear();
-    }
-  }
-
- private:
-  std::mutex mutex_;
-  std::array<std::vector<void*>, 64 * 8> free_;
-};
-
-BlockCache& cache() {
-  static auto* const made = new BlockCache;  // outlives every tensor
-  return *made;
-}
+constexpr std::size_t rounded(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
 /// A block carries its size in front of the tensor's data.
 struct Header {
   std::size_t bytes;
 };
 
+/// Free memory as extents between blocks: a block is cut from the smallest extent that holds it, and joins its free
+/// neighbours when it comes back, so tensors of all sizes share the same pages.
+class FreeMemory {
+ public:
+  std::byte* take(std::size_t bytes) {
+    const std::scoped_lock lock(mutex_);
+    auto found = by_size_.lower_bound({bytes, nullptr});
+    if (found == by_size_.end()) {
+      map(rounded(bytes, huge_page));
+      found = by_size_.lower_bound({bytes, nullptr});
+    }
+    const auto [size, begin] = *found;
+    remove(begin, size);
+    if (size > bytes) insert(begin + bytes, size - bytes);
+    return begin;
+  }
+  void give(std::byte* begin, std::size_t bytes) {
+    const std::scoped_lock lock(mutex_);
+    join(begin, bytes);
+  }
+  /// The addresses stay, their pages go.
+  void release() {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [begin, size] : by_address_) madvise(begin, size, MADV_DONTNEED);
+  }
+
+ private:
+  /// Addresses for `needed` bytes more. Few large mappings: a block lies within one.
+  void map(std::size_t needed) {
+    std::size_t bytes = std::max({needed, first_mapping, mapped_});
+    void* begin = map_pages(bytes + huge_page);
+    if (begin == MAP_FAILED) begin = map_pages((bytes = needed) + huge_page);
+    if (begin == MAP_FAILED) throw std::bad_alloc();
+    std::size_t room = bytes + huge_page;
+    std::align(huge_page, bytes, begin, room);
+    madvise(begin, bytes, MADV_HUGEPAGE);  // advice: it may be refused
+    mapped_ += bytes;
+    join(static_cast<std::byte*>(begin), bytes);
+  }
+  static void* map_pages(std::size_t bytes) {
+    return mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  }
+  void insert(std::byte* begin, std::size_t size) {
+    by_address_.emplace(begin, size);
+    by_size_.emplace(size, begin);
+  }
+  void remove(std::byte* begin, std::size_t size) {
+    by_address_.erase(begin);
+    by_size_.erase({size, begin});
+  }
+  void join(std::byte* begin, std::size_t size) {
+    const auto after = by_address_.lower_bound(begin);
+    if (after != by_address_.begin()) {
+      const auto [before_begin, before_size] = *std::prev(after);
+      if (before_begin + before_size == begin) {
+        remove(before_begin, before_size);
+        begin = before_begin;
+        size += before_size;
+      }
+    }
+    if (const auto next = by_address_.find(begin + size); next != by_address_.end()) {
+      const std::size_t next_size = next->second;
+      remove(next->first, next_size);
+      size += next_size;
+    }
+    insert(begin, size);
+  }
+
+  std::mutex mutex_;
+  std::size_t mapped_ = 0;
+  std::map<std::byte*, std::size_t> by_address_;
+  std::set<std::pair<std::size_t, std::byte*>> by_size_;
+};
+
+FreeMemory& free_memory() {
+  static auto* const made = new FreeMemory;  // outlives every tensor
+  return *made;
+}
+
 void release(void* data) {
   if (data == nullptr) return;
-  void* const block = static_cast<std::byte*>(data) - alignment;
-  const std::size_t bytes = static_cast<Header*>(block)->bytes;
+  std::byte* const block = static_cast<std::byte*>(data) - alignment;
+  const std::size_t bytes = reinterpret_cast<Header*>(block)->bytes;
   if (bytes < smallest_kept)
     std::free(block);
   else
-    cache().give(block, bytes);
+    free_memory().give(block, bytes);
 }
 
 class TrainingAllocator final : public at::Allocator {
@@ -99,8 +126,8 @@ class TrainingAllocator final : public at::Allocator {
   at::DataPtr allocate(std::size_t wanted) override {
     std::size_t bytes = wanted + alignment;
     const bool kept = bytes >= smallest_kept;
-    bytes = kept ? rounded(bytes) : (bytes + alignment - 1) / alignment * alignment;
-    void* const block = kept ? cache().take(bytes) : std::aligned_alloc(alignment, bytes);
+    bytes = rounded(bytes, kept ? page : alignment);
+    void* const block = kept ? free_memory().take(bytes) : std::aligned_alloc(alignment, bytes);
     if (block == nullptr) throw std::bad_alloc();
     static_cast<Header*>(block)->bytes = bytes;
     void* const data = static_cast<std::byte*>(block) + alignment;
@@ -118,7 +145,7 @@ void use_training_allocator() {
 }
 
 void release_kept_memory() {
-  cache().release();
+  free_memory().release();
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif

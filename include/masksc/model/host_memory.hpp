@@ -3,13 +3,12 @@
 
 namespace masksc {
 
-/// From now on LibTorch's CPU tensors come from an allocator that keeps freed blocks of 64 KiB and more for the next
-/// tensor of about that size, on huge pages where the kernel grants them. The C library gives large blocks back at
-/// once, and the next tensor pays for the same pages again. Call once, before the first tensor.
+/// From now on LibTorch's CPU tensors of 64 KiB and more come from an allocator that keeps freed memory for the next
+/// tensors, of any size, on huge pages where the kernel grants them. The C library gives large blocks back at once, and
+/// the next tensor pays for the same pages again. Call once, before the first tensor.
 void use_training_allocator();
 
-/// The kept blocks, and what the C library holds for no one, go back to the system: between stages that need blocks of
-/// other sizes.
+/// The kept memory, and what the C library holds for no one, goes back to the system: between stages.
 void release_kept_memory();
 
 /// From now on peak_memory() counts anew: several runs of one process each tell of their own. Kept memory is released
