@@ -2,7 +2,6 @@
 // Arguments and output are those of ../shared/bench/torch_peer.py. Prints one JSON line.
 //   benchmark_step [--dim N] [--enc N] ... [--micro-batch N] [--checkpointing none|blocks|every=N] [--shard yes|no]
 //                  [--decoder full|cross]
-#include <c10/core/CachingDeviceAllocator.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -97,9 +96,7 @@ double flop_per_cell(const AutoencoderShape& shape) {
 
 /// Of the process, or of the tensors on a GPU: what the peer tells.
 double peak_gib(at::Device device) {
-  if (device.is_cpu()) return static_cast<double>(peak_memory()) / 0x1p30;
-  const auto stats = c10::getDeviceAllocator(device.type())->getDeviceStats(device.index());
-  return static_cast<double>(stats.allocated_bytes[0].peak) / 0x1p30;  // of all pools
+  return static_cast<double>(peak_gpu_memory(device).value_or(peak_memory())) / 0x1p30;
 }
 
 ExitCode run(Runtime& runtime, int argc, char** argv) {

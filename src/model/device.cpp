@@ -1,5 +1,6 @@
 #include "masksc/model/device.hpp"
 
+#include <ATen/DeviceAccelerator.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
 
@@ -42,7 +43,16 @@ at::Device choose_device(const std::string& wanted, int local_rank, bool determi
   }
   if (deterministic) use_deterministic_kernels();
   const auto gpus = static_cast<int>(at::getNumGPUs());
-  return {at::kCUDA, static_cast<at::DeviceIndex>(local_rank % gpus)};
+  const at::Device device(at::kCUDA, static_cast<at::DeviceIndex>(local_rank % gpus));
+  at::accelerator::setDeviceIndex(device.index());  // or pinned memory would make a context on the first GPU, too
+  at::globalContext().lazyInitDevice(at::kCUDA);
+  at::accelerator::resetPeakStats(device.index());
+  return device;
+}
+
+std::optional<std::int64_t> peak_gpu_memory(at::Device device) {
+  if (!device.is_cuda()) return std::nullopt;
+  return at::accelerator::getDeviceStats(device.index()).allocated_bytes[0].peak;  // of all pools
 }
 
 }  // namespace masksc

@@ -25,6 +25,20 @@ std::string merged_note(const Json& m) {
   return from.is_null() ? std::string() : fmt::format(", merged from {}", from.get<std::int64_t>());
 }
 
+std::string guidance_note(const Json& m) {
+  const std::string by = m.at("guided_by").get<std::string>();
+  if (by == "sequence") return "the sequence encoder's answers";
+  if (by == "components") return "principal components";
+  return by == "both" ? "the sequence encoder's answers and principal components" : "";
+}
+
+std::string gpu_memory_note(const Json& m) {
+  double most = 0;
+  const Json all = m.value("peak_gpu_memory_bytes", Json());
+  for (const Json& bytes : all.is_array() ? all : Json::array()) most = std::max(most, bytes.get<double>());
+  return most > 0 ? format_bytes(most) + " on its GPU" : "";
+}
+
 Json summary_of(const Json& m) {
   Json cards = Json::array();
   const auto score = [&](const char* key) {
@@ -38,6 +52,7 @@ Json summary_of(const Json& m) {
   add_card(cards, "cells", fmt::format("{}", m.at("cells").get<std::int64_t>()));
   add_card(cards, "genes used", fmt::format("{}", m.at("genes").get<std::int64_t>()),
            m.value("standardize", "") == "residuals" ? "as Pearson residuals of their counts" : "");
+  if (m.contains("guided_by")) add_card(cards, "guided by", m.at("guided_by").get<std::string>(), guidance_note(m));
   add_card(cards, "time", format_duration(m.at("seconds").at("total").get<double>()),
            m.at("ranks") == 1 ? "1 rank" : fmt::format("{} ranks", m.at("ranks").get<std::int64_t>()));
   add_card(cards, "cells/s in training", fmt::format("{:.0f}", m.at("cells_per_second").get<double>()));
@@ -51,7 +66,7 @@ Json summary_of(const Json& m) {
   }
   double memory = 0;
   for (const Json& bytes : m.at("peak_memory_bytes")) memory = std::max(memory, bytes.get<double>());
-  add_card(cards, "peak memory of a rank", format_bytes(memory));
+  add_card(cards, "peak memory of a rank", format_bytes(memory), gpu_memory_note(m));
   add_card(cards, "seed", fmt::format("{}", m.at("seed").get<std::int64_t>()));
   return cards;
 }

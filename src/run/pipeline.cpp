@@ -143,6 +143,8 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
 
   const std::int64_t memory = peak_memory();
   const std::vector<std::int64_t> memories = ranks.gather_varied(std::span<const std::int64_t>(&memory, 1));
+  const std::int64_t gpu_memory = peak_gpu_memory(context.device).value_or(0);
+  const std::vector<std::int64_t> gpu_memories = ranks.gather_varied(std::span<const std::int64_t>(&gpu_memory, 1));
   Json metrics = score_json(outcome);
   metrics.update({{"cells", expression.cells},
                   {"genes", expression.genes.size()},
@@ -164,6 +166,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
                     {"shuffle_block", input.shuffle.block},
                     {"shuffle_buffer", input.shuffle.buffer}}},
                   {"peak_memory_bytes", memories},
+                  {"peak_gpu_memory_bytes", context.device.is_cuda() ? Json(gpu_memories) : Json()},
                   {"weights_hash", model.parameters().hash()},
                   {"embedding_hash", hash},
                   {"version", version_and_commit()}});

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "masksc/core/on_threads.hpp"
 #include "masksc/dist/tree_sum.hpp"
@@ -19,20 +19,6 @@ constexpr double first_scale = 65536;
 constexpr double largest_scale = 0x1.0p40;
 constexpr std::int64_t steps_to_grow = 2000;
 
-/// Seconds since the last call.
-class Stopwatch {
- public:
-  double lap() {
-    const auto now = std::chrono::steady_clock::now();
-    const double seconds = std::chrono::duration<double>(now - last_).count();
-    last_ = now;
-    return seconds;
-  }
-
- private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
-
 void add_to(at::Tensor& sum, const at::Tensor& value) {
   if (value.defined()) sum = sum.defined() ? sum + value.detach() : value.detach();
 }
@@ -40,6 +26,14 @@ void add_to(at::Tensor& sum, const at::Tensor& value) {
 std::unique_ptr<Transport> transport_of(const FlatParameters& parameters, Collectives& ranks, NcclCollectives* nccl) {
   if (nccl == nullptr) return host_transport(ranks);
   return device_transport(*nccl, [device = parameters.values().device()] { return current_cuda_stream(device); });
+}
+
+/// Of a thread's passes: the moments in which each began, had its loss, and had its gradients.
+void add_passes(StepSeconds& seconds, const std::vector<Moment>& moments) {
+  for (std::size_t i = 0; i + 2 < moments.size(); i += 3) {
+    seconds.forward += moments[i + 1].since(moments[i]);
+    seconds.backward += moments[i + 2].since(moments[i + 1]);
+  }
 }
 
 double number(const at::Tensor& value) { return value.defined() ? value.item<double>() : 0; }
@@ -123,21 +117,22 @@ std::vector<TrainingEngine::Lane> TrainingEngine::lanes_of(std::int64_t passes) 
 }
 
 void TrainingEngine::run_passes(Lane& lane, const std::function<LossShares(std::int64_t)>& pass_loss,
-                                double guidance_weight, StepSeconds& seconds) {
+                                double guidance_weight, std::vector<Moment>& moments) {
   if (shards_ > 0) at::init_num_threads();  // LibTorch's setting reaches a new thread of ours only when asked for
   const ReplicaScope replica(lane.replica);
-  Stopwatch watch;
+  const auto note = [&] { moments.emplace_back(parameters_.values().device()); };
   for (std::int64_t pass = lane.begin; pass < lane.end; pass += lane.stride) {
+    note();
     const LossShares shares = pass_loss(pass);
     at::Tensor loss = shares.masked;
     if (shares.guidance.defined()) loss = loss + guidance_weight * shares.guidance;
     if (scale_.scale != 1) loss = loss * scale_.scale;
-    seconds.forward += watch.lap();
+    note();
     if (pass + lane.stride >= lane.end) exchange_.last_pass(lane.replica);
     loss.backward();
     add_to(lane.sums.masked, shares.masked);
     add_to(lane.sums.guidance, shares.guidance);
-    seconds.backward += watch.lap();
+    note();
   }
 }
 
@@ -148,23 +143,28 @@ double TrainingEngine::add_up(const std::vector<Lane>& lanes, at::Tensor LossSha
   return shards_ > 0 ? tree_sum(std::move(terms)) : std::accumulate(terms.begin(), terms.end(), 0.0);
 }
 
+double TrainingEngine::time_update(const Interval& update) {
+  if (parameters_.values().is_cpu()) return update.seconds();
+  const std::optional<Interval> last = std::exchange(update_, update);  // over by now: this step's loss is known
+  return last ? last->seconds() : 0;
+}
+
 StepReport TrainingEngine::step(std::int64_t passes, const std::function<LossShares(std::int64_t)>& pass_loss,
                                 double guidance_weight, double learning_rate, const StepVotes& votes) {
   StepReport report;
   std::vector<Lane> lanes = lanes_of(passes);
-  std::vector<StepSeconds> seconds(static_cast<std::size_t>(threads_));
+  std::vector<std::vector<Moment>> moments(static_cast<std::size_t>(threads_));
   parameters_.zero_gradients();
   exchange_.begin(static_cast<int>(lanes.size()));
   on_threads(threads_, static_cast<std::int64_t>(lanes.size()), [&](std::int64_t lane, int thread) {
     run_passes(lanes[static_cast<std::size_t>(lane)], pass_loss, guidance_weight,
-               seconds[static_cast<std::size_t>(thread)]);
+               moments[static_cast<std::size_t>(thread)]);
   });
-  Stopwatch watch;
   const double masked = add_up(lanes, &LossShares::masked);
   const double guidance = add_up(lanes, &LossShares::guidance);
-  report.seconds = seconds[0];
+  add_passes(report.seconds, moments[0]);
   exchange_.finish();
-  watch.lap();
+  const Moment combined(parameters_.values().device());
 
   // Every rank sees the same numbers, so all decide alike. Owned gradients are all of them, or this rank's slices.
   const auto vote = [](bool yes) { return yes ? 1.0 : 0.0; };
@@ -194,7 +194,7 @@ StepReport TrainingEngine::step(std::int64_t passes, const std::function<LossSha
     parameters_.refresh_working_copy();
   }
   scale_.update(!finite);
-  report.seconds.update = watch.lap();
+  report.seconds.update = time_update({combined, Moment(parameters_.values().device())});
   return report;
 }
 

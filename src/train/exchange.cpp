@@ -148,7 +148,7 @@ void GradientExchange::finish() {
     return;
   }
   if (!measured_) ranks_.barrier();
-  waited_ = transport_->time([&] {
+  time_waiting([&] {
     while (started_ < buckets_.size()) start(buckets_[started_++]);
     for (Bucket& bucket : buckets_) complete(bucket);
   });
@@ -158,16 +158,23 @@ void GradientExchange::finish() {
 void GradientExchange::finish_tree() {
   parameters_.combine_replicas_as_tree();
   if (ranks_.size() == 1) return;
-  waited_ = transport_->time([&] {
+  time_waiting([&] {
     for (const Bucket& bucket : buckets_)
       transport_->tree_all_reduce(parameters_.gradients().narrow(0, bucket.begin, bucket.end - bucket.begin));
   });
 }
 
+void GradientExchange::time_waiting(const std::function<void()>& waits) {
+  const at::Device device = parameters_.values().device();
+  const Moment before(device);
+  waits();
+  waiting_ = Interval{before, Moment(device)};
+}
+
 double GradientExchange::exposed_seconds() {
-  if (!waited_) return exposed_;
-  exposed_ = waited_();
-  waited_ = nullptr;
+  if (!waiting_) return exposed_;
+  exposed_ = waiting_->seconds();
+  waiting_.reset();
   if (settings_.tree) return exposed_;  // nothing overlaps, so nothing is hidden
   if (measured_) {
     exposed_sum_ += exposed_;

@@ -12,6 +12,7 @@
 #include "masksc/data/loader.hpp"
 #include "masksc/model/device_random.hpp"
 #include "masksc/model/mask.hpp"
+#include "masksc/train/moment.hpp"
 #include "masksc/train/stop.hpp"
 
 namespace masksc {
@@ -184,6 +185,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
   while (outcome.steps < total) {
     const std::int64_t step = outcome.steps;
     const auto step_start = Clock::now();
+    const Moment begun(context.device);
     if (job.watch) job.watch(step + 1, true);
     context.ranks.begin_step(step + 1);
     if (context.nccl != nullptr) context.nccl->set_step(step + 1);
@@ -198,7 +200,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     const RowRange positions = loader.plan().batch(step % steps_per_epoch);
     const DeviceBatch device(batch, model.shape(), seed, static_cast<std::uint32_t>(epoch), job.micro_batch,
                              job.settings.deterministic, context);
-    const double data_seconds = seconds_since(step_start);
+    const Moment batched(context.device);
     const double learning_rate = scheduled_learning_rate(step, total, job.settings.learning_rate, job.settings.warmup);
     StepReport report = engine.step(
         device.passes,
@@ -209,14 +211,14 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
         },
         guidance, learning_rate, saver.votes(epoch_ends));
     context.ranks.end_step();
-    report.seconds.data = data_seconds;
+    report.seconds.data = batched.since(begun);
     if (job.watch) job.watch(step + 1, false);
 
     outcome.steps = step + 1;
     outcome.cells += batch.global_cells;
     if (!report.skipped) outcome.loss = report.loss;
     outcome.parts += report.seconds;
-    epoch_compute += data_seconds + report.seconds.forward + report.seconds.backward;
+    epoch_compute += report.seconds.data + report.seconds.forward + report.seconds.backward;
     const double speed = static_cast<double>(batch.global_cells) / seconds_since(step_start);
     Json line = {{"stage", "train"},
                  {"epoch", epoch + 1},

@@ -1,22 +1,13 @@
 #include "masksc/train/transport.hpp"
 
-#include <c10/core/Event.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
-#include <chrono>
 #include <thread>
 
 #include "masksc/dist/tree_sum.hpp"
 
 namespace masksc {
 namespace {
-
-std::function<double()> time_on_host(const std::function<void()>& waits) {
-  const auto start = std::chrono::steady_clock::now();
-  waits();
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return [seconds] { return seconds; };
-}
 
 template <typename T>
 std::span<T> elements(const at::Tensor& host) {
@@ -89,7 +80,6 @@ class HostTransport final : public Transport {
     return std::make_unique<DonePending>();
   }
   [[nodiscard]] bool needs_driving() const override { return ranks_.size() > 1; }
-  std::function<double()> time(const std::function<void()>& waits) override { return time_on_host(waits); }
 
  private:
   template <typename Start>
@@ -152,19 +142,6 @@ class DeviceTransport final : public Transport {
     return std::make_unique<DevicePending>(std::move(request), stream, own, all);
   }
   [[nodiscard]] bool needs_driving() const override { return false; }
-  std::function<double()> time(const std::function<void()>& waits) override {
-    if (!at::hasCUDA()) return time_on_host(waits);
-    const auto before = std::make_shared<c10::Event>(at::kCUDA, c10::EventFlag::BACKEND_DEFAULT);
-    const auto after = std::make_shared<c10::Event>(at::kCUDA, c10::EventFlag::BACKEND_DEFAULT);
-    const c10::impl::VirtualGuardImpl guard(at::kCUDA);
-    before->record(guard.getStream(guard.getDevice()));
-    waits();
-    after->record(guard.getStream(guard.getDevice()));
-    return [before, after] {
-      after->synchronize();
-      return 1e-3 * before->elapsedTime(*after);
-    };
-  }
 
  private:
   static std::size_t count_of(const at::Tensor& tensor) { return static_cast<std::size_t>(tensor.numel()); }

@@ -5,6 +5,7 @@
 #include "masksc/model/device.hpp"
 #include "masksc/model/device_random.hpp"
 #include "masksc/model/mask.hpp"
+#include "masksc/train/moment.hpp"
 #include "masksc/train/sequence_trainer.hpp"
 
 namespace masksc {
@@ -123,6 +124,19 @@ TEST(Gpu, TrainsTheSequenceEncoderAsTheCpu) {
     return encoder.parameters().values().cpu().clone();
   };
   EXPECT_TRUE(at::allclose(answers(gpu()), answers(at::kCPU), 1e-3, 1e-3));
+}
+
+TEST(Gpu, MomentsAreThoseOfTheStreamAndMemoryIsCounted) {
+  const at::Tensor x = at::rand({4096, 4096}, gpu());
+  const Moment start(at::kCPU);
+  const Moment begin(gpu());
+  at::Tensor y = x;
+  for (int i = 0; i < 10; ++i) y = at::matmul(x, y);
+  const Moment end(gpu());
+  const double seconds = end.since(begin);
+  EXPECT_GT(seconds, 10 * 2 * std::pow(4096, 3) / 1e15);  // no GPU does more than 1 PFLOP/s in fp32
+  EXPECT_LT(seconds, Moment(at::kCPU).since(start) + 1e-3);
+  EXPECT_GE(peak_gpu_memory(gpu()).value_or(0), 2 * 4096 * 4096 * 4);
 }
 
 TEST(Gpu, EmbedsAsTheCpu) {

@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 import support
 
 METRICS = {"ari", "nmi", "silhouette", "silhouette_pca", "clusters", "cells", "genes", "ranks", "seed", "seconds", "cells_per_second",
-           "weights_hash", "embedding_hash", "version"}
+           "peak_memory_bytes", "peak_gpu_memory_bytes", "guided_by", "weights_hash", "embedding_hash", "version"}
 STEP = {"stage", "epoch", "step", "loss", "learning_rate", "gradient_norm", "cells_per_second"}
 EVENTS = {"start", "resumed", "checkpoint", "stop", "warning", "end", "epoch", "rewound"}
 
@@ -116,6 +116,12 @@ class Metrics(unittest.TestCase):
         self.assertAlmostEqual(training["tflops"] * 1e12 * 2 / (flop * self.metrics["cells_per_second"]), 1, places=6)
         if training["device"] is None:  # on CPUs
             self.assertIsNone(training["fraction_of_peak"])
+            self.assertIsNone(self.metrics["peak_gpu_memory_bytes"])
+
+    def test_seconds_by_part_of_a_step_sum_to_the_training(self):
+        parts = {name: self.metrics["training"][name] for name in ("data", "forward", "backward", "exposed_communication", "update")}
+        self.assertTrue(all(seconds > 0 for seconds in parts.values()), parts)
+        self.assertLess(sum(parts.values()), self.metrics["seconds"]["train"])
 
     def test_seconds_by_stage_sum_to_the_total(self):
         seconds = dict(self.metrics["seconds"])

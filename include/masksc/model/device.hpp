@@ -1,6 +1,8 @@
 // Which device a rank trains on.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "masksc/model/torch.hpp"
@@ -8,7 +10,8 @@
 namespace masksc {
 
 /// The device for `wanted` (auto, cpu, cuda): GPU local_rank modulo the GPUs of the node. LibTorch's CUDA half is
-/// loaded only where a GPU is visible. Throws EnvironmentError when cuda is wanted and there is none.
+/// loaded only where a GPU is visible; the GPU becomes this thread's current one, and peak_gpu_memory() counts from now
+/// on. Throws EnvironmentError when cuda is wanted and there is none.
 ///
 /// `deterministic`: GPU kernels give the same bits every time from now on, on GPUs of one kind. cuBLAS gets a workspace
 /// of its own a stream (CUBLAS_WORKSPACE_CONFIG, unless it is set), cuDNN looks for no fastest algorithm, and LibTorch
@@ -16,5 +19,8 @@ namespace masksc {
 /// of attention. It refuses, with an exception, operations that have none, such as the backward passes of adaptive
 /// pooling, interpolation, reflection padding and cumulative sums in floating point; the model has none of these.
 at::Device choose_device(const std::string& wanted, int local_rank, bool deterministic = false);
+
+/// Most bytes that tensors of this process held on the GPU at once since choose_device(); nothing for a CPU.
+std::optional<std::int64_t> peak_gpu_memory(at::Device device);
 
 }  // namespace masksc

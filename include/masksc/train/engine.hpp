@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "masksc/core/json.hpp"
 #include "masksc/model/parameters.hpp"
 #include "masksc/train/exchange.hpp"
+#include "masksc/train/moment.hpp"
 #include "masksc/train/optimizer.hpp"
 #include "masksc/train/saver.hpp"
 #include "masksc/train/settings.hpp"
@@ -32,13 +34,13 @@ struct LossShares {
   at::Tensor guidance;  // undefined without guidance
 };
 
-/// Where the time of a step went on this rank, in seconds. On a GPU the host's times, which run ahead of the device's.
+/// Where the time of a step went on this rank, in seconds; on a GPU the time of its stream.
 struct StepSeconds {
   double data = 0;      // batch and masks, before the engine's step
   double forward = 0;   // with threads: of the first
   double backward = 0;  // with the communication it hides
   double exposed = 0;   // waiting for gradients of others
-  double update = 0;    // norm, clipping, optimizer
+  double update = 0;    // norm, clipping, optimizer; on a GPU, which is not done when the step returns, the last step's
 
   StepSeconds& operator+=(const StepSeconds& other);
 };
@@ -94,8 +96,10 @@ class TrainingEngine {
  private:
   struct Lane;
   void run_passes(Lane& lane, const std::function<LossShares(std::int64_t)>& pass_loss, double guidance_weight,
-                  StepSeconds& seconds);
+                  std::vector<Moment>& moments);
   [[nodiscard]] std::vector<Lane> lanes_of(std::int64_t passes) const;
+  /// Seconds of a step's update: this one's, or on a GPU, where the host does not wait for it, the last one's.
+  [[nodiscard]] double time_update(const Interval& update);
   [[nodiscard]] double add_up(const std::vector<Lane>& lanes, at::Tensor LossShares::*share) const;
 
   FlatParameters& parameters_;
@@ -106,6 +110,7 @@ class TrainingEngine {
   GradientExchange exchange_;
   AdamW optimizer_;
   LossScale scale_;
+  std::optional<Interval> update_;  // on a GPU: of the last step
 };
 
 }  // namespace masksc

@@ -7,13 +7,16 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "masksc/dist/collectives.hpp"
 #include "masksc/train/checkpoint.hpp"
+#include "masksc/train/moment.hpp"
 #include "masksc/train/optimizer.hpp"
 #include "masksc/train/transport.hpp"
 
@@ -83,6 +86,7 @@ class GradientExchange {
   void progress();
   void drive(const std::stop_token& stop);
   void finish_tree();
+  void time_waiting(const std::function<void()>& waits);
   [[nodiscard]] FlatSlice own_slice(const FlatSlice& sent, int rank) const;
 
   FlatParameters& parameters_;
@@ -93,11 +97,11 @@ class GradientExchange {
   std::vector<std::vector<std::size_t>> buckets_of_;  // of each parameter
   std::vector<int> expected_;                         // parameters of each bucket
   std::vector<FlatSlice> owned_;
-  std::mutex mutex_;                // of what follows: replicas arrive on their own threads
-  std::size_t started_ = 0;         // buckets under way; the same order on every rank
-  std::vector<bool> in_last_pass_;  // of each replica
-  bool measured_ = false;           // alone_ is known, so steps may overlap
-  std::function<double()> waited_;  // of the last finish(), until it is asked for
+  std::mutex mutex_;                 // of what follows: replicas arrive on their own threads
+  std::size_t started_ = 0;          // buckets under way; the same order on every rank
+  std::vector<bool> in_last_pass_;   // of each replica
+  bool measured_ = false;            // alone_ is known, so steps may overlap
+  std::optional<Interval> waiting_;  // of the last finish(), until it is asked for
   double exposed_ = 0;
   double alone_ = 0;
   double exposed_sum_ = 0;  // of the overlapping steps

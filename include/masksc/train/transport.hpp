@@ -42,10 +42,6 @@ class Transport {
 
   /// Whether exchanges stand still unless someone calls test().
   [[nodiscard]] virtual bool needs_driving() const = 0;
-
-  /// Runs `waits`; what it returns gives the seconds that the computation stood still for them. To be asked later: a
-  /// device must get there first.
-  virtual std::function<double()> time(const std::function<void()>& waits) = 0;
 };
 
 std::unique_ptr<Transport> host_transport(Collectives& ranks);

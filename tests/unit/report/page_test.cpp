@@ -54,6 +54,26 @@ RunContent small_run() {
   return run;
 }
 
+/// The note of the summary's card `name`; "no card" where there is none.
+std::string note_of(const Json& metrics, const std::string& name) {
+  RunContent run = small_run();
+  run.metrics.update(metrics);
+  const Json page = page_of_run(run, {});
+  for (const Json& card : page.at("summary"))
+    if (card.at("name") == name) return card.at("note");
+  return "no card";
+}
+
+TEST(Page, SaysWhatGuidedAndWhatTheGpuHeld) {
+  EXPECT_EQ(note_of(Json::object(), "guided by"), "no card");  // runs of older versions do not say
+  EXPECT_EQ(note_of(Json::object({{"guided_by", "nothing"}}), "guided by"), "");
+  EXPECT_EQ(note_of(Json::object({{"guided_by", "both"}}), "guided by"),
+            "the sequence encoder's answers and principal components");
+  EXPECT_EQ(note_of(Json::object({{"peak_gpu_memory_bytes", nullptr}}), "peak memory of a rank"), "");
+  EXPECT_EQ(note_of(Json::object({{"peak_gpu_memory_bytes", {1 << 20, 3 << 20}}}), "peak memory of a rank"),
+            "3.0 MiB on its GPU");
+}
+
 TEST(Page, HoldsWhatTheRunSays) {
   const Json page = page_of_run(small_run(), {});
   EXPECT_EQ(page.at("confusion").at("counts"), Json({{2, 0}, {1, 2}}));  // a cell without a label is left out
