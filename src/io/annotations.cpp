@@ -66,6 +66,17 @@ std::vector<ObsColumn> read_obs(const std::filesystem::path& path) {
   return columns;
 }
 
+std::int64_t count_cells(const std::filesystem::path& path) {
+  const std::int64_t cells = frame_rows(open_h5ad_file(path), "obs");
+  if (cells < 1) throw UserError(fmt::format("'{}' has no cells", path.string()));
+  return cells;
+}
+
+Labels read_obs_labels(const std::filesystem::path& path, const std::string& column) {
+  const ArrayFile file = open_h5ad_file(path);
+  return read_obs_labels(file, column, frame_rows(file, "obs"));
+}
+
 std::vector<std::string> obsm_names(const std::filesystem::path& path) {
   const ArrayFile file = open_h5ad_file(path);
   return file.exists("obsm") ? file.children("obsm") : std::vector<std::string>{};

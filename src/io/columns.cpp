@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
+#include "h5ad_uns.hpp"
 #include "masksc/core/text.hpp"
 
 namespace masksc {
@@ -110,14 +112,15 @@ std::string legacy_categories(const std::string& name) {
   return slash == std::string::npos ? "" : name.substr(0, slash) + "/__categories" + name.substr(slash);
 }
 
-std::string index_name(const ArrayFile& file, const std::string& frame) {
-  if (const auto name = file.text_attribute(frame, "_index")) return *name;
-  for (const char* name : {"_index", "index"})
-    if (file.exists(frame + "/" + name)) return name;
-  throw UserError(
-      fmt::format("'{}' in '{}' has no index (attribute '_index'); expected a data frame of anndata 0.7 or "
-                  "newer: open the file in anndata and write it again",
-                  frame, file.path().string()));
+/// The smallest signed type that holds all codes, as pandas picks it.
+void write_codes(ArrayFile& file, const std::string& name, const Labels& labels) {
+  const auto write = [&]<typename T>(T) {
+    const std::vector<T> codes(labels.codes.begin(), labels.codes.end());
+    file.write<T>(name, codes, {static_cast<std::int64_t>(codes.size())});
+  };
+  if (labels.names.size() <= 127) return write(std::int8_t{});
+  if (labels.names.size() <= 32767) return write(std::int16_t{});
+  write(std::int32_t{});
 }
 
 }  // namespace
@@ -150,12 +153,7 @@ Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t 
 }
 
 std::vector<std::string> read_frame_names(const ArrayFile& file, const std::string& frame, std::int64_t count) {
-  if (!file.info(frame).is_group())
-    throw UserError(
-        fmt::format("'{}' in '{}' is a table of anndata older than 0.7: open the file in anndata and write "
-                    "it again",
-                    frame, file.path().string()));
-  const std::string name = frame + "/" + index_name(file, frame);
+  const std::string name = frame + "/" + frame_index(file, frame);
   if (!file.exists(name)) damaged(file, name, "is named as the index but is not there");
   std::vector<std::string> names =
       file.exists(name + "/categories") ? std::vector<std::string>{} : read_column(file, name).texts;
@@ -170,12 +168,62 @@ std::vector<std::string> read_frame_names(const ArrayFile& file, const std::stri
   return names;
 }
 
+std::string frame_index(const ArrayFile& file, const std::string& frame) {
+  if (!file.info(frame).is_group())
+    throw UserError(
+        fmt::format("'{}' in '{}' is a table of anndata older than 0.7: open the file in anndata and write "
+                    "it again",
+                    frame, file.path().string()));
+  if (const auto name = file.text_attribute(frame, "_index")) return *name;
+  for (const char* name : {"_index", "index"})
+    if (file.exists(frame + "/" + name)) return name;
+  throw UserError(
+      fmt::format("'{}' in '{}' has no index (attribute '_index'); expected a data frame of anndata 0.7 or "
+                  "newer: open the file in anndata and write it again",
+                  frame, file.path().string()));
+}
+
+std::int64_t frame_rows(const ArrayFile& file, const std::string& frame) {
+  const std::string name = frame + "/" + frame_index(file, frame);
+  if (!file.exists(name)) damaged(file, name, "is named as the index but is not there");
+  for (const char* part : {"/codes", "/values"})
+    if (file.exists(name + part)) return file.info(name + part).rows();
+  return file.info(name).rows();
+}
+
 std::vector<std::string> frame_columns(const ArrayFile& file, const std::string& frame) {
   std::vector<std::string> columns;
-  const std::string index = index_name(file, frame);
+  const std::string index = frame_index(file, frame);
   for (std::string& name : file.children(frame))
     if (name != index && name != "__categories") columns.push_back(std::move(name));
   return columns;
+}
+
+Labels read_obs_labels(const ArrayFile& file, const std::string& column, std::int64_t cells) {
+  const std::vector<std::string> columns = frame_columns(file, "obs");
+  if (std::find(columns.begin(), columns.end(), column) == columns.end())
+    throw UserError(fmt::format("--labels '{}': obs of '{}' has no such column{}; there are: {}", shown(column),
+                                file.path().string(), suggestion(column, columns), shown(columns)));
+  return read_labels(file, "obs/" + column, cells);
+}
+
+std::vector<std::string> ordered_columns(const ArrayFile& file, const std::string& frame) {
+  const std::vector<std::string> columns = frame_columns(file, frame);
+  std::set<std::string> left(columns.begin(), columns.end());
+  std::vector<std::string> ordered;
+  for (std::string& column : file.texts_attribute(frame, "column-order"))
+    if (left.erase(column) > 0) ordered.push_back(std::move(column));
+  return ordered;
+}
+
+void write_categorical(ArrayFile& file, const std::string& name, const Labels& labels) {
+  file.create_group(name);
+  tag_encoding(file, name, "categorical", "0.2.0");
+  file.set_flag_attribute(name, "ordered", false);
+  write_codes(file, name + "/codes", labels);
+  tag_encoding(file, name + "/codes", "array", "0.2.0");
+  file.write_text(name + "/categories", labels.names);
+  tag_encoding(file, name + "/categories", "string-array", "0.2.0");
 }
 
 std::vector<std::uint8_t> read_flags(const ArrayFile& file, const std::string& name, std::int64_t count) {

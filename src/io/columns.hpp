@@ -1,4 +1,4 @@
-// Names and labels from arrays and from the columns of anndata's data frames.
+// Names and labels in arrays and in the columns of anndata's data frames.
 #pragma once
 
 #include <string>
@@ -18,8 +18,23 @@ Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t 
 /// The index of the data frame `frame` ("obs", "var", "raw/var"). Throws UserError unless it has `count` entries.
 std::vector<std::string> read_frame_names(const ArrayFile& file, const std::string& frame, std::int64_t count);
 
+/// The name of its index. Throws UserError where it has none, or is a table of anndata older than 0.7.
+std::string frame_index(const ArrayFile& file, const std::string& frame);
+
+/// Its rows: the entries of its index.
+std::int64_t frame_rows(const ArrayFile& file, const std::string& frame);
+
 /// The columns of the data frame, without its index.
 std::vector<std::string> frame_columns(const ArrayFile& file, const std::string& frame);
+
+/// obs[column] as --labels asks for it. Throws UserError, with the columns there are, unless it is there.
+Labels read_obs_labels(const ArrayFile& file, const std::string& column, std::int64_t cells);
+
+/// Those in the order that it gives.
+std::vector<std::string> ordered_columns(const ArrayFile& file, const std::string& frame);
+
+/// Writes `labels` as the categorical column `name` ("obs/type").
+void write_categorical(ArrayFile& file, const std::string& name, const Labels& labels);
 
 /// A column of flags, missing ones false; empty when there is none of that name or it isn't one flag each.
 std::vector<std::uint8_t> read_flags(const ArrayFile& file, const std::string& name, std::int64_t count);

@@ -35,14 +35,6 @@ Matrix choose_matrix(const ArrayFile& file, const std::string& layer) {
                               suggestion(layer, names), shown(names)));
 }
 
-Labels read_obs(const ArrayFile& file, const std::string& column, std::int64_t cells) {
-  const std::vector<std::string> columns = frame_columns(file, "obs");
-  if (std::find(columns.begin(), columns.end(), column) == columns.end())
-    throw UserError(fmt::format("--labels '{}': obs of '{}' has no such column{}; there are: {}", shown(column),
-                                file.path().string(), suggestion(column, columns), shown(columns)));
-  return read_labels(file, "obs/" + column, cells);
-}
-
 /// The batches in obs, where `column` names some. Throws UserError when a cell has none.
 void read_batches(MatrixReader::Parts& parts, const std::string& column, std::int64_t cells) {
   const ArrayFile& file = parts.file;
@@ -89,7 +81,7 @@ std::unique_ptr<CountsReader> open_h5ad(ArrayFile file, const InputSettings& set
   parts.place = {in.path().string(), matrix.name, read_frame_names(in, "obs", shape.rows),
                  read_frame_names(in, matrix.genes, shape.columns), settings.allow_noninteger};
   if (!settings.labels.empty()) {
-    parts.labels = read_obs(in, settings.labels, shape.rows);
+    parts.labels = read_obs_labels(in, settings.labels, shape.rows);
     parts.label_column = settings.labels;
   }
   read_batches(parts, settings.batch_key, shape.rows);

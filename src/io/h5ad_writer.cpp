@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 
+#include "columns.hpp"
 #include "copy_tree.hpp"
 #include "h5ad_uns.hpp"
 #include "masksc/core/files.hpp"
@@ -18,17 +19,6 @@ namespace {
 constexpr std::int64_t chunk_bytes = std::int64_t{1} << 20;
 
 std::int64_t count(const std::vector<std::string>& names) { return static_cast<std::int64_t>(names.size()); }
-
-/// The smallest signed type that holds all codes, as pandas picks it.
-void write_codes(ArrayFile& file, const std::string& name, const Labels& labels) {
-  const auto write = [&]<typename T>(T) {
-    const std::vector<T> codes(labels.codes.begin(), labels.codes.end());
-    file.write<T>(name, codes, {static_cast<std::int64_t>(codes.size())});
-  };
-  if (labels.names.size() <= 127) return write(std::int8_t{});
-  if (labels.names.size() <= 32767) return write(std::int16_t{});
-  write(std::int32_t{});
-}
 
 }  // namespace
 
@@ -123,15 +113,7 @@ bool H5adWriter::has(const std::string& name) const { return impl_->file.exists(
 
 void H5adWriter::add_obs(const std::string& name, const Labels& labels) {
   ensure(static_cast<std::int64_t>(labels.codes.size()) == impl_->cells, "h5ad: one label a cell");
-  const std::string column = impl_->new_column("obs", name);
-  ArrayFile& file = impl_->file;
-  file.create_group(column);
-  impl_->tag(column, "categorical", "0.2.0");
-  file.set_flag_attribute(column, "ordered", false);
-  write_codes(file, column + "/codes", labels);
-  impl_->tag(column + "/codes", "array", "0.2.0");
-  file.write_text(column + "/categories", labels.names);
-  impl_->tag(column + "/categories", "string-array", "0.2.0");
+  write_categorical(impl_->file, impl_->new_column("obs", name), labels);
 }
 
 void H5adWriter::add_obs(const std::string& name, std::span<const double> values) {

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <set>
-
 #include "cell_selection.hpp"
 #include "columns.hpp"
 #include "copy_tree.hpp"
@@ -13,16 +11,6 @@
 
 namespace masksc {
 namespace {
-
-/// The columns of the data frame `frame`, in the order that it gives.
-std::vector<std::string> ordered_columns(const ArrayFile& file, const std::string& frame) {
-  const std::vector<std::string> columns = frame_columns(file, frame);
-  std::set<std::string> left(columns.begin(), columns.end());
-  std::vector<std::string> ordered;
-  for (std::string& column : file.texts_attribute(frame, "column-order"))
-    if (left.erase(column) > 0) ordered.push_back(std::move(column));
-  return ordered;
-}
 
 /// Copies the parts of one input, and notes what it leaves out.
 class Keeper {

@@ -2,89 +2,53 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
+#include <algorithm>
+#include <utility>
 
 #include "masksc/cluster/leiden.hpp"
 #include "masksc/cluster/order.hpp"
-#include "masksc/core/files.hpp"
-#include "masksc/core/log.hpp"
+#include "masksc/core/apart.hpp"
 #include "masksc/io/annotations.hpp"
-#include "masksc/io/array_file.hpp"
-#include "masksc/io/h5ad_writer.hpp"
-#include "masksc/io/prepared.hpp"
+#include "masksc/io/h5ad_copy.hpp"
 #include "masksc/run/clustering.hpp"
 #include "masksc/run/outputs.hpp"
 
 namespace masksc {
 namespace {
 
-namespace fs = std::filesystem;
-
-/// Beside --output, until it is written.
-class Scratch {
- public:
-  explicit Scratch(const std::string& output) : folder_(staging_path(output).string() + ".d") {}
-  ~Scratch() {
-    std::error_code ignored;
-    if (made_) fs::remove_all(folder_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  void make() {
-    std::error_code error;
-    fs::create_directories(folder_, error);
-    if (error)
-      throw EnvironmentError(fmt::format("cannot make the folder '{}': {}", folder_.string(), error.message()));
-    made_ = true;
-  }
-  [[nodiscard]] fs::path counts() const { return folder_ / "counts.h5"; }
-  [[nodiscard]] fs::path rest() const { return folder_ / "rest.h5"; }
-
- private:
-  fs::path folder_;
-  bool made_ = false;
+/// What the input says of its cells.
+struct KnownCells {
+  std::int64_t cells = 0;
+  Labels labels;
+  DenseMatrix embedding;   // of all cells
+  DenseMatrix components;  // likewise, or nothing
 };
 
-void check_h5ad(const fs::path& path) {
-  const ArrayFile file = ArrayFile::open(path);
-  if (!file.exists("obs") || !file.exists("obsm"))
-    throw UserError(
-        fmt::format("--input '{}' is no h5ad file with features (obsm): give result.h5ad of a run, or a "
-                    "file of anndata",
-                    path.string()));
+/// The matrix of obsm that --components means; "" for none.
+std::string components_of(const ReclusterOptions& options) {
+  if (options.components == "none") return {};
+  if (options.components != "auto") return options.components;
+  const std::vector<std::string> there = obsm_names(options.input);
+  for (const char* name : {components_name, "X_pca"})
+    if (options.features != name && std::find(there.begin(), there.end(), name) != there.end()) return name;
+  return {};
 }
 
-DenseMatrix read_rows(const fs::path& path, const std::string& matrix, RowRange rows, std::int64_t cells) {
-  const DenseMatrix all = read_obsm(path, matrix, cells);
+KnownCells read_cells(const ReclusterOptions& options) {
+  KnownCells known;
+  known.cells = count_cells(options.input);
+  if (!options.labels.empty()) known.labels = read_obs_labels(options.input, options.labels);
+  known.embedding = read_obsm(options.input, options.features, known.cells);
+  const std::string components = components_of(options);
+  if (!components.empty()) known.components = read_obsm(options.input, components, known.cells);
+  return known;
+}
+
+DenseMatrix rows_of(const DenseMatrix& all, RowRange rows) {
+  if (all.rows == 0) return {};
   DenseMatrix local(rows.size(), all.columns);
   std::copy_n(all.values.begin() + rows.begin * all.columns, local.values.size(), local.values.begin());
   return local;
-}
-
-/// The matrix of obsm that --components means, of the file at `path`; "" for none. A collective.
-std::string components_of(const ReclusterOptions& options, const fs::path& path, Collectives& ranks) {
-  if (options.components == "none") return {};
-  if (options.components != "auto") return options.components;
-  std::string found;
-  on_root(ranks, [&] {
-    const ArrayFile file = ArrayFile::open(path);
-    for (const char* name : {components_name, "X_pca"})
-      if (found.empty() && options.features != name && file.exists(std::string("obsm/") + name)) found = name;
-  });
-  return broadcast_text(ranks, found);
-}
-
-void write(const ReclusterOptions& options, const Scratch& scratch, const PreparedFile& file,
-           const ClusterOutcome& outcome, Collectives& ranks) {
-  const std::vector<std::string> names = file.cell_names(ranks.is_root() ? RowRange{0, file.cells()} : RowRange{0, 0});
-  std::unique_ptr<H5adWriter> writer;
-  on_root(ranks, [&] {
-    writer = std::make_unique<H5adWriter>(options.output, names, file.gene_names());
-    writer->keep(scratch.rest(), {"obs/" + options.column});
-    writer->add_obs(options.column, name_clusters(outcome.all, outcome.clusters));
-  });
-  append_counts(writer.get(), file, ranks);
-  on_root(ranks, [&] { writer->finish(); });
 }
 
 }  // namespace
@@ -92,10 +56,10 @@ void write(const ReclusterOptions& options, const Scratch& scratch, const Prepar
 OptionTable describe_recluster(ReclusterOptions& o) {
   OptionTable table;
   table.begin_group("Input and output", OptionRole::path);
-  table.add("input", o.input, "h5ad with features of the cells: result.h5ad of a run, or any other", "FILE");
+  table.add("input", o.input, "h5ad with features of the cells: result.h5ad of a run, or any file of anndata", "FILE");
   table.add("output", o.output, "h5ad to write: all of the input, and the clusters", "FILE");
   table.add_switch("overwrite", o.overwrite, "replace an existing --output");
-  describe(table, o.counts);
+  table.add("labels", o.labels, "labels to compare with: column of obs", "COLUMN");
   table.begin_group("Clustering");
   table.add("features", o.features, "matrix of obsm to cluster", "NAME");
   table.add("components", o.components,
@@ -121,33 +85,26 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
   use_cores(options.threads, place);
   if (options.method == ClusterMethod::leiden && !options.cluster.clusters.empty())
     throw UserError("--method leiden finds the number of clusters itself: leave --clusters out, or use --resolution");
-  Scratch scratch(options.output);
-  on_root(ranks, [&] {
-    check_h5ad(options.input);
-    scratch.make();
-    InputSettings counts = options.counts;
-    counts.allow_noninteger = true;  // counts are copied, not used
-    for (const std::string& warning :
-         warnings_of(prepare_counts({options.input}, counts, scratch.counts(), scratch.rest())))
-      log::warning("{}", warning);
+  on_root(ranks, [&] {  // a damaged file ends a process of its own
+    run_apart(fmt::format("'{}'", options.input), [&] {
+      static_cast<void>(read_cells(options));
+      return std::string();
+    });
   });
-  const PreparedFile file(scratch.counts(), ranks);
-  const std::int64_t cells = file.cells();
+  KnownCells known;
+  together(ranks, [&] { known = read_cells(options); });
+  const std::int64_t cells = known.cells;
   const RowRange rows = own_rows(cells, ranks);
-  const std::string components = components_of(options, scratch.rest(), ranks);
-  DenseMatrix embedding;
-  DenseMatrix known;
-  together(ranks, [&] {
-    embedding = read_rows(scratch.rest(), options.features, rows, cells);
-    if (!components.empty()) known = read_rows(scratch.rest(), components, rows, cells);
-  });
-  const CellFeatures local{embedding, known};
-  const Labels labels = file.labels();
+  const DenseMatrix embedding = rows_of(std::exchange(known.embedding, {}), rows);
+  const DenseMatrix components = rows_of(std::exchange(known.components, {}), rows);
+  const CellFeatures local{embedding, components};
   const auto seed = static_cast<std::uint64_t>(options.seed);
   const ClusterOutcome outcome = options.method == ClusterMethod::leiden
-                                     ? leiden_clusters(options.cluster, local, rows, cells, labels, seed, ranks)
-                                     : cluster_features(options.cluster, local, rows, cells, labels, seed, ranks);
-  write(options, scratch, file, outcome, ranks);
+                                     ? leiden_clusters(options.cluster, local, rows, cells, known.labels, seed, ranks)
+                                     : cluster_features(options.cluster, local, rows, cells, known.labels, seed, ranks);
+  on_root(ranks, [&] {
+    copy_with_labels(options.input, options.output, options.column, name_clusters(outcome.all, outcome.clusters));
+  });
   Json scores = score_json(outcome);
   scores["cells"] = cells;
   scores["features"] = embedding.columns;

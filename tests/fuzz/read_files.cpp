@@ -29,6 +29,8 @@
 #include "masksc/core/error.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/text.hpp"
+#include "masksc/io/annotations.hpp"
+#include "masksc/io/h5ad_copy.hpp"
 #include "masksc/io/h5ad_writer.hpp"
 #include "masksc/io/prepared.hpp"
 #include "masksc/preprocess/prepare.hpp"
@@ -124,6 +126,21 @@ void keep_like_programs(const fs::path& path, const masksc::InputSettings& setti
   for (const fs::path& made : {scratch, kept, result}) fs::remove(made);
 }
 
+/// What masksc_cluster does with a file, but for the clusters.
+void copy_like_programs(const fs::path& path, const masksc::InputSettings& settings, const fs::path& scratch) {
+  const std::string cells = masksc::run_apart(fmt::format("'{}'", path.string()), [&] {
+    const std::int64_t count = masksc::count_cells(path);
+    require(masksc::read_obsm(path, "X_pca", count).rows == count, "features of all cells");
+    if (!settings.labels.empty())
+      require(static_cast<std::int64_t>(masksc::read_obs_labels(path, settings.labels).codes.size()) == count,
+              "labels");
+    return std::to_string(count);
+  });
+  const fs::path result = scratch.string() + ".result.h5ad";
+  masksc::copy_with_labels(path, result, "group", {std::vector<std::int32_t>(std::stoul(cells), 0), {"0"}});
+  fs::remove(result);
+}
+
 bool is_printable(const std::string& text) { return masksc::printable(text) == text; }
 
 int read_case(const fs::path& path) {
@@ -142,6 +159,7 @@ int read_case(const fs::path& path) {
       read_like_programs(path, settings, scratch);
       any = true;
       if (path.extension() == ".h5ad") keep_like_programs(path, settings, scratch);
+      if (path.extension() == ".h5ad") copy_like_programs(path, settings, scratch);
     } catch (...) {
       const masksc::Failure failure = masksc::describe_failure(std::current_exception());
       masksc::log::error("layer '{}' labels '{}': exit code {}: {}", settings.layer, settings.labels,

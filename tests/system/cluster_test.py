@@ -1,9 +1,13 @@
 """masksc_cluster: other clusters of cells that are embedded already."""
 import re
 import unittest
+import warnings
 
 import anndata
+import h5py
 import numpy as np
+import pandas as pd
+import scipy.sparse
 from sklearn.metrics import adjusted_rand_score
 
 import support
@@ -13,6 +17,18 @@ RESULT = support.BASE / "result.h5ad"
 
 def cluster(output, *arguments, ranks=2, data=RESULT):
     return support.run("masksc_cluster", "--input", data, "--output", output, *arguments, ranks=ranks)
+
+
+def contents(path):
+    """Every array and attribute of an HDF5 file by (name, "") and (name, key)."""
+    found = {}
+    with h5py.File(path) as file:
+        def take(name, item):
+            found[name, ""] = item[()] if isinstance(item, h5py.Dataset) else "group"
+            found.update({(name, key): value for key, value in item.attrs.items()})
+        file.visititems(take)
+        found.update({("/", key): value for key, value in file.attrs.items()})
+    return found
 
 
 class Cluster(unittest.TestCase):
@@ -79,6 +95,57 @@ class Cluster(unittest.TestCase):
         self.assertEqual(list(found.columns).count("masksc"), 1)
 
 
+    def test_all_else_stays_as_it_was_whatever_x_holds(self):
+        random = np.random.default_rng(1)
+        cells, genes = 60, 7
+        own = np.repeat(np.eye(3), cells // 3, axis=0) * 9 + random.normal(size=(cells, 3))
+        for kind, X in (("scaled", random.normal(size=(cells, genes))), ("none", None),
+                        ("columns", scipy.sparse.random(cells, genes, 0.3, format="csc", random_state=2))):
+            data = anndata.AnnData(X, obs=pd.DataFrame({"type": pd.Categorical(list("abc") * (cells // 3))}, index=[f"c{i}" for i in range(cells)]),
+                                   var=pd.DataFrame({"mean": np.arange(genes) / 3.0}, index=[f"g{i}" for i in range(genes)]))
+            data.obs["n"] = np.arange(cells)
+            data.raw = anndata.AnnData(random.normal(size=(cells, 9)))
+            data.layers["log"] = scipy.sparse.random(cells, genes, 0.5, format="csr", random_state=3)
+            data.obsm.update({"X_own": own, "frame": data.obs[["n", "type"]].copy()})
+            data.varm["loadings"] = random.normal(size=(genes, 2))
+            data.obsp["near"] = scipy.sparse.random(cells, cells, 0.1, format="csr", random_state=4)
+            data.uns["notes"] = {"who": "us", "numbers": [1, 2], "flag": True}
+            path, output = support.fresh("cluster", "given.h5ad"), support.fresh("cluster", "again.h5ad")
+            data.write_h5ad(path)
+            done = cluster(output, "--features", "X_own", "--clusters", "3", data=path)
+            self.assertEqual(done.codes, [0, 0], done)
+            found = anndata.read_h5ad(output)
+            self.assertEqual(list(found.obs), ["type", "n", "masksc_clusters"], kind)
+            self.assertEqual(found.obs["masksc_clusters"].value_counts().tolist(), [cells // 3] * 3)
+            self.assertEqual(found.obs["n"].tolist(), list(range(cells)))
+            before, after = contents(path), contents(output)
+            for name in before:
+                if name != ("obs", "column-order"):
+                    np.testing.assert_array_equal(before[name], after[name], err_msg=f"{kind} {name}")
+            self.assertEqual({n[0].split("/")[1] for n in after if n not in before}, {"masksc_clusters"})
+
+    def test_categories_that_anndata_0_7_kept_aside(self):
+        path, output = support.fresh("cluster", "old.h5ad"), support.fresh("cluster", "again.h5ad")
+        with h5py.File(path, "w") as file:
+            for frame, count in (("obs", 6), ("var", 2)):
+                group = file.create_group(frame)
+                group.attrs.update({"_index": "index", "encoding-type": "dataframe", "encoding-version": "0.1.0",
+                                    "column-order": np.array(["type"], dtype=h5py.string_dtype())})
+                group["index"] = np.array([f"{frame}{i}" for i in range(count)], dtype=h5py.string_dtype())
+                group["__categories/type"] = np.array(["a", "b"], dtype=h5py.string_dtype())
+                group["type"] = np.arange(count, dtype=np.int8) % 2
+                group["type"].attrs["categories"] = group["__categories/type"].ref
+            file["X"] = np.zeros((6, 2), dtype=np.float32)
+            file["obsm/X_own"] = np.repeat([[0.0, 1], [9, 8]], 3, axis=0) + np.arange(6)[:, None] / 10
+        done = cluster(output, "--features", "X_own", "--clusters", "2", "--labels", "type", data=path)
+        self.assertEqual(done.codes, [0, 0], done)
+        with warnings.catch_warnings(action="ignore"):  # of the old format
+            found = anndata.read_h5ad(output)
+        self.assertEqual(found.obs["type"].tolist(), list("ababab"))
+        self.assertEqual(found.var["type"].tolist(), list("ab"))
+        self.assertEqual(found.obs["masksc_clusters"].nunique(), 2)
+
+
 class Refused(unittest.TestCase):
     def check(self, words, *arguments, **options):
         output = support.fresh("refused.h5ad")
@@ -101,7 +168,16 @@ class Refused(unittest.TestCase):
         self.check(["--resolution"], "--method", "leiden", "--clusters", "3")
 
     def test_a_file_without_features(self):
-        self.check(["obsm"], data=support.BASE / "model" / "masked_autoencoder.h5")
+        self.check(["no h5ad file"], data=support.BASE / "model" / "masked_autoencoder.h5")
+        path = support.fresh("featureless.h5ad")
+        anndata.AnnData(np.ones((4, 2), dtype=np.float32)).write_h5ad(path)
+        self.check(["obsm['X_masksc'] is not in"], data=path)
+
+    def test_unknown_labels(self):
+        self.check(["--labels 'grop'", "did you mean 'group'"], "--labels", "grop")
+
+    def test_the_column_that_names_the_cells(self):
+        self.check(["obs['_index']", "names of the cells"], "--column", "_index")
 
     def test_an_output_that_is_there(self):
         output = support.fresh("taken.h5ad")

@@ -6,7 +6,6 @@
 
 #include "masksc/cluster/choose.hpp"
 #include "masksc/core/json.hpp"
-#include "masksc/io/counts_reader.hpp"
 #include "masksc/io/result_names.hpp"
 #include "masksc/run/pipeline.hpp"
 
@@ -18,7 +17,7 @@ struct ReclusterOptions {
   std::string input;   // h5ad
   std::string output;  // h5ad: all of the input and the clusters
   bool overwrite = false;
-  InputSettings counts;
+  std::string labels;                      // column of obs to compare with; "" is none
   std::string features = features_name;    // of obsm
   std::string components = "auto";         // of obsm; "none"
   std::string column = "masksc_clusters";  // of obs
@@ -31,9 +30,8 @@ struct ReclusterOptions {
 
 OptionTable describe_recluster(ReclusterOptions& options);
 
-/// Clusters and writes --output: what the input holds, for the cells that have counts, and obs[column]. Returns
-/// score_json, cells and features on rank 0. A collective. Throws UserError on all ranks; an older --output stays as it
-/// was.
+/// Clusters and writes --output: what the input holds, as it is stored there, and obs[column]. Returns score_json,
+/// cells and features on rank 0. A collective. Throws UserError on all ranks; an older --output stays as it was.
 Json recluster(const ReclusterOptions& options, const RunPlace& place);
 
 }  // namespace masksc

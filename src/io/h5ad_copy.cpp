@@ -1,0 +1,78 @@
+#include "masksc/io/h5ad_copy.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "columns.hpp"
+#include "copy_tree.hpp"
+#include "h5ad_uns.hpp"
+#include "masksc/core/apart.hpp"
+#include "masksc/core/files.hpp"
+#include "masksc/core/text.hpp"
+
+namespace masksc {
+namespace {
+
+/// A data frame but for what `to` has already. Categories that anndata 0.7 kept aside, found by a reference that holds
+/// in one file only, become those of today.
+void copy_frame(const ArrayFile& from, ArrayFile& to, const std::string& frame) {
+  if (!from.exists(frame) || !from.info(frame).is_group()) return copy_tree(from, frame, to, frame);
+  if (!to.exists(frame)) to.create_group(frame);
+  to.copy_attributes(from, frame, frame);
+  for (const std::string& column : from.children(frame)) {
+    const std::string place = frame + "/" + column;
+    if (to.exists(place) || column == "__categories") continue;
+    if (from.exists(frame + "/__categories/" + column))
+      write_categorical(to, place, read_labels(from, place, frame_rows(from, frame)));
+    else
+      copy_tree(from, place, to, place);
+  }
+}
+
+void copy_raw(const ArrayFile& from, ArrayFile& to) {
+  to.create_group("raw");
+  to.copy_attributes(from, "raw", "raw");
+  for (const std::string& child : from.children("raw"))
+    if (child != "var") copy_tree(from, "raw/" + child, to, "raw/" + child);
+  copy_frame(from, to, "raw/var");
+}
+
+void write_copy(const ArrayFile& input, const std::filesystem::path& to, const std::string& column,
+                const Labels& labels) {
+  if (frame_index(input, "obs") == column)
+    throw UserError(
+        fmt::format("obs['{}'] of '{}' holds the names of the cells: choose another column for the clusters",
+                    shown(column), input.path().string()));
+  ensure(static_cast<std::int64_t>(labels.codes.size()) == frame_rows(input, "obs"), "one label a cell");
+  StagedFile staged(to);
+  ArrayFile file = ArrayFile::create(staged.path());
+  file.copy_attributes(input, "/", "/");
+  std::vector<std::string> order = ordered_columns(input, "obs");
+  std::erase(order, column);
+  order.push_back(column);
+  write_categorical(file, "obs/" + column, labels);
+  file.set_attribute("obs", "column-order", std::span<const std::string>(order));
+  for (const std::string& child : input.children("/"))
+    if (child == "obs" || child == "var")
+      copy_frame(input, file, child);
+    else if (child == "raw" && input.info("raw").is_group())
+      copy_raw(input, file);
+    else
+      copy_tree(input, child, file, child);
+  file.close();
+  staged.publish();
+}
+
+}  // namespace
+
+void copy_with_labels(const std::filesystem::path& from, const std::filesystem::path& to, const std::string& column,
+                      const Labels& labels) {
+  const StagedFile removed_after_a_crash(to);
+  run_apart(fmt::format("'{}'", from.string()), [&] {
+    write_copy(ArrayFile::open(from), to, safe_key(column), labels);
+    return std::string();
+  });
+}
+
+}  // namespace masksc
