@@ -32,10 +32,8 @@ std::vector<std::int32_t> vote(const NeighbourTable& near, std::int64_t queries,
 std::vector<std::int32_t> communities(const DenseMatrix& graph_rows, const LeidenSettings& settings,
                                       Collectives& ranks) {
   const RowRange mine = rows_of_rank(graph_rows.rows, ranks.rank(), ranks.size());
-  DenseMatrix queries(mine.size(), graph_rows.columns);
-  std::copy_n(graph_rows.values.begin() + mine.begin * graph_rows.columns, queries.values.size(),
-              queries.values.begin());
-  NeighbourTable table = nearest_rows(queries, graph_rows, settings.neighbours, mine.begin, settings.threads);
+  NeighbourTable table =
+      nearest_rows(part_of(graph_rows, mine), graph_rows, settings.neighbours, mine.begin, settings.threads);
   table.rows = ranks.gather_varied(std::span<const std::int32_t>(table.rows));
   std::vector<std::int32_t> codes(static_cast<std::size_t>(graph_rows.rows));
   on_root(ranks, [&] {

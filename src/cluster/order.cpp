@@ -28,18 +28,6 @@ std::vector<std::int32_t> number_by_size(std::vector<std::int32_t>& local_labels
   return old_of_new;
 }
 
-void number_by_size(KMeansResult& result, Collectives& ranks) {
-  auto old_of_new = number_by_size(result.labels, ranks);
-  for (auto c = std::ssize(old_of_new); c < result.centres.rows; ++c)
-    old_of_new.push_back(static_cast<std::int32_t>(c));
-  DenseMatrix centres(result.centres.rows, result.centres.columns);
-  for (std::int64_t c = 0; c < centres.rows; ++c) {
-    const auto from = result.centres.row(old_of_new[static_cast<std::size_t>(c)]);
-    std::copy(from.begin(), from.end(), centres.row(c).begin());
-  }
-  result.centres = std::move(centres);
-}
-
 Labels name_clusters(std::vector<std::int32_t> codes, std::int64_t clusters) {
   Labels labels;
   labels.codes = std::move(codes);

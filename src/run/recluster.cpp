@@ -44,13 +44,6 @@ KnownCells read_cells(const ReclusterOptions& options) {
   return known;
 }
 
-DenseMatrix rows_of(const DenseMatrix& all, RowRange rows) {
-  if (all.rows == 0) return {};
-  DenseMatrix local(rows.size(), all.columns);
-  std::copy_n(all.values.begin() + rows.begin * all.columns, local.values.size(), local.values.begin());
-  return local;
-}
-
 }  // namespace
 
 OptionTable describe_recluster(ReclusterOptions& o) {
@@ -95,8 +88,9 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
   together(ranks, [&] { known = read_cells(options); });
   const std::int64_t cells = known.cells;
   const RowRange rows = own_rows(cells, ranks);
-  const DenseMatrix embedding = rows_of(std::exchange(known.embedding, {}), rows);
-  const DenseMatrix components = rows_of(std::exchange(known.components, {}), rows);
+  const DenseMatrix embedding = part_of(std::exchange(known.embedding, {}), rows);
+  DenseMatrix components;
+  if (known.components.rows > 0) components = part_of(std::exchange(known.components, {}), rows);
   const CellFeatures local{embedding, components};
   const auto seed = static_cast<std::uint64_t>(options.seed);
   const ClusterOutcome outcome = options.method == ClusterMethod::leiden

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "masksc/cluster/kmeans.hpp"
 #include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"
 
@@ -13,9 +12,6 @@ namespace masksc {
 /// Renumbers local_labels (from 0) by size over all ranks, descending; equals keep their order.
 /// Returns the old number of each new one, up to the highest that occurs. A collective.
 std::vector<std::int32_t> number_by_size(std::vector<std::int32_t>& local_labels, Collectives& ranks);
-
-/// The same for the labels and centres of K-means. A collective.
-void number_by_size(KMeansResult& result, Collectives& ranks);
 
 /// Codes with the names "0", "1", ...
 Labels name_clusters(std::vector<std::int32_t> codes, std::int64_t clusters);

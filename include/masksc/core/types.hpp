@@ -1,6 +1,7 @@
 // The plain values that cross every stage. Matrices are row-major, a row is a cell.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -71,6 +72,13 @@ struct RowRange {
 /// The rows of rank `rank` of `ranks`: contiguous, in rank order, sizes differ by at most one.
 inline RowRange rows_of_rank(std::int64_t rows, int rank, int ranks) {
   return {rows * rank / ranks, rows * (rank + 1) / ranks};
+}
+
+/// Rows `rows` of a matrix.
+inline DenseMatrix part_of(const DenseMatrix& whole, RowRange rows) {
+  DenseMatrix part(rows.size(), whole.columns);
+  std::copy_n(whole.row(rows.begin).begin(), part.values.size(), part.values.begin());
+  return part;
 }
 
 }  // namespace masksc

@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "rows_of.hpp"
-
 namespace masksc {
 namespace {
 
@@ -36,7 +34,7 @@ double on_a_line(const std::vector<double>& cells, const std::vector<double>& cu
   double found = -1;
   run_as_threads(ranks, [&](Collectives& all) {
     const RowRange rows = rows_of_rank(count, all.rank(), ranks);
-    const DenseMatrix part = rows_of(x, rows);
+    const DenseMatrix part = part_of(x, rows);
     const double mine = border_density(
         part, std::span(labels).subspan(static_cast<std::size_t>(rows.begin), static_cast<std::size_t>(rows.size())),
         centres, all);

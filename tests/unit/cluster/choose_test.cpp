@@ -11,7 +11,6 @@
 #include "masksc/cluster/leiden.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/core/random.hpp"
-#include "rows_of.hpp"
 
 namespace masksc {
 namespace {
@@ -34,7 +33,7 @@ ClusterCount over_ranks(const DenseMatrix& x, int ranks, const ClusterSettings& 
   std::vector<ClusterCount> counts(static_cast<std::size_t>(ranks));
   run_as_threads(ranks, [&](Collectives& all) {
     const RowRange rows = rows_of_rank(x.rows, all.rank(), ranks);
-    const DenseMatrix mine = rows_of(x, rows);
+    const DenseMatrix mine = part_of(x, rows);
     counts[static_cast<std::size_t>(all.rank())] = decide_clusters(settings, categories, mine, rows, x.rows, 0, all);
   });
   for (const auto& count : counts) EXPECT_EQ(count.clusters, counts[0].clusters);

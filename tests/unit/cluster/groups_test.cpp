@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "masksc/core/random.hpp"
-#include "rows_of.hpp"
 
 namespace masksc {
 namespace {
@@ -22,7 +21,7 @@ GroupsFound groups_of(std::int64_t groups, std::int64_t cells, int ranks) {
   GroupsFound found;
   run_as_threads(ranks, [&](Collectives& all) {
     const RowRange rows = rows_of_rank(cells, all.rank(), ranks);
-    const DenseMatrix part = rows_of(x, rows);
+    const DenseMatrix part = part_of(x, rows);
     const GroupsFound mine = find_groups(part, rows, cells, 0, all);
     if (all.is_root()) found = mine;
   });

@@ -21,12 +21,6 @@ namespace {
 
 using Ends = std::vector<std::int64_t>;  // the end of each rank's rows
 
-DenseMatrix part_of(const DenseMatrix& x, RowRange rows) {
-  DenseMatrix part(rows.size(), x.columns);
-  std::copy_n(x.values.begin() + rows.begin * x.columns, rows.size() * x.columns, part.values.begin());
-  return part;
-}
-
 /// K-means of `x` dealt out by `ends`: the labels of all rows, the rest as rank 0 has it (checked equal on all ranks).
 KMeansResult over_ranks(const DenseMatrix& x, const Ends& ends, const KMeansSettings& settings,
                         const DenseMatrix* start = nullptr) {
