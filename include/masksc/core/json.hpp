@@ -1,8 +1,40 @@
-// JSON with the order of keys kept (nlohmann-json).
+// JSON with the order of keys kept (nlohmann-json). Numbers of files that fit no integer are refused where one is asked
+// for; the library itself would cast them.
 #pragma once
 
+#include <concepts>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace masksc {
+
 using Json = nlohmann::ordered_json;
+
+template <typename T>
+concept JsonInteger = std::signed_integral<T> ||(std::unsigned_integral<T> && !std::same_as<T, bool>);
+
+/// Whether the number `json` is one of T, but for what follows the point.
+template <JsonInteger T>
+bool fits(const auto& json) {
+  using Kind = nlohmann::json::value_t;
+  if (json.type() == Kind::number_integer) return std::in_range<T>(json.template get_ref<const std::int64_t&>());
+  if (json.type() == Kind::number_unsigned) return std::in_range<T>(json.template get_ref<const std::uint64_t&>());
+  if (json.type() != Kind::number_float) return true;
+  const double value = json.template get_ref<const double&>();
+  return value > static_cast<double>(std::numeric_limits<T>::min()) - 1 &&
+         value < 2.0 * static_cast<double>(std::numeric_limits<T>::max() / 2 + 1);
 }
+
+}  // namespace masksc
+
+template <masksc::JsonInteger T>
+struct nlohmann::adl_serializer<T> {
+  static void to_json(auto& json, T value) { nlohmann::to_json(json, value); }
+  /// Throws Json::out_of_range.
+  static void from_json(const auto& json, T& value) {
+    if (!masksc::fits<T>(json))
+      throw nlohmann::detail::out_of_range::create(406, "number too large: " + json.dump(), &json);
+    nlohmann::from_json(json, value);
+  }
+};

@@ -38,5 +38,21 @@ TEST(ReadJson, NamesTheFile) {
               ThrowsMessage<UserError>(HasSubstr("steps")));
 }
 
+TEST(ReadJson, RefusesNumbersThatAreNoIntegersOfThatSize) {
+  const Json json = parse_json(R"({"huge": 144444444444444444444444, "big": 9223372036854775808, "far": 5000000000,
+                                   "minus": -1, "half": 2.5, "most": 9223372036854775807})",
+                               "'f'");
+  const auto refused = ThrowsMessage<UserError>(AllOf(HasSubstr("'f' is damaged"), HasSubstr("number too large")));
+  for (const char* key : {"huge", "big"})
+    EXPECT_THAT([&] { read_json("'f'", [&] { return json.at(key).get<std::int64_t>(); }); }, refused) << key;
+  EXPECT_THAT([&] { read_json("'f'", [&] { return json.value("huge", 3); }); }, refused);
+  EXPECT_THAT([&] { read_json("'f'", [&] { return json.at("far").get<int>(); }); }, refused);
+  EXPECT_THAT([&] { read_json("'f'", [&] { return json.at("minus").get<std::uint64_t>(); }); }, refused);
+  EXPECT_EQ(json.at("half").get<int>(), 2);
+  EXPECT_EQ(json.at("far").get<std::int64_t>(), 5000000000);
+  EXPECT_EQ(json.at("most").get<std::int64_t>(), std::numeric_limits<std::int64_t>::max());
+  EXPECT_EQ(json.at("big").get<std::uint64_t>(), std::uint64_t{1} << 63U);
+}
+
 }  // namespace
 }  // namespace masksc
