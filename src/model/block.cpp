@@ -6,10 +6,15 @@
 namespace masksc {
 namespace {
 
-/// y [B, T, n * D] -> n tensors [B, H, T, D / H].
+/// y [B, T, n * D] -> n tensors [B, H, T, D / H]. Unbound before they are transposed: the gradient is put together
+/// once.
 std::vector<at::Tensor> split_heads(const at::Tensor& y, std::int64_t n, std::int64_t heads) {
-  return y.view({y.size(0), y.size(1), n, heads, y.size(2) / (n * heads)}).permute({2, 0, 3, 1, 4}).unbind(0);
+  std::vector<at::Tensor> parts = y.view({y.size(0), y.size(1), n, heads, y.size(2) / (n * heads)}).unbind(2);
+  for (at::Tensor& part : parts) part = part.transpose(1, 2);
+  return parts;
 }
+
+at::Tensor first_tokens(const at::Tensor& x, std::int64_t count) { return x.narrow(1, 0, count).contiguous(); }
 
 /// Queries [B, H, K, D / H] of `asking` [B, K, D]; keys and values [B, H, T, D / H] of `answering` [B, T, D], both
 /// normed.
@@ -23,12 +28,12 @@ std::vector<at::Tensor> cross_heads(const FlatParameters& parameters, const std:
   return qkv;
 }
 
-/// Queries, keys and values, each [B, H, T, D / H]; queries of some tokens only, if given.
+/// Queries, keys and values, each [B, H, T, D / H]; queries of the first tokens only, if their number is given.
 std::vector<at::Tensor> heads_of(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
-                                 const at::Tensor& x, const at::Tensor& queries) {
+                                 const at::Tensor& x, std::optional<std::int64_t> queries) {
   const at::Tensor normed = apply_norm(parameters, name + ".norm1", x);
-  if (!queries.defined()) return split_heads(apply_linear(parameters, name + ".qkv", normed), 3, heads);
-  return cross_heads(parameters, name, heads, take_tokens(normed, queries), normed);
+  if (!queries) return split_heads(apply_linear(parameters, name + ".qkv", normed), 3, heads);
+  return cross_heads(parameters, name, heads, first_tokens(normed, *queries), normed);
 }
 
 /// The rest of a block: attention of `qkv`, projection and MLP on the residual stream of the queries.
@@ -66,9 +71,9 @@ at::Tensor apply_linear(const FlatParameters& parameters, const std::string& nam
 }
 
 at::Tensor apply_block(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
-                       const at::Tensor& x, const BranchDropout& dropout, const at::Tensor& queries) {
+                       const at::Tensor& x, const BranchDropout& dropout, std::optional<std::int64_t> queries) {
   const std::vector<at::Tensor> qkv = heads_of(parameters, name, heads, x, queries);
-  return finish_block(parameters, name, qkv, queries.defined() ? take_tokens(x, queries) : x, dropout);
+  return finish_block(parameters, name, qkv, queries ? first_tokens(x, *queries) : x, dropout);
 }
 
 at::Tensor apply_cross_block(const FlatParameters& parameters, const std::string& name, std::int64_t heads,

@@ -121,29 +121,22 @@ BranchDropout MaskedAutoencoder::decoder_dropout(const std::optional<DropoutKey>
   return branch_dropout(key, shape_.model.dropout, shape_.model.encoder_depth + i);
 }
 
-at::Tensor MaskedAutoencoder::decode_all(const at::Tensor& bridged, const at::Tensor& keep, const at::Tensor& masked,
+at::Tensor MaskedAutoencoder::decode_all(const at::Tensor& asking, const at::Tensor& visible,
                                          const std::optional<DropoutKey>& key) const {
-  at::Tensor tokens = parameters_.at("mask_token").expand({bridged.size(0), shape_.tokens(), -1});
-  const at::Tensor places = keep.unsqueeze(-1).expand({-1, -1, shape_.model.dim});
-  tokens = at::scatter(tokens, 1, places, bridged.narrow(1, 1, keep.size(1))) + positions("dec_pos");
-  const at::Tensor asked = at::constant_pad_nd(masked + 1, {1, 0}, 0);  // the global token and the masked ones
+  const std::int64_t asked = asking.size(1);
   const std::int64_t last = shape_.model.decoder_depth - 1;
   const at::Tensor x =
-      apply_layers(last + 1, recompute_.decoder_blocks, at::cat({bridged.narrow(1, 0, 1), tokens}, 1), {},
+      apply_layers(last + 1, recompute_.decoder_blocks, at::cat({asking, visible}, 1), {},
                    [this, key, last, asked](std::int64_t i, const at::Tensor& input, const at::Tensor& /*none*/) {
                      return apply_block(parameters_, decoder_block(i), shape_.model.decoder_heads, input,
-                                        decoder_dropout(key, i), i == last ? asked : at::Tensor());
+                                        decoder_dropout(key, i), i == last ? std::optional(asked) : std::nullopt);
                    });
-  return last < 0 ? take_tokens(x, asked) : x;
+  return last < 0 ? x.narrow(1, 0, asked) : x;
 }
 
-at::Tensor MaskedAutoencoder::decode_masked(const at::Tensor& bridged, const at::Tensor& keep, const at::Tensor& masked,
+at::Tensor MaskedAutoencoder::decode_masked(const at::Tensor& asking, const at::Tensor& visible,
                                             const std::optional<DropoutKey>& key) const {
-  const at::Tensor global = bridged.narrow(1, 0, 1);
-  const at::Tensor places = positions("dec_pos").expand({bridged.size(0), -1, -1});
-  const at::Tensor memory =
-      at::cat({global, bridged.narrow(1, 1, keep.size(1)) + take_tokens(places, keep)}, 1);  // [B, 1 + U, D]
-  const at::Tensor asking = at::cat({global, parameters_.at("mask_token") + take_tokens(places, masked)}, 1);
+  const at::Tensor memory = at::cat({asking.narrow(1, 0, 1), visible}, 1);  // the global token answers, too
   return apply_layers(shape_.model.decoder_depth, recompute_.decoder_blocks, asking, memory,
                       [this, key](std::int64_t i, const at::Tensor& input, const at::Tensor& shared) {
                         return apply_cross_block(parameters_, decoder_block(i), shape_.model.decoder_heads, input,
@@ -157,8 +150,12 @@ MaskedAutoencoder::Output MaskedAutoencoder::forward(const at::Tensor& patches, 
   Output output;
   output.encoded = encode(patches, keep, key);
   const at::Tensor bridged = apply_linear(parameters_, "bridge", output.encoded);
-  const at::Tensor x = shape_.model.decoder == Decoder::cross ? decode_masked(bridged, keep, masked, key)
-                                                              : decode_all(bridged, keep, masked, key);
+  const at::Tensor places = positions("dec_pos").expand({bridged.size(0), -1, -1});
+  const at::Tensor visible = bridged.narrow(1, 1, keep.size(1)) + take_tokens(places, keep);
+  const at::Tensor asking =
+      at::cat({bridged.narrow(1, 0, 1), parameters_.at("mask_token") + take_tokens(places, masked)}, 1);
+  const at::Tensor x =
+      shape_.model.decoder == Decoder::cross ? decode_masked(asking, visible, key) : decode_all(asking, visible, key);
   const at::Tensor hidden = apply_norm(parameters_, "dec_norm", x.narrow(1, 1, masked.size(1)));
   output.predictions = apply_linear(parameters_, "head", hidden).to(at::kFloat);
   output.global = apply_norm(parameters_, "dec_norm", x.select(1, 0));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,9 +16,10 @@ void add_block(std::vector<ParameterSpec>& specs, const std::string& name, std::
 /// Applied to each residual branch; the second argument tells attention (0) from MLP (1).
 using BranchDropout = std::function<at::Tensor(const at::Tensor&, int)>;
 
-/// x [B, T, D] -> [B, T, D]. With `queries` [B, K] (int64) only those tokens are computed, from all T: -> [B, K, D].
+/// x [B, T, D] -> [B, T, D]. With `queries` K only the first K tokens are computed, from all T: -> [B, K, D].
 at::Tensor apply_block(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
-                       const at::Tensor& x, const BranchDropout& dropout = {}, const at::Tensor& queries = {});
+                       const at::Tensor& x, const BranchDropout& dropout = {},
+                       std::optional<std::int64_t> queries = std::nullopt);
 
 /// The block as cross-attention, with the same parameters (CrossMAE: Fu et al. 2024, "Rethinking Patch Dependence for
 /// Masked Autoencoders"): x [B, K, D] asks, `memory` [B, T, D] answers and is not changed, -> [B, K, D].

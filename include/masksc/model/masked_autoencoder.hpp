@@ -59,14 +59,14 @@ class MaskedAutoencoder {
   [[nodiscard]] const FlatParameters& parameters() const { return parameters_; }
 
  private:
-  /// The paper's decoder, on the bridged tokens [B, 1 + U, D] in their places and mask tokens in the M others. Its last
-  /// block computes the global and the masked tokens only, [B, 1 + M, D]: nobody reads the others.
-  [[nodiscard]] at::Tensor decode_all(const at::Tensor& bridged, const at::Tensor& keep, const at::Tensor& masked,
+  // Decoders, from `asking` [B, 1 + M, D], the global token and the masked ones, and `visible` [B, U, D], the bridged
+  // tokens, both with their positions. They compute [B, 1 + M, D].
+  /// The paper's. Its last block computes what is asked for only: nobody reads the others.
+  [[nodiscard]] at::Tensor decode_all(const at::Tensor& asking, const at::Tensor& visible,
                                       const std::optional<DropoutKey>& key) const;
-  /// --decoder cross, beyond the paper (CrossMAE, Fu et al. 2024): all blocks compute the global and the masked tokens
-  /// only, [B, 1 + M, D], which attend to the bridged tokens with their positions, [B, 1 + U, D], and not to each
-  /// other. The parameters are those of decode_all.
-  [[nodiscard]] at::Tensor decode_masked(const at::Tensor& bridged, const at::Tensor& keep, const at::Tensor& masked,
+  /// --decoder cross, beyond the paper (CrossMAE, Fu et al. 2024): the asking tokens attend to the global and the
+  /// visible ones, and not to each other. The parameters are those of decode_all.
+  [[nodiscard]] at::Tensor decode_masked(const at::Tensor& asking, const at::Tensor& visible,
                                          const std::optional<DropoutKey>& key) const;
   [[nodiscard]] BranchDropout decoder_dropout(const std::optional<DropoutKey>& key, std::int64_t i) const;
   [[nodiscard]] at::Tensor embed(const at::Tensor& patches, const at::Tensor& keep) const;

@@ -1,6 +1,7 @@
 // The training allocator: blocks never overlap, and tensors of all sizes share the same pages.
 #include "masksc/model/host_memory.hpp"
 
+#include <c10/core/CPUAllocator.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ std::int64_t resident() {
 
 struct HostMemory : testing::Test {
   static void SetUpTestSuite() { use_training_allocator(); }
+  static void TearDownTestSuite() { c10::SetCPUAllocator(c10::GetDefaultCPUAllocator(), /*priority=*/100); }
 };
 
 TEST_F(HostMemory, BlocksOfAllSizesKeepTheirContents) {
