@@ -88,10 +88,10 @@ print("| {} | {:.0f} | {:.1f} | {} | {:.1f} | {:.4f} |".format(run["training"]["
 export -f both_decoders paper
 export bundle root work
 
-part "Tests" 60 "$bundle/bin/gpu_tests" --gtest_brief=1
-part "The step beside PyTorch, and checkpointing" 240 python3 "$root/benchmarks/step.py" "$bundle" "$bundle/torch_peer.py" \
+part "Tests" 100 "$bundle/bin/gpu_tests" --gtest_brief=1
+part "The step beside PyTorch, and checkpointing" 260 python3 "$root/benchmarks/step.py" "$bundle" "$bundle/torch_peer.py" \
   --device cuda --amp bf16 --rounds 2 --steps 10
-part "Both decoders" 60 bash -euo pipefail -c both_decoders
-part "The paper's configuration" 150 bash -euo pipefail -c paper
+part "Both decoders" 50 bash -euo pipefail -c both_decoders
+part "The paper's configuration" 120 bash -euo pipefail -c paper
 cat "$report"
 exit "$failed"

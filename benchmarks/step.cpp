@@ -9,6 +9,7 @@
 
 #include "masksc/core/json.hpp"
 #include "masksc/core/memory.hpp"
+#include "masksc/dist/nccl.hpp"
 #include "masksc/dist/runtime.hpp"
 #include "masksc/model/device.hpp"
 #include "masksc/model/device_random.hpp"
@@ -121,7 +122,10 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
   settings.gradient_checkpointing = s.checkpointing;
   settings.shard_optimizer = s.shard;
   model.set_recompute(recompute_of(settings));
-  TrainingEngine engine(model.parameters(), train, settings, ranks, s.workers ? threads : 1);
+  std::unique_ptr<NcclCollectives> nccl;
+  if (device.is_cuda() && ranks.size() > 1)
+    nccl = std::make_unique<NcclCollectives>(load_nccl_api(), ranks, NcclOptions{.device = device.index()});
+  TrainingEngine engine(model.parameters(), train, settings, ranks, s.workers ? threads : 1, nccl.get());
 
   at::manual_seed(1 + static_cast<std::uint64_t>(ranks.rank()));
   const std::int64_t tokens = shape.tokens();

@@ -47,6 +47,8 @@ bool all_arrive(MPI_Comm comm, std::chrono::seconds patience) {
 Runtime::Runtime(int& argc, char**& argv) {
   int provided = 0;
   check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &provided), "start");
+  if (provided < MPI_THREAD_SERIALIZED)
+    throw EnvironmentError("this MPI lets only one thread of a process call it; give one built with thread support");
   MPI_Comm comm = MPI_COMM_NULL;
   check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm), "communicator");
   world_ = mpi_collectives(comm);

@@ -18,6 +18,8 @@ std::string load_cuda() {
   if (!std::filesystem::exists("/dev/nvidiactl"))
     return "no NVIDIA driver on this machine (/dev/nvidiactl is not there)";
   if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) return dlerror();
+  ensure(at::detail::getCUDAHooks().isBuilt(),
+         "a device is chosen before the first backward pass, which asks for CUDA");
   if (!at::hasCUDA() || at::getNumGPUs() == 0) return "LibTorch sees no GPU";
   return "";
 }

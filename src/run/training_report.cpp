@@ -11,8 +11,9 @@ Json training_report(const TrainOutcome& trained, const RunOptions& options, con
                      at::Device device, int ranks) {
   Json report = describe(trained.parts);
   report["hidden_communication"] = trained.hidden;
-  const double cells_per_second = trained.seconds > 0 ? static_cast<double>(trained.cells) / trained.seconds : 0;
-  const double flops = formula_step_flop(planned_model(options, layout)) * cells_per_second / ranks;
+  const double seconds = trained.parts.sum();
+  const double cells_of_a_rank = static_cast<double>(trained.cells) / ranks;
+  const double flops = seconds > 0 ? formula_step_flop(planned_model(options, layout)) * cells_of_a_rank / seconds : 0;
   report["tflops"] = flops / 1e12;
   report["device"] = report["fraction_of_peak"] = nullptr;
   if (!device.is_cuda()) return report;

@@ -51,11 +51,29 @@ void AdamW::step(FlatParameters& parameters, double learning_rate, double diviso
   }
 }
 
+at::Tensor squares_by_rows(const at::Tensor& vector) {
+  constexpr std::int64_t row = 1024;
+  const std::int64_t whole = vector.numel() / row * row;
+  const auto squares = [](const at::Tensor& rows) {
+    return at::linalg_vector_norm(rows, 2, at::OptionalIntArrayRef(1)).to(at::kDouble).square().sum();
+  };
+  return squares(vector.narrow(0, 0, whole).view({-1, row})) +
+         squares(vector.narrow(0, whole, vector.numel() - whole).unsqueeze(0));
+}
+
 double squared_norm(const FlatParameters& parameters, const std::vector<FlatSlice>& slices) {
+  const auto part_of_slice = [&](const FlatSlice& slice) {
+    return parameters.padded_gradients().narrow(0, slice.begin, slice.length);
+  };
+  if (!parameters.padded_gradients().is_cpu()) {
+    std::vector<at::Tensor> parts;
+    for (const FlatSlice& slice : slices) parts.push_back(squares_by_rows(part_of_slice(slice)));
+    return at::stack(parts).sum().item<double>();
+  }
   double sum = 0;
   for (const FlatSlice& slice : slices) {
     // Added up in float64: the norm of slices is then that of the whole, and so are the bits of the update.
-    const at::Tensor part = parameters.padded_gradients().narrow(0, slice.begin, slice.length);
+    const at::Tensor part = part_of_slice(slice);
     const double norm = at::linalg_vector_norm(part, 2, std::nullopt, false, at::kDouble).item<double>();
     sum += norm * norm;
   }

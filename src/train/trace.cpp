@@ -1,5 +1,6 @@
 #include "masksc/train/trace.hpp"
 
+#include <ATen/DeviceAccelerator.h>
 #include <torch/csrc/autograd/profiler_kineto.h>
 
 #include "masksc/core/log.hpp"
@@ -36,6 +37,7 @@ void StepTrace::step(std::int64_t step, bool begins) {
 
 void StepTrace::finish() {
   recording_ = false;
+  if (at::hasCUDA()) at::accelerator::synchronizeDevice(at::accelerator::getDeviceIndex());  // the update is under way
   torch::autograd::profiler::disableProfiler()->save(path_);
   log::info("trace of steps {} to {}: {}", first_, last_, path_);
 }

@@ -10,9 +10,9 @@
 
 namespace masksc {
 
-/// Seconds by part, hidden_communication; tflops: of a rank, by the formula of --plan (flop_per_cell) and cells/s;
-/// device: of rank 0, and fraction_of_peak: of its dense peak at the precision of the run, both null where they are
-/// not known.
+/// Seconds by part, hidden_communication; tflops: of a rank, by the formula of --plan (flop_per_cell) over these
+/// seconds, which leave saves and the start out; device: of rank 0, and fraction_of_peak: of its dense peak at the
+/// precision of the run, both null where they are not known.
 Json training_report(const TrainOutcome& trained, const RunOptions& options, const MatrixLayout& layout,
                      at::Device device, int ranks);
 

@@ -43,6 +43,7 @@ struct StepSeconds {
   double update = 0;    // norm, clipping, optimizer; on a GPU, which is not done when the step returns, the last step's
 
   StepSeconds& operator+=(const StepSeconds& other);
+  [[nodiscard]] double sum() const { return data + forward + backward + exposed + update; }
 };
 /// By name, as logs and metrics hold them.
 Json describe(const StepSeconds& seconds);

@@ -49,6 +49,10 @@ class AdamW {
   std::int64_t steps_ = 0;
 };
 
+/// The sum of the squares of a vector, one float64 on its device, from float32 norms of 1024 elements each: a GPU would
+/// convert a copy of the whole to float64 first.
+at::Tensor squares_by_rows(const at::Tensor& vector);
+
 /// Sum of the squared gradients of the slices.
 double squared_norm(const FlatParameters& parameters, const std::vector<FlatSlice>& slices);
 

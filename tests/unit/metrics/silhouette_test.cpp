@@ -25,12 +25,6 @@ struct Points {
   Codes labels;
 };
 
-DenseMatrix part_of(const DenseMatrix& x, RowRange rows) {
-  DenseMatrix part(rows.size(), x.columns);
-  std::copy_n(x.values.begin() + rows.begin * x.columns, rows.size() * x.columns, part.values.begin());
-  return part;
-}
-
 /// Rows of `rank`: equal shares, or all on the last rank but one row on the first.
 RowRange deal(std::int64_t cells, int rank, int ranks, bool uneven) {
   if (!uneven || ranks == 1) return rows_of_rank(cells, rank, ranks);

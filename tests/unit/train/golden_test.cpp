@@ -151,6 +151,14 @@ void check_gradients_and_ten_losses(const std::string& group, GuidanceToken toke
   }
 }
 
+TEST(Norm, ByRowsIsTheSame) {
+  for (const std::int64_t count : {1, 1023, 1024, 100000}) {
+    const at::Tensor x = at::randn({count}, at::detail::createCPUGenerator(3), at::kFloat);
+    const auto wanted = x.to(at::kDouble).square().sum().item<double>();
+    EXPECT_NEAR(squares_by_rows(x).item<double>() / wanted, 1, 1e-6) << count;
+  }
+}
+
 TEST(Golden, GradientsAndTenLosses) { check_gradients_and_ten_losses("", GuidanceToken::mean); }
 
 TEST(Golden, GradientsAndTenLossesOfTheCrossDecoder) {
