@@ -15,7 +15,7 @@ namespace masksc {
 ///
 /// `deterministic`: GPU kernels give the same bits every time from now on, on GPUs of one kind. cuBLAS gets a workspace
 /// of its own a stream (CUBLAS_WORKSPACE_CONFIG, unless it is set), cuDNN looks for no fastest algorithm, and LibTorch
-/// takes other kernels for what adds up with atomics: here the backward passes of gather (masks, dealt-out tokens) and
+/// takes other kernels for what adds up with atomics: here the backward passes of gather (learned positions) and
 /// of attention. It refuses, with an exception, operations that have none, such as the backward passes of adaptive
 /// pooling, interpolation, reflection padding and cumulative sums in floating point; the model has none of these.
 at::Device choose_device(const std::string& wanted, int local_rank, bool deterministic = false);
