@@ -2,6 +2,7 @@
 // for; the library itself would cast them.
 #pragma once
 
+#include <cmath>
 #include <concepts>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -23,7 +24,7 @@ bool fits(const auto& json) {
   if (json.type() != Kind::number_float) return true;
   const double value = json.template get_ref<const double&>();
   return value > static_cast<double>(std::numeric_limits<T>::min()) - 1 &&
-         value < 2.0 * static_cast<double>(std::numeric_limits<T>::max() / 2 + 1);
+         value < std::ldexp(1.0, std::numeric_limits<T>::digits);
 }
 
 }  // namespace masksc
