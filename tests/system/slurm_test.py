@@ -207,7 +207,11 @@ class Slurm(unittest.TestCase):
         restarts = [self.wait_for_end(f"{job}_{task}") for task in range(4)]
         self.assertGreaterEqual(restarts[1], 1, self.told())  # scancel repeats a signal that Slurm was too busy for
         self.assertEqual(sum(restarts), restarts[1], self.told())
-        self.assert_stopped_in_order(sweep / "points" / "guidance-token=mean_seed=1", restarts[1], ["signal USR1"])
+        # Repeated, the signal may come before the run that goes on has made itself ready for it: that ends at once.
+        point = sweep / "points" / "guidance-token=mean_seed=1"
+        stops = len(events(point, "stop"))
+        self.assertTrue(1 <= stops <= restarts[1], self.told())
+        self.assert_stopped_in_order(point, stops, ["signal USR1"])
         collected = support.run("masksc_sweep", *options, "--collect", ranks=1)
         self.assertEqual(collected.codes, [0], collected)
         timed = ("seconds", "memory", "cells_per_s")
