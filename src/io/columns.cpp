@@ -106,12 +106,6 @@ Labels from_keys(const std::vector<Key>& keys, const Column& column) {
   return labels;
 }
 
-/// The categories kept aside by anndata 0.7: FRAME/__categories/COLUMN.
-std::string legacy_categories(const std::string& name) {
-  const auto slash = name.rfind('/');
-  return slash == std::string::npos ? "" : name.substr(0, slash) + "/__categories" + name.substr(slash);
-}
-
 /// The smallest signed type that holds all codes, as pandas picks it.
 void write_codes(ArrayFile& file, const std::string& name, const Labels& labels) {
   const auto write = [&]<typename T>(T) {
@@ -123,6 +117,13 @@ void write_codes(ArrayFile& file, const std::string& name, const Labels& labels)
   write(std::int32_t{});
 }
 
+/// The index of a data frame, which is there.
+std::string index_array(const ArrayFile& file, const std::string& frame) {
+  const std::string name = frame + "/" + frame_index(file, frame);
+  if (!file.exists(name)) damaged(file, name, "is named as the index but is not there");
+  return name;
+}
+
 }  // namespace
 
 std::vector<std::string> numbered_names(std::int64_t count) {
@@ -132,12 +133,19 @@ std::vector<std::string> numbered_names(std::int64_t count) {
   return names;
 }
 
+std::string legacy_categories(const ArrayFile& file, const std::string& name) {
+  const auto slash = name.rfind('/');
+  if (slash == std::string::npos) return "";
+  const std::string place = name.substr(0, slash) + "/__categories" + name.substr(slash);
+  return file.exists(place) ? place : "";
+}
+
 Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t cells) {
   Labels labels;
-  const std::string categories = legacy_categories(name);
+  const std::string categories = legacy_categories(file, name);
   if (file.exists(name + "/codes") && file.exists(name + "/categories")) {
     labels = from_codes(file, name + "/codes", read_column(file, name + "/categories").texts);
-  } else if (!categories.empty() && file.exists(categories)) {
+  } else if (!categories.empty()) {
     labels = from_codes(file, name, read_column(file, categories).texts);
   } else {
     const Column column = read_column(file, name);
@@ -153,8 +161,7 @@ Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t 
 }
 
 std::vector<std::string> read_frame_names(const ArrayFile& file, const std::string& frame, std::int64_t count) {
-  const std::string name = frame + "/" + frame_index(file, frame);
-  if (!file.exists(name)) damaged(file, name, "is named as the index but is not there");
+  const std::string name = index_array(file, frame);
   std::vector<std::string> names =
       file.exists(name + "/categories") ? std::vector<std::string>{} : read_column(file, name).texts;
   if (file.exists(name + "/categories")) {
@@ -184,8 +191,7 @@ std::string frame_index(const ArrayFile& file, const std::string& frame) {
 }
 
 std::int64_t frame_rows(const ArrayFile& file, const std::string& frame) {
-  const std::string name = frame + "/" + frame_index(file, frame);
-  if (!file.exists(name)) damaged(file, name, "is named as the index but is not there");
+  const std::string name = index_array(file, frame);
   for (const char* part : {"/codes", "/values"})
     if (file.exists(name + part)) return file.info(name + part).rows();
   return file.info(name).rows();

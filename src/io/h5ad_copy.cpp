@@ -23,7 +23,7 @@ void copy_frame(const ArrayFile& from, ArrayFile& to, const std::string& frame) 
   for (const std::string& column : from.children(frame)) {
     const std::string place = frame + "/" + column;
     if (to.exists(place) || column == "__categories") continue;
-    if (from.exists(frame + "/__categories/" + column))
+    if (!legacy_categories(from, place).empty())
       write_categorical(to, place, read_labels(from, place, frame_rows(from, frame)));
     else
       copy_tree(from, place, to, place);

@@ -52,7 +52,8 @@ class Keeper {
   /// False for a part that was left out.
   bool part(const std::string& name, const std::string& to, bool of_cells, CellAxes axes) {
     const bool whole = !of_cells || cells_.all();
-    if (is_legacy_category(name) || (!whole && !cells_.can_select(from_, name, axes)) || !from_.exists(name)) {
+    if (!legacy_categories(from_, name).empty() || (!whole && !cells_.can_select(from_, name, axes)) ||
+        !from_.exists(name)) {
       leave_out(name);
       return false;
     }
@@ -61,11 +62,6 @@ class Keeper {
     else
       cells_.select(from_, name, to_, to, axes);
     return true;
-  }
-  /// anndata 0.7 kept the categories of a column elsewhere, and led there by a reference.
-  [[nodiscard]] bool is_legacy_category(const std::string& name) const {
-    const auto slash = name.rfind('/');
-    return from_.exists(name.substr(0, slash) + "/__categories" + name.substr(slash));
   }
   void leave_out(const std::string& name) {
     std::string encoding;

@@ -7,6 +7,7 @@
 #include "masksc/cluster/order.hpp"
 #include "masksc/core/hash.hpp"
 #include "masksc/core/text.hpp"
+#include "masksc/io/h5ad_writer.hpp"
 #include "masksc/io/result_names.hpp"
 
 namespace masksc {
@@ -51,6 +52,15 @@ void add_extras(H5adWriter& writer, const ResultExtras& extras) {
   }
 }
 
+/// X: the counts of all cells of `file`, in blocks, to `writer` (rank 0's, null on the others). A collective.
+void append_counts(H5adWriter* writer, const PreparedFile& file, Collectives& ranks) {
+  for (std::int64_t begin = 0; begin < file.cells(); begin += block_rows) {
+    const RowRange block = {begin, std::min(begin + block_rows, file.cells())};
+    const CsrMatrix counts = file.read_rows(ranks.is_root() ? block : RowRange{begin, begin});
+    on_root(ranks, [&] { writer->append_X(counts); });
+  }
+}
+
 }  // namespace
 
 std::string embedding_hash(const DenseMatrix& embedding, RowRange rows, std::int64_t cells, Collectives& ranks) {
@@ -58,14 +68,6 @@ std::string embedding_hash(const DenseMatrix& embedding, RowRange rows, std::int
   for_each_block(embedding, rows, cells, ranks,
                  [&](const DenseMatrix& block) { hasher.add(std::span<const float>(block.values)); });
   return hasher.hex();
-}
-
-void append_counts(H5adWriter* writer, const PreparedFile& file, Collectives& ranks) {
-  for (std::int64_t begin = 0; begin < file.cells(); begin += block_rows) {
-    const RowRange block = {begin, std::min(begin + block_rows, file.cells())};
-    const CsrMatrix counts = file.read_rows(ranks.is_root() ? block : RowRange{begin, begin});
-    on_root(ranks, [&] { writer->append_X(counts); });
-  }
 }
 
 void write_result(const std::filesystem::path& path, const RunInput& input, const DenseMatrix& embedding,

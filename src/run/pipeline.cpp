@@ -141,10 +141,11 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
                      static_cast<std::uint64_t>(options.train.seed), ranks);
   });
 
-  const std::int64_t memory = peak_memory();
-  const std::vector<std::int64_t> memories = ranks.gather_varied(std::span<const std::int64_t>(&memory, 1));
-  const std::int64_t gpu_memory = peak_gpu_memory(context.device).value_or(0);
-  const std::vector<std::int64_t> gpu_memories = ranks.gather_varied(std::span<const std::int64_t>(&gpu_memory, 1));
+  const auto of_each_rank = [&](std::int64_t bytes) {
+    return ranks.gather_varied(std::span<const std::int64_t>(&bytes, 1));
+  };
+  const std::vector<std::int64_t> memories = of_each_rank(peak_memory());
+  const std::vector<std::int64_t> gpu_memories = of_each_rank(peak_gpu_memory(context.device).value_or(0));
   Json metrics = score_json(outcome);
   metrics.update({{"cells", expression.cells},
                   {"genes", expression.genes.size()},

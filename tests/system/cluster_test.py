@@ -94,7 +94,6 @@ class Cluster(unittest.TestCase):
         self.assertEqual(found["masksc"].nunique(), 2)
         self.assertEqual(list(found.columns).count("masksc"), 1)
 
-
     def test_all_else_stays_as_it_was_whatever_x_holds(self):
         random = np.random.default_rng(1)
         cells, genes = 60, 7

@@ -13,7 +13,7 @@ namespace masksc {
 using Json = nlohmann::ordered_json;
 
 template <typename T>
-concept JsonInteger = std::signed_integral<T> ||(std::unsigned_integral<T> && !std::same_as<T, bool>);
+concept JsonInteger = std::integral<T> && !std::same_as<T, bool>;
 
 /// Whether the number `json` is one of T, but for what follows the point.
 template <JsonInteger T>

@@ -8,7 +8,6 @@
 
 #include "masksc/core/json.hpp"
 #include "masksc/core/types.hpp"
-#include "masksc/io/h5ad_writer.hpp"
 #include "masksc/report/maps.hpp"
 #include "masksc/run/stages.hpp"
 
@@ -30,9 +29,5 @@ struct ResultExtras {
 void write_result(const std::filesystem::path& path, const RunInput& input, const DenseMatrix& embedding,
                   const ClusterOutcome& outcome, const ResultExtras& extras, const Json& metrics,
                   const std::string& configuration, Collectives& ranks);
-
-/// X of a result: the counts of all cells of `file`, in blocks, to `writer` (rank 0's, null on the others). A
-/// collective. Throws as H5adWriter, on all ranks.
-void append_counts(H5adWriter* writer, const PreparedFile& file, Collectives& ranks);
 
 }  // namespace masksc

@@ -1,8 +1,6 @@
 // What metrics.json says of the training: where the time went, and how much of the device it used.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include "masksc/core/json.hpp"
 #include "masksc/preprocess/layout.hpp"
 #include "masksc/run/options.hpp"
