@@ -2,17 +2,27 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <functional>
 
 #include "array_file_handles.hpp"
+#include "lzf.hpp"
 #include "masksc/core/apart.hpp"
+#include "masksc/core/text.hpp"
 
 namespace masksc {
 namespace {
 
 /// The most memory that one band of unpacked chunks may keep.
 constexpr std::int64_t greatest_band = std::int64_t{1} << 30;
+
+[[noreturn]] void missing_filter(const ArrayFile::Impl& file, const std::string& name, int id, const char* title) {
+  throw UserError(fmt::format(
+      "'{}' in '{}' is compressed by a filter that HDF5 does not have here ({}{}): write the file again with "
+      "compression='gzip' or none, or set HDF5_PLUGIN_PATH to a folder with that filter",
+      shown(name), file.path.string(), *title == '\0' ? "" : fmt::format("'{}', ", shown(title)), id));
+}
 
 /// The filters that can be undone here, in the order of writing. Throws UserError when they don't fit the array.
 std::optional<std::vector<ChunkFilter>> known_filters(const ArrayFile::Impl& file, const std::string& name, hid_t list,
@@ -24,9 +34,15 @@ std::optional<std::vector<ChunkFilter>> known_filters(const ArrayFile::Impl& fil
     unsigned config = 0;
     std::size_t values = 1;
     unsigned value = 0;
-    switch (H5Pget_filter2(list, static_cast<unsigned>(i), &flags, &values, &value, 0, nullptr, &config)) {
+    std::array<char, 64> title{};
+    const H5Z_filter_t id =
+        H5Pget_filter2(list, static_cast<unsigned>(i), &flags, &values, &value, title.size(), title.data(), &config);
+    switch (id) {
       case H5Z_FILTER_DEFLATE:
         filters.push_back(ChunkFilter::deflate);
+        break;
+      case lzf_filter:
+        filters.push_back(ChunkFilter::lzf);
         break;
       case H5Z_FILTER_SHUFFLE:
         if (values != 1 || value != element_bytes)
@@ -37,10 +53,11 @@ std::optional<std::vector<ChunkFilter>> known_filters(const ArrayFile::Impl& fil
         filters.push_back(ChunkFilter::fletcher32);
         break;
       default:
+        if (H5Zfilter_avail(id) <= 0) missing_filter(file, name, id, title.data());
         return std::nullopt;
     }
   }
-  if (count < 0 || std::count(filters.begin(), filters.end(), ChunkFilter::deflate) > 1) return std::nullopt;
+  if (count < 0 || std::count_if(filters.begin(), filters.end(), packs) > 1) return std::nullopt;
   return filters;
 }
 
@@ -94,9 +111,9 @@ std::optional<ChunkReader> ChunkReader::open(const ArrayFile::Impl& file, const 
   for (const std::int64_t extent : info.chunk)
     if (extent <= 0 || __builtin_mul_overflow(bytes, extent, &bytes) || bytes > UINT32_MAX)
       file.damaged(name, "has chunks of impossible size");
-  const bool packed = std::count(reader.filters_.begin(), reader.filters_.end(), ChunkFilter::deflate) > 0;
+  const bool packed = std::any_of(reader.filters_.begin(), reader.filters_.end(), packs);
   constexpr std::int64_t always_allowed = std::int64_t{64} << 20;
-  if (bytes > always_allowed && bytes / (packed ? greatest_deflate_ratio : 1) > info.stored_bytes)
+  if (bytes > always_allowed && bytes / (packed ? greatest_packing_ratio : 1) > info.stored_bytes)
     file.damaged(name, fmt::format("claims chunks of {} bytes, but only {} are stored", bytes, info.stored_bytes));
   reader.chunk_elements_ = static_cast<std::size_t>(bytes / info.element_bytes);
   return reader;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "array_file_handles.hpp"
+#include "lzf.hpp"
 #include "masksc/core/apart.hpp"
 #include "masksc/core/text.hpp"
 
@@ -16,6 +17,7 @@ constexpr std::int64_t block_bytes = std::int64_t{8} << 20;
 constexpr std::int64_t greatest_cache = std::int64_t{1} << 30;
 /// HDF5 copies larger arrays without a sign of life for too long.
 constexpr std::int64_t most_in_one_go = std::int64_t{2} << 30;
+constexpr unsigned deflate_level = 4;
 constexpr std::size_t longest_attribute = std::size_t{64} << 20;
 
 std::int64_t total(std::span<const RowRange> ranges) {
@@ -42,6 +44,14 @@ class Elements {
   hid_t space_;
   std::vector<std::byte> bytes_;
 };
+
+/// Whether the property list `creation` of an array names LZF.
+bool packed_by_lzf(hid_t creation) {
+  unsigned flags = 0;
+  unsigned config = 0;
+  std::size_t values = 0;
+  return H5Pget_filter_by_id2(creation, lzf_filter, &flags, &values, nullptr, 0, nullptr, &config) >= 0;
+}
 
 std::vector<std::string> attribute_names(hid_t object) {
   std::vector<std::string> names;
@@ -89,6 +99,10 @@ class RowCopy {
       for (std::size_t d = 0; d < chunk.size(); ++d)
         chunk[d] = std::clamp<hsize_t>(chunk[d], 1, std::max<hsize_t>(1, extents_[d]));
       H5Pset_chunk(creation.id(), static_cast<int>(chunk.size()), chunk.data());
+    }
+    if (packed_by_lzf(creation.id())) {  // which is read here, not written
+      H5Premove_filter(creation.id(), lzf_filter);
+      H5Pset_deflate(creation.id(), deflate_level);
     }
     const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
     H5Pset_create_intermediate_group(links.id(), 1);

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 
+#include "lzf.hpp"
 #include "masksc/core/apart.hpp"
 #include "masksc/core/text.hpp"
 
@@ -42,8 +43,8 @@ std::unique_lock<std::recursive_mutex> lock_hdf5() {
   std::unique_lock lock(mutex);
   // Quiet, and blind to links into other files: then no path leads there.
   static const bool prepared =
-      H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0 && H5Lunregister(H5L_TYPE_EXTERNAL) >= 0;
-  ensure(prepared, "HDF5 lets its links into other files be switched off");
+      H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0 && H5Lunregister(H5L_TYPE_EXTERNAL) >= 0 && register_lzf();
+  ensure(prepared, "HDF5 lets its links into other files be switched off, and filters be added");
   still_working();
   return lock;
 }

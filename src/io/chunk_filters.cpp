@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "lzf.hpp"
+
 namespace masksc {
 namespace {
 
@@ -87,10 +89,15 @@ UnpackedChunk undo_filters(std::vector<std::uint8_t> stored, std::span<const Chu
     } else if (filters[i] == ChunkFilter::fletcher32) {
       if (!remove_checksum(stored)) return {{}, "has a chunk that does not agree with its checksum"};
     } else {
-      std::size_t before = size;  // what went into gzip: the chunk with the checksums added so far
+      std::size_t before = size;  // what was packed: the chunk with the checksums added so far
       for (std::size_t j = 0; j < i; ++j)
         if (filters[j] == ChunkFilter::fletcher32 && used(j)) before += checksum_bytes;
-      if (!inflate_to(stored, before)) return {{}, "has a gzip chunk that can't be inflated to its size"};
+      if (filters[i] == ChunkFilter::lzf) {
+        stored = unpack_lzf(stored, before);
+        if (stored.size() != before) return {{}, "has an LZF chunk that can't be unpacked to its size"};
+      } else if (!inflate_to(stored, before)) {
+        return {{}, "has a gzip chunk that can't be inflated to its size"};
+      }
     }
   }
   if (stored.size() != size) return {{}, "has a chunk of another size than it must have"};

@@ -118,6 +118,7 @@ def write_bases(folder):
         "csr.h5ad": lambda path: write_h5ad(path, scipy.sparse.csr_matrix(values)),
         "csc.h5ad": lambda path: write_h5ad(path, scipy.sparse.csc_matrix(values), compression="gzip"),
         "dense.h5ad": lambda path: write_h5ad(path, values, compression="gzip"),
+        "lzf.h5ad": lambda path: write_h5ad(path, scipy.sparse.csr_matrix(values), compression="lzf"),
         "new.h5ad": write_new_format,
         "legacy.h5ad": write_legacy,
         "xy.h5": write_xy,

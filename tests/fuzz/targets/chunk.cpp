@@ -8,6 +8,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using masksc::ChunkFilter;
   if (size < 5) return 0;
   std::vector<ChunkFilter> filters = {ChunkFilter::shuffle, ChunkFilter::deflate, ChunkFilter::fletcher32};
+  if ((data[1] & 128U) != 0) filters[1] = ChunkFilter::lzf;
   if ((data[0] & 1U) != 0) std::swap(filters[0], filters[1]);
   if ((data[0] & 2U) != 0) std::swap(filters[1], filters[2]);
   filters.resize(filters.size() - (data[0] >> 2U) % 4U);

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "../../../src/io/lzf.hpp"
+
 namespace masksc {
 namespace {
 
@@ -50,6 +52,34 @@ TEST(ChunkFilters, RefuseWhatDoesNotFit) {
   }
   EXPECT_THAT(problem({}, {}, 0, 10), HasSubstr("size"));
   EXPECT_THAT(problem({1, 2, 3}, std::vector{ChunkFilter::fletcher32}, 0, 10), HasSubstr("checksum"));
+}
+
+/// 0 to 39, 300 zeros, and 0 to 4 twenty times: literals, runs short and long, and one that repeats five bytes.
+const Bytes lzf = {0x1f, 0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d,
+                   0x0e, 0x0f, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1a, 0x1b, 0x1c,
+                   0x1d, 0x1e, 0x1f, 0x08, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x00, 0xe0, 0xff,
+                   0x00, 0xe0, 0x1b, 0x00, 0x41, 0x53, 0xe0, 0x54, 0x04, 0x01, 0x03, 0x04};
+constexpr std::size_t lzf_size = 440;
+
+TEST(Lzf, IsUnpackedAsH5pyPacksIt) {
+  Bytes expected(lzf_size, 0);
+  for (std::size_t i = 0; i < 40; ++i) expected[i] = static_cast<std::uint8_t>(i);
+  for (std::size_t i = 340; i < lzf_size; ++i) expected[i] = static_cast<std::uint8_t>(i % 5);
+  EXPECT_EQ(unpack_lzf(lzf, lzf_size), expected);
+  EXPECT_EQ(undo_filters(lzf, std::vector{ChunkFilter::lzf}, 0, 1, lzf_size).bytes, expected);
+  EXPECT_EQ(undo_filters(elements, std::vector{ChunkFilter::lzf}, 1, 2, 10).bytes, elements) << "it was left out";
+}
+
+TEST(Lzf, RefusesWhatDoesNotFit) {
+  for (const std::size_t most : {0UL, 1UL, 40UL, lzf_size - 1}) EXPECT_TRUE(unpack_lzf(lzf, most).empty()) << most;
+  EXPECT_EQ(unpack_lzf(lzf, std::size_t{1} << 40).size(), lzf_size);
+  for (std::size_t cut = 0; cut < lzf.size(); ++cut)
+    EXPECT_LT(unpack_lzf(std::span(lzf).first(cut), lzf_size).size(), lzf_size) << cut;
+  EXPECT_TRUE(unpack_lzf(Bytes{0x20, 0x00}, 3).empty()) << "before the first byte";
+  EXPECT_TRUE(unpack_lzf(Bytes{0x00, 0x07, 0x20, 0x01}, 4).empty()) << "farther back than there is";
+  EXPECT_EQ(unpack_lzf(Bytes{0x00, 0x07, 0x20, 0x00}, 4), Bytes(4, 7));
+  for (const std::size_t size : {std::size_t{7}, lzf_size + 1})
+    EXPECT_THAT(undo_filters(lzf, std::vector{ChunkFilter::lzf}, 0, 1, size).problem, ::testing::HasSubstr("LZF"));
 }
 
 }  // namespace
