@@ -41,15 +41,10 @@ std::vector<double> numbers_of(const Labels& labels) {
 std::vector<ObsColumn> read_obs(const std::filesystem::path& path) {
   const ArrayFile file = open_h5ad_file(path);
   std::vector<ObsColumn> columns;
-  std::int64_t cells = -1;
+  const std::int64_t cells = frame_rows(file, "obs");
   for (const std::string& name : frame_columns(file, "obs")) {
     const std::string place = "obs/" + name;
     try {
-      const ArrayInfo info = file.info(place);
-      const std::string array = !info.is_group()                ? place
-                                : file.exists(place + "/codes") ? place + "/codes"
-                                                                : place + "/values";
-      if (cells < 0) cells = file.info(array).rows();
       ObsColumn column{name, read_labels(file, place, cells), {}};
       const std::size_t kinds = column.categories.names.size();
       const bool numbers = is_numbers(file, place) && !file.exists(place + "/codes");
@@ -72,9 +67,9 @@ std::int64_t count_cells(const std::filesystem::path& path) {
   return cells;
 }
 
-Labels read_obs_labels(const std::filesystem::path& path, const std::string& column) {
+Labels read_obs_labels(const std::filesystem::path& path, const std::string& column, const char* option) {
   const ArrayFile file = open_h5ad_file(path);
-  return read_obs_labels(file, column, frame_rows(file, "obs"));
+  return read_obs_labels(file, column, frame_rows(file, "obs"), option);
 }
 
 std::vector<std::string> obsm_names(const std::filesystem::path& path) {
@@ -91,6 +86,10 @@ DenseMatrix read_obsm(const std::filesystem::path& path, const std::string& name
                                 suggestion(name, names), shown(names)));
   }
   const ArrayInfo info = file.info(place);
+  if (info.is_group())
+    throw UserError(fmt::format("obsm['{}'] of '{}' is no dense matrix (encoding-type '{}'): give an array of numbers",
+                                shown(name), path.string(),
+                                shown(file.text_attribute(place, "encoding-type").value_or("none"))));
   if (!info.is_numeric() || info.shape.size() != 2 || info.shape[0] != cells || info.shape[1] < 1)
     throw UserError(fmt::format("obsm['{}'] of '{}' is no dense matrix with a row for each of {} cells ({})",
                                 shown(name), path.string(), cells, info.shape_text()));

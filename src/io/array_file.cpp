@@ -18,6 +18,7 @@ namespace {
 
 /// Throws UserError with the reason why `path` can't be a readable HDF5 file.
 void check_readable(const std::filesystem::path& path) {
+  constexpr const char* wanted = "give an HDF5 file of counts (h5ad, X/Y or 10x), or a 10x folder with matrix.mtx";
   struct stat status {};
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   const int code = errno;
@@ -26,13 +27,11 @@ void check_readable(const std::filesystem::path& path) {
   if (file < 0)
     throw UserError(
         fmt::format("cannot open '{}': {}; check the name and the permissions", path.string(), std::strerror(code)));
-  if (known && S_ISDIR(status.st_mode))
-    throw UserError(fmt::format("'{}' is a folder: give an HDF5 file of counts (X/Y or h5ad)", path.string()));
+  if (known && S_ISDIR(status.st_mode)) throw UserError(fmt::format("'{}' is a folder: {}", path.string(), wanted));
   const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
   if (is_hdf5 > 0) return;
-  if (known && status.st_size == 0)
-    throw UserError(fmt::format("'{}' is empty (0 bytes): give an HDF5 file of counts (X/Y or h5ad)", path.string()));
-  throw UserError(fmt::format("'{}' is not an HDF5 file: give an HDF5 file of counts (X/Y or h5ad)", path.string()));
+  if (known && status.st_size == 0) throw UserError(fmt::format("'{}' is empty (0 bytes): {}", path.string(), wanted));
+  throw UserError(fmt::format("'{}' is not an HDF5 file: {}", path.string(), wanted));
 }
 
 Handle access_list() {

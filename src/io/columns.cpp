@@ -155,8 +155,23 @@ Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t 
     throw UserError(fmt::format("'{}' in '{}' has {} labels for {} cells: give one label a cell", shown(name),
                                 file.path().string(), labels.codes.size(), cells));
   if (labels.names.empty())
-    throw UserError(fmt::format("every label in '{}' of '{}' is missing: choose another column, or leave --labels out",
-                                shown(name), file.path().string()));
+    throw UserError(fmt::format("every label in '{}' of '{}' is missing: choose another column", shown(name),
+                                file.path().string()));
+  return labels;
+}
+
+Labels without_missing(Labels labels) {
+  static const std::set<std::string> missing = {"", "nan", "NaN", "None", "<NA>"};
+  std::vector<std::int32_t> code;
+  std::vector<std::string> names;
+  for (std::string& name : labels.names) {
+    const bool is_label = !missing.contains(name);
+    code.push_back(is_label ? static_cast<std::int32_t>(names.size()) : -1);
+    if (is_label) names.push_back(std::move(name));
+  }
+  for (std::int32_t& label : labels.codes)
+    if (label >= 0) label = code[static_cast<std::size_t>(label)];
+  labels.names = std::move(names);
   return labels;
 }
 
@@ -205,12 +220,17 @@ std::vector<std::string> frame_columns(const ArrayFile& file, const std::string&
   return columns;
 }
 
-Labels read_obs_labels(const ArrayFile& file, const std::string& column, std::int64_t cells) {
+Labels read_obs_labels(const ArrayFile& file, const std::string& column, std::int64_t cells, const char* option) {
   const std::vector<std::string> columns = frame_columns(file, "obs");
   if (std::find(columns.begin(), columns.end(), column) == columns.end())
-    throw UserError(fmt::format("--labels '{}': obs of '{}' has no such column{}; there are: {}", shown(column),
+    throw UserError(fmt::format("--{} '{}': obs of '{}' has no such column{}; there are: {}", option, shown(column),
                                 file.path().string(), suggestion(column, columns), shown(columns)));
-  return read_labels(file, "obs/" + column, cells);
+  Labels labels = without_missing(read_labels(file, "obs/" + column, cells));
+  if (std::all_of(labels.codes.begin(), labels.codes.end(), [](std::int32_t code) { return code < 0; }))
+    throw UserError(
+        fmt::format("--{} '{}': no cell of '{}' has a label there; give another column, or leave the option out",
+                    option, shown(column), file.path().string()));
+  return labels;
 }
 
 std::vector<std::string> ordered_columns(const ArrayFile& file, const std::string& frame) {

@@ -31,8 +31,13 @@ std::int64_t frame_rows(const ArrayFile& file, const std::string& frame);
 /// The columns of the data frame, without its index.
 std::vector<std::string> frame_columns(const ArrayFile& file, const std::string& frame);
 
-/// obs[column] as --labels asks for it. Throws UserError, with the columns there are, unless it is there.
-Labels read_obs_labels(const ArrayFile& file, const std::string& column, std::int64_t cells);
+/// `labels` without the texts that astype(str) of pandas makes of missing values: '', nan, NaN, None, <NA>.
+Labels without_missing(Labels labels);
+
+/// obs[column] as `option` asks for it, without_missing. Throws UserError, with the columns there are, unless it
+/// is there and labels some cell.
+Labels read_obs_labels(const ArrayFile& file, const std::string& column, std::int64_t cells,
+                       const char* option = "labels");
 
 /// Those in the order that it gives.
 std::vector<std::string> ordered_columns(const ArrayFile& file, const std::string& frame);

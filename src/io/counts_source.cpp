@@ -33,13 +33,17 @@ void refuse_count(const CountsPlace& place, std::int64_t row, std::int64_t colum
     return i < static_cast<std::int64_t>(names.size()) ? shown(names[static_cast<std::size_t>(i)]) : std::string();
   };
   const char* what = "is not a whole number";
-  const char* remedy = "give raw counts (h5ad: --layer NAME or --layer raw), or --allow-noninteger for normalised data";
+  const bool of_raw = place.matrix == "raw/X";  // then there is no use in pointing there
+  const char* remedy =
+      of_raw ? "raw holds normalised values here: give a layer of counts (--layer NAME), or --allow-noninteger"
+             : "give raw counts (h5ad: --layer NAME or --layer raw), or --allow-noninteger for normalised data";
   if (std::isnan(value)) {
     what = "is not a number (NaN)";
     remedy = "give raw counts";
   } else if (value < 0) {
     what = "is negative";
-    remedy = "give raw counts; scaled or centred data can't be used (h5ad: try --layer NAME or --layer raw)";
+    remedy = of_raw ? "give raw counts; scaled or centred data can't be used (h5ad: try --layer NAME)"
+                    : "give raw counts; scaled or centred data can't be used (h5ad: try --layer NAME or --layer raw)";
   } else if (value > static_cast<double>(std::numeric_limits<float>::max())) {
     what = "is infinite or beyond float32";
     remedy = "give raw counts";

@@ -85,6 +85,7 @@ ChosenFeatures choose_features(const Features& features, const InputSettings& se
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     result.gene_of.push_back(chosen[i] ? static_cast<std::int32_t>(result.names.size()) : -1);
     if (chosen[i]) result.names.push_back(features.names[i]);
+    if (chosen[i] && !features.ids.empty()) result.ids.push_back(features.ids[i]);
   }
   if (result.names.size() == features.names.size()) {
     result.gene_of.clear();

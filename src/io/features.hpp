@@ -13,10 +13,12 @@ struct Features {
   std::vector<std::string> names;
   std::vector<std::string> types;    // one a feature; empty where the input does not tell
   std::vector<std::string> genomes;  // the same
+  std::vector<std::string> ids;      // the same
 };
 
 struct ChosenFeatures {
   std::vector<std::string> names;
+  std::vector<std::string> ids;       // empty where the input does not tell
   std::vector<std::int32_t> gene_of;  // of each feature, -1 for one left out; empty: all are chosen
 };
 

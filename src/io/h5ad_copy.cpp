@@ -38,8 +38,26 @@ void copy_raw(const ArrayFile& from, ArrayFile& to) {
   copy_frame(from, to, "raw/var");
 }
 
-void write_copy(const ArrayFile& input, const std::filesystem::path& to, const std::string& column,
-                const Labels& labels) {
+/// uns: `record` under records/column, and all else that the input has there.
+void write_uns_of(const ArrayFile& input, ArrayFile& to, const std::string& records, const std::string& column,
+                  const Json& record) {
+  const auto add_dict = [&](const std::string& name) {
+    to.create_group(name);
+    tag_encoding(to, name, "dict", "0.1.0");
+  };
+  add_dict("uns");
+  add_dict("uns/" + records);
+  write_uns(to, "uns/" + records + "/" + column, record);
+  for (const std::string& group : {std::string("uns"), "uns/" + records}) {
+    if (!input.exists(group) || !input.info(group).is_group()) continue;
+    to.copy_attributes(input, group, group);
+    for (const std::string& child : input.children(group))
+      if (!to.exists(group + "/" + child)) copy_tree(input, group + "/" + child, to, group + "/" + child);
+  }
+}
+
+void write_copy(const ArrayFile& input, const std::filesystem::path& to, const ClusterColumn& added) {
+  const auto& [column, labels, records, record] = added;
   if (frame_index(input, "obs") == column)
     throw UserError(
         fmt::format("obs['{}'] of '{}' holds the names of the cells: choose another column for the clusters",
@@ -53,8 +71,11 @@ void write_copy(const ArrayFile& input, const std::filesystem::path& to, const s
   order.push_back(column);
   write_categorical(file, "obs/" + column, labels);
   file.set_attribute("obs", "column-order", std::span<const std::string>(order));
+  write_uns_of(input, file, records, column, record);
   for (const std::string& child : input.children("/"))
-    if (child == "obs" || child == "var")
+    if (child == "uns")
+      continue;
+    else if (child == "obs" || child == "var")
       copy_frame(input, file, child);
     else if (child == "raw" && input.info("raw").is_group())
       copy_raw(input, file);
@@ -66,11 +87,12 @@ void write_copy(const ArrayFile& input, const std::filesystem::path& to, const s
 
 }  // namespace
 
-void copy_with_labels(const std::filesystem::path& from, const std::filesystem::path& to, const std::string& column,
-                      const Labels& labels) {
+void copy_with_clusters(const std::filesystem::path& from, const std::filesystem::path& to,
+                        const ClusterColumn& added) {
+  ensure(added.name == safe_key(added.name), "the name of a column is one of HDF5");
   const StagedFile removed_after_a_crash(to);
   run_apart(fmt::format("'{}'", from.string()), [&] {
-    write_copy(ArrayFile::open(from), to, safe_key(column), labels);
+    write_copy(ArrayFile::open(from), to, added);
     return std::string();
   });
 }

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "columns.hpp"
+#include "masksc/core/log.hpp"
 #include "masksc/core/text.hpp"
 #include "readers.hpp"
 
@@ -38,7 +39,7 @@ Matrix choose_matrix(const ArrayFile& file, const std::string& layer) {
 /// The batches in obs, where `column` names some. Throws UserError when a cell has none.
 void read_batches(MatrixReader::Parts& parts, const std::string& column, std::int64_t cells) {
   const ArrayFile& file = parts.file;
-  const std::vector<std::string> columns = frame_columns(file, "obs");
+  const std::vector<std::string>& columns = parts.obs_columns;
   if (column.empty() || std::find(columns.begin(), columns.end(), column) == columns.end()) return;
   parts.batches = read_labels(file, "obs/" + column, cells);
   const auto missing = std::find(parts.batches.codes.begin(), parts.batches.codes.end(), -1);
@@ -68,6 +69,22 @@ std::vector<std::uint8_t> read_highly_variable(const ArrayFile& file, const Matr
   return flags;
 }
 
+/// The texts in `frame`['gene_ids'], where scanpy keeps what 10x calls the genes; none where there is no such column.
+std::vector<std::string> read_gene_ids(const ArrayFile& file, const std::string& frame, std::int64_t genes) {
+  const std::string name = frame + "/gene_ids";
+  if (!file.exists(name)) return {};
+  try {
+    const Labels labels = read_labels(file, name, genes);
+    std::vector<std::string> ids;
+    for (const std::int32_t code : labels.codes)
+      ids.push_back(code < 0 ? "" : labels.names[static_cast<std::size_t>(code)]);
+    return ids;
+  } catch (const UserError&) {  // numbers, all missing, another length
+    log::warning("'{}' in '{}' is no column of texts and is left out", name, file.path().string());
+    return {};
+  }
+}
+
 }  // namespace
 
 bool looks_like_h5ad(const ArrayFile& file) { return file.exists("obs") && file.exists("var"); }
@@ -84,8 +101,10 @@ std::unique_ptr<CountsReader> open_h5ad(ArrayFile file, const InputSettings& set
     parts.labels = read_obs_labels(in, settings.labels, shape.rows);
     parts.label_column = settings.labels;
   }
+  parts.obs_columns = frame_columns(parts.file, "obs");
   read_batches(parts, settings.batch_key, shape.rows);
   parts.highly_variable = read_highly_variable(in, matrix, parts.place.gene_names);
+  parts.gene_ids = read_gene_ids(in, matrix.genes, shape.columns);
   return std::make_unique<MatrixReader>(std::move(parts));
 }
 

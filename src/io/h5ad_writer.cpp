@@ -56,6 +56,13 @@ struct H5adWriter::Impl {
     file.write(column, values, {size});
     tag(column, "array", "0.2.0");
   }
+  void add_flags(const std::string& frame, const std::string& name, std::span<const std::uint8_t> flags,
+                 std::int64_t expected) {
+    ensure(std::ssize(flags) == expected, "h5ad: a column has as many flags as its table has rows");
+    const std::string column = new_column(frame, name);
+    file.write_flags(column, flags, {expected});
+    tag(column, "array", "0.2.0");
+  }
   void begin_X() {
     file.create_group("X");
     tag("X", "csr_matrix", "0.1.0");
@@ -124,11 +131,19 @@ void H5adWriter::add_var(const std::string& name, std::span<const double> values
   impl_->add_numbers("var", name, values, impl_->genes);
 }
 
+void H5adWriter::add_obs(const std::string& name, std::span<const std::uint8_t> flags) {
+  impl_->add_flags("obs", name, flags, impl_->cells);
+}
+
 void H5adWriter::add_var(const std::string& name, std::span<const std::uint8_t> flags) {
-  ensure(static_cast<std::int64_t>(flags.size()) == impl_->genes, "h5ad: one flag a gene");
+  impl_->add_flags("var", name, flags, impl_->genes);
+}
+
+void H5adWriter::add_var(const std::string& name, std::span<const std::string> texts) {
+  ensure(std::ssize(texts) == impl_->genes, "h5ad: one text a gene");
   const std::string column = impl_->new_column("var", name);
-  impl_->file.write_flags(column, flags, {impl_->genes});
-  impl_->tag(column, "array", "0.2.0");
+  impl_->file.write_text(column, texts);
+  impl_->tag(column, "string-array", "0.2.0");
 }
 
 void H5adWriter::add_obsm(const std::string& name, std::int64_t columns) {

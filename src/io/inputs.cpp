@@ -95,9 +95,12 @@ std::unique_ptr<CountsReader> open_inputs(const std::vector<fs::path>& files, co
   std::vector<std::unique_ptr<CountsReader>> readers;
   for (const fs::path& file : files) readers.push_back(open_counts(file, settings));
   if (readers.size() > 1) return join_readers(std::move(readers), short_names(files), settings);
-  if (!key.empty() && readers.front()->batch_column() != key)
-    throw UserError(fmt::format("--batch-key '{}': '{}' has no such column in obs; name one that it has", shown(key),
-                                files.front().string()));
+  if (!key.empty() && readers.front()->batch_column() != key) {
+    const std::vector<std::string> columns = readers.front()->obs_columns();
+    throw UserError(fmt::format("--batch-key '{}': '{}' has no such column in obs{}; there are: {}", shown(key),
+                                files.front().string(), suggestion(key, columns),
+                                columns.empty() ? "none" : shown(columns)));
+  }
   return std::move(readers.front());
 }
 

@@ -110,6 +110,18 @@ class JoinedReader final : public CountsReader {
   [[nodiscard]] std::int64_t genes() const override { return static_cast<std::int64_t>(genes_.names.size()); }
   [[nodiscard]] const std::vector<std::string>& cell_names() const override { return cell_names_; }
   [[nodiscard]] const std::vector<std::string>& gene_names() const override { return genes_.names; }
+  /// Those of the first file that has the gene.
+  [[nodiscard]] std::vector<std::string> gene_ids() const override {
+    std::vector<std::string> all(genes_.names.size());
+    for (std::size_t i = readers_.size(); i-- > 0;) {
+      const std::vector<std::string> ids = readers_[i]->gene_ids();
+      for (std::size_t gene = 0; gene < ids.size(); ++gene)
+        if (const std::int32_t column = genes_.column[i][gene]; column >= 0 && !ids[gene].empty())
+          all[static_cast<std::size_t>(column)] = ids[gene];
+    }
+    if (std::all_of(all.begin(), all.end(), [](const std::string& id) { return id.empty(); })) all.clear();
+    return all;
+  }
   [[nodiscard]] const Labels& labels() const override { return labels_; }
   [[nodiscard]] std::string label_column() const override { return label_column_; }
   [[nodiscard]] const Labels& batches() const override { return batches_; }

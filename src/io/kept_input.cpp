@@ -12,6 +12,8 @@
 namespace masksc {
 namespace {
 
+constexpr const char* layer_of_X = "layers/X";
+
 /// Copies the parts of one input, and notes what it leaves out.
 class Keeper {
  public:
@@ -31,6 +33,24 @@ class Keeper {
     to_.create_group(to.empty() ? group : to);
     for (const std::string& child : from_.children(group))
       part(group + "/" + child, (to.empty() ? group : to) + "/" + child, of_cells, axes);
+  }
+  /// uns but what says that X holds logarithms: that of the result holds counts.
+  void uns() {
+    if (!from_.exists("uns") || !from_.info("uns").is_group()) return;
+    to_.create_group("uns");
+    for (const std::string& child : from_.children("uns"))
+      if (child == "log1p")
+        left_out_.emplace_back("'uns/log1p' (X holds counts in the result)");
+      else
+        part("uns/" + child, "uns/" + child, false, {});
+  }
+  /// X of the input, where the result's is a layer of the input, becomes a layer.
+  void old_X() {
+    if (!from_.exists("X")) return;
+    if (to_.exists(layer_of_X))
+      left_out_.emplace_back("'X' (there is a layer 'X')");
+    else
+      part("X", layer_of_X, true, {});
   }
   void raw() {
     if (!from_.exists("raw/X") || !from_.exists("raw/var")) return;
@@ -66,7 +86,7 @@ class Keeper {
   void leave_out(const std::string& name) {
     std::string encoding;
     if (from_.exists(name)) encoding = from_.text_attribute(name, "encoding-type").value_or("");
-    left_out_.push_back(encoding.empty() ? fmt::format("'{}'", shown(name))
+    left_out_.push_back(encoding.empty() ? fmt::format("'{}' (not stored as anndata does)", shown(name))
                                          : fmt::format("'{}' (encoding-type '{}')", shown(name), shown(encoding)));
   }
 
@@ -101,11 +121,12 @@ std::vector<std::string> keep_input(const std::filesystem::path& from, const Inp
   keeper.members("obsm", true);
   keeper.members("obsp", true, {true, true});
   keeper.members(counts_of_raw ? "raw/varm" : "varm", false, {}, "varm");
-  keeper.members("uns", false);
+  keeper.uns();
   if (counts_of_raw) {
     for (const char* name : {"X", "layers", "varp"}) keeper.other_genes(name);
   } else {
     keeper.members("layers", true);
+    if (!settings.layer.empty()) keeper.old_X();
     keeper.members("varp", false);
     keeper.raw();
   }

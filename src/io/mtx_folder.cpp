@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <map>
@@ -102,8 +103,10 @@ Features read_feature_table(const fs::path& path) {
     if (columns_read != width)
       lines.refuse(fmt::format("has {} columns where the lines before have {}", columns.size(), width));
     table.names.push_back(checked_name(lines, columns[width == 1 ? 0 : 1]));
+    if (width > 1) table.ids.emplace_back(columns[0]);
     if (width == 3) table.types.push_back(checked_name(lines, columns[2]));
   });
+  if (!std::all_of(table.ids.begin(), table.ids.end(), is_utf8)) table.ids.clear();
   return table;
 }
 

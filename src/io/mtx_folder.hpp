@@ -20,7 +20,8 @@ struct MtxFolder {
 /// is missing, one is there twice, or there are sets with several prefixes.
 MtxFolder find_mtx(const std::filesystem::path& folder);
 
-/// Features by their symbols (the second column; where there is only one, that), types from the third.
+/// Features by their symbols (the second column; where there is only one, that), identifiers from the first, types from
+/// the third.
 Features read_feature_table(const std::filesystem::path& path);
 
 /// The first column.

@@ -12,10 +12,11 @@ namespace {
 
 class MtxReader final : public CountsReader {
  public:
-  MtxReader(std::string folder, const MtxFolder& files, CountsPlace place)
+  MtxReader(std::string folder, const MtxFolder& files, CountsPlace place, std::vector<std::string> gene_ids)
       : folder_(std::move(folder)),
         matrix_(files.matrix),
         place_(std::move(place)),
+        gene_ids_(std::move(gene_ids)),
         source_(make_mtx_source(matrix_, place_)) {}
 
   [[nodiscard]] std::string path() const override { return folder_; }
@@ -23,6 +24,7 @@ class MtxReader final : public CountsReader {
   [[nodiscard]] std::int64_t genes() const override { return place_.genes(); }
   [[nodiscard]] const std::vector<std::string>& cell_names() const override { return place_.cell_names; }
   [[nodiscard]] const std::vector<std::string>& gene_names() const override { return place_.gene_names; }
+  [[nodiscard]] std::vector<std::string> gene_ids() const override { return gene_ids_; }
   [[nodiscard]] const Labels& labels() const override { return no_labels_; }
   [[nodiscard]] std::string label_column() const override { return {}; }
   [[nodiscard]] const Labels& batches() const override { return no_labels_; }
@@ -39,6 +41,7 @@ class MtxReader final : public CountsReader {
   std::string folder_;
   std::filesystem::path matrix_;
   CountsPlace place_;
+  std::vector<std::string> gene_ids_;
   Labels no_labels_;
   std::unique_ptr<CountsSource> source_;
 };
@@ -59,7 +62,7 @@ std::unique_ptr<CountsReader> open_mtx(const std::filesystem::path& folder, cons
   ChosenFeatures chosen = choose_features(features, settings, folder.string());
   CountsPlace place{files.matrix.string(),    "", std::move(cells), std::move(chosen.names), settings.allow_noninteger,
                     std::move(chosen.gene_of)};
-  return std::make_unique<MtxReader>(folder.string(), files, std::move(place));
+  return std::make_unique<MtxReader>(folder.string(), files, std::move(place), std::move(chosen.ids));
 }
 
 }  // namespace masksc

@@ -128,6 +128,8 @@ struct PreparedFile::Impl {
     has_labels = has_categories("labels");
     has_batches = has_categories("batches");
     has_flags = file.exists("highly_variable");
+    has_ids = file.exists("gene_ids");
+    if (has_ids && name_count("gene_ids") != genes) damaged(file, "has gene_ids of another number than genes");
     if (has_flags) expect_length(file, "highly_variable", NumericType::u8, genes);
     fingerprint = file.text_attribute("/", prepared::fingerprint_key).value_or("");
     label_column = file.text_attribute("/", prepared::label_column_key).value_or("");
@@ -161,10 +163,12 @@ struct PreparedFile::Impl {
   bool has_labels = false;
   bool has_batches = false;
   bool has_flags = false;
+  bool has_ids = false;
   std::string fingerprint;
   std::string label_column;
   std::string batch_column;
   std::vector<std::string> gene_names;
+  std::vector<std::string> gene_ids;
   std::vector<std::uint8_t> highly_variable;
 };
 
@@ -206,6 +210,7 @@ PreparedFile::PreparedFile(const std::filesystem::path& path, Collectives& ranks
     : impl_(std::make_unique<Impl>(path, ranks)) {
   together(ranks, [&] { impl_->check_layout(); });
   impl_->gene_names = impl_->read_names("gene_names", {0, impl_->genes});
+  if (impl_->has_ids) impl_->gene_ids = impl_->read_names("gene_ids", {0, impl_->genes});
   if (impl_->has_flags)
     together(ranks, [&] { impl_->highly_variable = impl_->file.read<std::uint8_t>("highly_variable"); });
 }
@@ -218,6 +223,7 @@ std::int64_t PreparedFile::cells() const { return impl_->cells; }
 std::int64_t PreparedFile::genes() const { return impl_->genes; }
 std::int64_t PreparedFile::nonzeros() const { return impl_->nonzeros; }
 const std::vector<std::string>& PreparedFile::gene_names() const { return impl_->gene_names; }
+const std::vector<std::string>& PreparedFile::gene_ids() const { return impl_->gene_ids; }
 std::string PreparedFile::fingerprint() const { return impl_->fingerprint; }
 std::string PreparedFile::label_column() const { return impl_->label_column; }
 std::string PreparedFile::batch_column() const { return impl_->batch_column; }

@@ -23,6 +23,7 @@ class PreparedReader final : public CountsReader {
   [[nodiscard]] std::int64_t genes() const override { return file_.genes(); }
   [[nodiscard]] const std::vector<std::string>& cell_names() const override { return cell_names_; }
   [[nodiscard]] const std::vector<std::string>& gene_names() const override { return file_.gene_names(); }
+  [[nodiscard]] std::vector<std::string> gene_ids() const override { return file_.gene_ids(); }
   [[nodiscard]] const Labels& labels() const override { return labels_; }
   [[nodiscard]] std::string label_column() const override { return labels_.empty() ? "" : file_.label_column(); }
   [[nodiscard]] std::vector<std::uint8_t> highly_variable() const override { return file_.highly_variable(); }
@@ -52,17 +53,19 @@ void refuse_choices(const std::filesystem::path& path, const InputSettings& sett
   if (settings.feature_type != gene_expression) refuse("feature-type", settings.feature_type);
 }
 
+void check_label_column(const std::filesystem::path& path, const std::string& column, const std::string& labels) {
+  if (labels.empty() || (!column.empty() && (labels == column || labels == "yes"))) return;
+  throw UserError(fmt::format(
+      "--labels '{}': '{}' was prepared {}: run masksc_prepare with --labels {}", shown(labels), path.string(),
+      column.empty() ? std::string("without labels") : fmt::format("with the labels '{}'", shown(column)),
+      labels == "yes" ? "COLUMN" : shown(labels)));
+}
+
 std::unique_ptr<CountsReader> open_prepared(const std::filesystem::path& path, const InputSettings& settings) {
   refuse_choices(path, settings);
   auto reader = std::make_unique<PreparedReader>(path, !settings.labels.empty());
-  const std::string column = reader->prepared_column();
-  if (settings.labels.empty() || settings.labels == column || settings.labels == "yes") {
-    if (settings.labels.empty() || !column.empty()) return reader;
-  }
-  throw UserError(fmt::format(
-      "--labels '{}': '{}' was prepared {}: run masksc_prepare with --labels {}", settings.labels, path.string(),
-      column.empty() ? std::string("without labels") : fmt::format("with labels '{}'", shown(column)),
-      settings.labels));
+  check_label_column(path, reader->prepared_column(), settings.labels);
+  return reader;
 }
 
 }  // namespace masksc

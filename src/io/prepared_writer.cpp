@@ -203,6 +203,7 @@ PreparationReport write_prepared(CountsReader& reader, const std::filesystem::pa
   file.write("original_rows", view(rows), {kept}, {chunk_rows, 0});
   write_names(file, "cell_names", cell_names);
   write_names(file, "gene_names", gene_names);
+  if (const std::vector<std::string> ids = reader.gene_ids(); !ids.empty()) write_names(file, "gene_ids", ids);
   write_categories(file, "labels", reader.labels(), prepared::label_column_key, reader.label_column(), rows);
   write_categories(file, "batches", reader.batches(), prepared::batch_column_key, reader.batch_column(), rows);
   const std::vector<std::uint8_t> flags = reader.highly_variable();
@@ -235,8 +236,7 @@ std::vector<std::string> warnings_of(const PreparationReport& report) {
   renamed(report.cells_renamed, "cells");
   renamed(report.genes_renamed, "genes");
   if (!report.not_kept.empty())
-    warnings.push_back(fmt::format("--keep-input leaves out what has an encoding that is not known, or other genes: {}",
-                                   fmt::join(report.not_kept, ", ")));
+    warnings.push_back(fmt::format("--keep-input leaves out: {}", fmt::join(report.not_kept, ", ")));
   return warnings;
 }
 

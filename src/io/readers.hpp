@@ -21,6 +21,8 @@ class MatrixReader final : public CountsReader {
     bool rows_are_cells = false;  // CSR without the attributes of anndata that say so
     Labels batches = {};
     std::string batch_column = {};
+    std::vector<std::string> obs_columns = {};
+    std::vector<std::string> gene_ids = {};
   };
   explicit MatrixReader(Parts parts) : parts_(std::move(parts)), source_(source_of(parts_)) {}
 
@@ -33,6 +35,8 @@ class MatrixReader final : public CountsReader {
   [[nodiscard]] std::string label_column() const override { return parts_.label_column; }
   [[nodiscard]] const Labels& batches() const override { return parts_.batches; }
   [[nodiscard]] std::string batch_column() const override { return parts_.batch_column; }
+  [[nodiscard]] std::vector<std::string> gene_ids() const override { return parts_.gene_ids; }
+  [[nodiscard]] std::vector<std::string> obs_columns() const override { return parts_.obs_columns; }
   [[nodiscard]] std::vector<std::uint8_t> highly_variable() const override { return parts_.highly_variable; }
   void release_rows() override { source_.reset(); }
   CsrMatrix read_rows(RowRange rows) override;

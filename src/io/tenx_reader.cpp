@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "features.hpp"
+#include "masksc/core/log.hpp"
 #include "masksc/core/text.hpp"
 #include "readers.hpp"
 
@@ -71,8 +72,17 @@ std::vector<std::string> read_names(const ArrayFile& file, const std::string& na
 }
 
 Features read_features(const ArrayFile& file, const std::string& group, std::int64_t count) {
-  if (!is_new(file)) return {read_names(file, group + "/gene_names", count), {}, {}};
   Features features;
+  const std::string ids = is_new(file) ? "matrix/features/id" : group + "/genes";
+  if (file.exists(ids)) try {
+      features.ids = read_names(file, ids, count);
+    } catch (const UserError& e) {  // nothing else depends on them
+      log::warning("{}; the identifiers are left out", e.what());
+    }
+  if (!is_new(file)) {
+    features.names = read_names(file, group + "/gene_names", count);
+    return features;
+  }
   features.names = read_names(file, "matrix/features/name", count);
   features.types = read_names(file, "matrix/features/feature_type", count);
   // Written by Cell Ranger, but not by all who write its format.
@@ -100,6 +110,7 @@ std::unique_ptr<CountsReader> open_10x(ArrayFile file, const InputSettings& sett
                  std::move(chosen.names),
                  settings.allow_noninteger,
                  std::move(chosen.gene_of)};
+  parts.gene_ids = std::move(chosen.ids);
   return std::make_unique<MatrixReader>(std::move(parts));
 }
 

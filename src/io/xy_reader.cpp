@@ -19,7 +19,7 @@ Labels read_y(const ArrayFile& file, const InputSettings& settings, std::int64_t
   if (info.is_group() || !one_line)
     throw UserError(fmt::format("'Y' in '{}' is {}: give one label a cell ({} in all)", path,
                                 info.is_group() ? "a group" : info.shape_text(), cells));
-  return read_labels(file, "Y", cells);
+  return without_missing(read_labels(file, "Y", cells));
 }
 
 }  // namespace

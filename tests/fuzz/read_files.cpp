@@ -137,7 +137,8 @@ void copy_like_programs(const fs::path& path, const masksc::InputSettings& setti
     return std::to_string(count);
   });
   const fs::path result = scratch.string() + ".result.h5ad";
-  masksc::copy_with_labels(path, result, "group", {std::vector<std::int32_t>(std::stoul(cells), 0), {"0"}});
+  masksc::copy_with_clusters(path, result,
+                             {.name = "group", .labels = {std::vector<std::int32_t>(std::stoul(cells), 0), {"0"}}});
   fs::remove(result);
 }
 

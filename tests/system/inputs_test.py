@@ -92,6 +92,12 @@ class Labels(unittest.TestCase):
         self.assertEqual(metrics["ari"], direct["ari"])
         self.assertEqual(list(result.obs["group"]), [f"type{g}" for g in group])
         self.assertEqual(list(result.obs_names[:2]), ["cell0", "cell1"])
+        for program, more in (("masksc_train", []), ("masksc_compare", ["--methods", "kmeans"])):
+            output = support.fresh(FOLDER, "other_labels")
+            other = support.run(program, "--input", prepared, "--labels", "types", "--output", output, *more, ranks=2)
+            self.assertEqual(other.codes, [2, 2], other)
+            self.assertIn("--labels 'types'", other.err)
+            self.assertIn("was prepared with the labels 'group'", other.err)
 
 
 class Genes(unittest.TestCase):

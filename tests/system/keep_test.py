@@ -118,16 +118,16 @@ class KeepCase(unittest.TestCase):
 
 class Keep(KeepCase):
     def test_everything_comes_through(self):
-        for kind in (scipy.sparse.csr_matrix, scipy.sparse.csc_matrix, np.asarray):
+        for kind, packing in ((scipy.sparse.csr_matrix, "gzip"), (scipy.sparse.csc_matrix, "lzf"), (np.asarray, "lzf")):
             with self.subTest(kind=kind.__name__):
-                path = self.write(rich(kind=kind), compression="gzip")
+                path = self.write(rich(kind=kind), compression=packing)
                 done = self.train(path, "--keep-input", labels="group")
                 self.assertNotIn("leaves out", done.err)
                 self.check(anndata.read_h5ad(path), self.result())
         self.assertFalse((self.output / "kept.h5").exists())
 
     def test_dropped_cells_are_left_out_everywhere(self):
-        for options in ({}, {"compression": "gzip"}):
+        for options in ({}, {"compression": "gzip"}, {"compression": "lzf"}):
             with self.subTest(options=options):
                 path = self.write(rich(EMPTY), **options)
                 done = self.train(path, "--keep-input", labels="group")
@@ -182,10 +182,15 @@ class Keep(KeepCase):
         data = rich()
         data.layers["counts"] = data.X.copy()
         data.X = data.X.multiply(0.5).tocsr()
-        self.train(self.write(data), "--keep-input", "--layer", "counts")
+        data.uns["log1p"] = {"base": None}
+        done = self.train(self.write(data), "--keep-input", "--layer", "counts")
         result = self.result()
-        self.assertEqual(sorted(result.layers), sorted(data.layers))
+        self.assertEqual(sorted(result.layers), sorted([*data.layers, "X"]))
         self.same(result.layers["dense"], data.layers["dense"], "layers/dense")
+        self.same(result.layers["X"], data.X, "X of the input")
+        self.same(result.X, data.layers["counts"], "X")
+        self.assertNotIn("log1p", result.uns)
+        self.assertIn("'uns/log1p' (X holds counts in the result)", done.err)
 
     def test_counts_of_raw(self):
         path = self.write(rich(EMPTY))

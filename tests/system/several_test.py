@@ -24,7 +24,8 @@ def part(name, cells, first_gene, genes, form, names=None, seed=1, donor=None):
                        index=names or [f"cell{i}" for i in range(cells)])
     if donor:
         obs["donor"] = [f"{donor}{i % 2}" for i in range(cells)]
-    anndata.AnnData(form(counts), obs=obs, var=pd.DataFrame(index=var)).write_h5ad(path)
+    ids = pd.DataFrame({"gene_ids": [f"{name[0]}-{gene}" for gene in var]}, index=var)
+    anndata.AnnData(form(counts), obs=obs, var=ids).write_h5ad(path)
     return path
 
 
@@ -40,7 +41,8 @@ def prepared(path):
         for group in ("labels", "batches"):
             if group in file:
                 obs[group] = np.array(texts(file[group]["names"]))[file[group]["codes"][:]]
-        return anndata.AnnData(support.prepared_counts(path), obs=obs, var=pd.DataFrame(index=genes)), dict(file.attrs)
+        var = pd.DataFrame({"gene_ids": texts(file["gene_ids"])} if "gene_ids" in file else {}, index=genes)
+        return anndata.AnnData(support.prepared_counts(path), obs=obs, var=var), dict(file.attrs)
 
 
 def several(name, *files, arguments=(), ranks=1):
@@ -71,6 +73,8 @@ class Joined(unittest.TestCase):
                 self.assertEqual(list(got.obs["batches"]), list(want.obs["batch"]))
                 self.assertEqual(list(got.obs["labels"]), list(want.obs["group"]))
                 self.assertEqual(attributes["batch_column"], "batch")
+                first = [next(p for p in parts if gene in parts[p].var_names) for gene in got.var_names]
+                self.assertEqual(list(got.var["gene_ids"]), [f"{p}-{gene}" for p, gene in zip(first, got.var_names)])
         self.assertEqual(list(got.var_names[:300]), list(parts["a"].var_names), "in the order of the files")
 
     def test_cells_keep_names_that_do_not_repeat(self):

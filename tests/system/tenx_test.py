@@ -81,6 +81,7 @@ class AsScanpyReads(unittest.TestCase):
         self.assertEqual(list(result.var_names), list(expected.var_names))
         self.assertEqual(list(result.obs_names), list(expected.obs_names))
         self.assertTrue(np.array_equal(support.dense(result.X), support.dense(expected.X)))
+        self.assertEqual(list(result.var["gene_ids"]), list(expected.var["gene_ids"]))
         return done
 
     def test_hdf5(self):

@@ -24,9 +24,9 @@ std::vector<ObsColumn> read_obs(const std::filesystem::path& path);
 /// Cells of an h5ad file. Throws UserError when it is none, or has none.
 std::int64_t count_cells(const std::filesystem::path& path);
 
-/// The labels in obs[column], one a cell. Throws UserError, with the columns there are, unless it is there and labels
-/// some cell.
-Labels read_obs_labels(const std::filesystem::path& path, const std::string& column);
+/// The labels in obs[column], one a cell, which `option` asks for. Throws UserError, with the columns there are, unless
+/// it is there and labels some cell.
+Labels read_obs_labels(const std::filesystem::path& path, const std::string& column, const char* option = "labels");
 
 /// obsm/`name` as float32 [cells, columns]. Throws UserError (with the names there are) when it isn't there, isn't a
 /// dense matrix with a row for each of `cells` cells, or holds values that aren't finite.

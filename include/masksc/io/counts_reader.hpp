@@ -51,6 +51,9 @@ class CountsReader {
   [[nodiscard]] virtual std::int64_t genes() const = 0;
   [[nodiscard]] virtual const std::vector<std::string>& cell_names() const = 0;
   [[nodiscard]] virtual const std::vector<std::string>& gene_names() const = 0;
+  /// Identifiers of the genes beside their names, such as Ensembl's: of 10x, or var['gene_ids']; empty where the input
+  /// has none.
+  [[nodiscard]] virtual std::vector<std::string> gene_ids() const { return {}; }
   /// One a cell, or empty when no labels were asked for. Names are in anndata's order for a categorical column,
   /// by value for numbers (named by their text: "1", "2"), by text otherwise; a missing label is -1.
   [[nodiscard]] virtual const Labels& labels() const = 0;
@@ -60,6 +63,8 @@ class CountsReader {
   [[nodiscard]] virtual const Labels& batches() const = 0;
   /// The column of obs that holds them; "" without batches.
   [[nodiscard]] virtual std::string batch_column() const = 0;
+  /// The columns of obs; none where the format has no such thing.
+  [[nodiscard]] virtual std::vector<std::string> obs_columns() const { return {}; }
   /// var['highly_variable'], one flag a gene; empty when the file has none.
   [[nodiscard]] virtual std::vector<std::uint8_t> highly_variable() const = 0;
   /// The counts of `rows`, without stored zeros. Fastest in ascending blocks; a block's memory is the caller's choice.

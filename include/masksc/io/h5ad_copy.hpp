@@ -1,17 +1,25 @@
-// A copy of an h5ad file with one column more.
+// A copy of an h5ad file with clusters more.
 #pragma once
 
 #include <filesystem>
 #include <string>
 
+#include "masksc/core/json.hpp"
 #include "masksc/core/types.hpp"
 
 namespace masksc {
 
-/// Writes to `to` all that the h5ad file `from` holds, as it is stored there, and obs[column], categorical, in place of
-/// one of that name; one label a cell. `to` appears whole or stays as it was. Throws UserError when `from` is no h5ad
-/// file, is damaged, or names its cells by that column; EnvironmentError when the disk refuses.
-void copy_with_labels(const std::filesystem::path& from, const std::filesystem::path& to, const std::string& column,
-                      const Labels& labels);
+/// A column of obs, and how it was made.
+struct ClusterColumn {
+  std::string name;  // without '/'
+  Labels labels;     // one a cell
+  std::string records = "masksc_cluster";
+  Json record = Json::object();  // goes to uns[records][name]
+};
+
+/// Writes to `to` all that the h5ad file `from` holds, as it is stored there, and obs[added.name], categorical, with
+/// its record, in place of those of that name. `to` appears whole or stays as it was. Throws UserError when `from` is
+/// no h5ad file, is damaged, or names its cells by that column; EnvironmentError when the disk refuses.
+void copy_with_clusters(const std::filesystem::path& from, const std::filesystem::path& to, const ClusterColumn& added);
 
 }  // namespace masksc

@@ -34,8 +34,12 @@ class H5adWriter {
   void add_obs(const std::string& name, const Labels& labels);
   /// obs[name], numbers; one a cell.
   void add_obs(const std::string& name, std::span<const double> values);
+  /// obs[name], true or false; one a cell.
+  void add_obs(const std::string& name, std::span<const std::uint8_t> flags);
   /// var[name], true or false; one a gene.
   void add_var(const std::string& name, std::span<const std::uint8_t> flags);
+  /// var[name], texts; one a gene.
+  void add_var(const std::string& name, std::span<const std::string> texts);
   /// var[name], numbers; one a gene.
   void add_var(const std::string& name, std::span<const double> values);
   /// obsm[name], float32 [cells, columns], filled by append_obsm in the order of the cells.

@@ -5,7 +5,8 @@
 // `row_start` int64 [cells + 1]; `indices` uint16 [nonzeros], int32 for more than 65,536 genes; `values` uint8
 // [nonzeros], where 0 stands for the next of `large` float32, the counts above 255 or not whole; `large_start` int64
 // [cells + 1]; `original_rows` int64 [cells]; `cell_names` and `gene_names` (`start` int64 [n + 1] into `bytes` uint8);
-// `labels/{codes int32 [cells], names/...}` and the same for `batches`; `highly_variable` uint8 [genes].
+// `labels/{codes int32 [cells], names/...}` and the same for `batches`; `gene_ids` as the names and `highly_variable`
+// uint8 [genes], where the input has them.
 #pragma once
 
 #include <cstdint>
@@ -52,6 +53,10 @@ PreparationReport prepare_counts(const std::vector<std::filesystem::path>& from,
 /// Throws UserError for settings that choose counts or features: of the prepared file `path` that was done before.
 void refuse_choices(const std::filesystem::path& path, const InputSettings& settings);
 
+/// Throws UserError where --labels asks for others than those of `column` ("" is none), which the prepared file `path`
+/// was made with. "yes" takes any.
+void check_label_column(const std::filesystem::path& path, const std::string& column, const std::string& labels);
+
 /// Whether `path` is a prepared file; false for anything else, readable or not. A prepared file is read through once,
 /// but for its counts, in a process of its own. Throws UserError when that crashes: then nothing else may open the
 /// file.
@@ -69,6 +74,8 @@ class PreparedFile {
   [[nodiscard]] std::int64_t genes() const;
   [[nodiscard]] std::int64_t nonzeros() const;
   [[nodiscard]] const std::vector<std::string>& gene_names() const;
+  /// One a gene; empty when the input had none.
+  [[nodiscard]] const std::vector<std::string>& gene_ids() const;
   /// Hash of counts and names, whatever their storage was; labels are not part of it.
   [[nodiscard]] std::string fingerprint() const;
   /// The column the labels came from; "" without labels.

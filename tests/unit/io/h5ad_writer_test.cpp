@@ -48,7 +48,9 @@ TEST(H5adWriter, IsReadBack) {
     H5adWriter writer(folder / "r.h5ad", cell_names, gene_names);
     writer.add_obs("masksc", Labels{{0, 1, -1, 1, 0}, {"0", "1"}});
     writer.add_obs("total", std::vector<double>{1, 2, 3, 4, 5});
+    writer.add_obs("far", std::vector<std::uint8_t>{1, 0, 0, 0, 1});
     writer.add_var("used", std::vector<std::uint8_t>{1, 0, 1, 0, 0, 1});
+    writer.add_var("gene_ids", std::vector<std::string>{"E0", "E1", "", "E3", "E4", "E5"});
     writer.add_obsm("X_masksc", 2);
     for (const RowRange block : {RowRange{0, 2}, {2, 2}, {2, 5}}) {
       writer.append_X(rows_of(counts, block.begin, block.end));
@@ -73,7 +75,10 @@ TEST(H5adWriter, IsReadBack) {
 
   const ArrayFile file = ArrayFile::open(folder / "r.h5ad");
   EXPECT_EQ(file.text_attribute("/", "encoding-type"), "anndata");
-  EXPECT_THAT(file.texts_attribute("obs", "column-order"), ElementsAre("masksc", "total"));
+  EXPECT_THAT(file.texts_attribute("obs", "column-order"), ElementsAre("masksc", "total", "far"));
+  EXPECT_EQ(file.info("obs/far").kind, ArrayInfo::Kind::boolean);
+  EXPECT_THAT(file.read_text("var/gene_ids"), ElementsAre("E0", "E1", "", "E3", "E4", "E5"));
+  EXPECT_THAT(reader->gene_ids(), ElementsAre("E0", "E1", "", "E3", "E4", "E5"));
   EXPECT_EQ(file.info("X/indptr").type, file.info("X/indices").type) << "scipy wants them alike";
   EXPECT_THAT(file.info("obsm/X_masksc").shape, ElementsAre(5, 2));
   EXPECT_EQ(file.read<float>("obsm/X_masksc")[9], 4);

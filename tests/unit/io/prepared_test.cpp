@@ -118,7 +118,7 @@ TEST_F(PreparedTest, IsAnInputLikeAnyOther) {
   EXPECT_THAT(reader->labels().codes, ElementsAre(2, 0, 0, 2));
   const PreparationReport again = write_prepared(*reader, folder_ / "again.h5");
   EXPECT_EQ(again.nonzeros, 8);
-  EXPECT_THAT(user_error([&] { open_counts(path(), {"", "type"}); }), HasSubstr("prepared with labels 'Y'"));
+  EXPECT_THAT(user_error([&] { open_counts(path(), {"", "type"}); }), HasSubstr("prepared with the labels 'Y'"));
   prepare(Counts{}, {});
   EXPECT_THAT(user_error([&] { open_counts(path(), {"", "Y"}); }), HasSubstr("prepared without labels"));
 }
