@@ -5,6 +5,7 @@
 
 #include "command_line.hpp"
 #include "masksc/core/log.hpp"
+#include "masksc/core/text.hpp"
 #include "masksc/dist/runtime.hpp"
 #include "masksc/run/report_stage.hpp"
 #include "masksc/study/sweep_report.hpp"
@@ -55,6 +56,12 @@ masksc::ExitCode work(const masksc::Sweep& sweep, const masksc::RunOptions& opti
   masksc::on_root(world, [&] {
     if (settings.only >= 0) outcomes = {outcomes[static_cast<std::size_t>(settings.only)]};
     code = static_cast<std::int32_t>(masksc::exit_code(outcomes));
+    const std::vector<std::string> others = masksc::other_points(points, options.output);
+    if (settings.only < 0 && !others.empty())
+      masksc::log::warning(
+          "--output holds {} points of other values or seeds, which the tables leave out ({}); name all values in one "
+          "call to have them together: with --collect nothing is trained",
+          others.size(), masksc::shown(others));
     if (settings.only < 0)  // tasks of an array would write the same tables at the same time
       fmt::print("\n{}\nresults in {}/sweep.json, .csv, .md, drawings .svg\n",
                  masksc::sweep_markdown(report(sweep, outcomes, options.output)), options.output);

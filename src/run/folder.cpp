@@ -24,6 +24,14 @@ using Values = std::unordered_map<std::string, std::string>;
 
 constexpr const char* start_over = "choose another --output, or replace it with --overwrite";
 
+/// Whether an option of a run changes nothing but its clusters.
+bool only_clusters(const std::string& option) {
+  ClusterSettings settings;
+  OptionTable table;
+  describe(table, settings);
+  return table.find(option) != nullptr;
+}
+
 /// The `name = value` lines of a configuration that this program wrote.
 Values read_configuration(const fs::path& path) {
   Values values;
@@ -53,7 +61,7 @@ bool at_least_as_long(std::int64_t epochs, std::int64_t max_steps, std::int64_t 
 bool holds_other_files(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     bool ours = entry.path() == folder / "ranks" && holds_only_heartbeats(entry.path());
-    for (const char* name : {prepared_name, kept_name})
+    for (const char* name : {prepared_name, kept_name, lock_name})
       ours = ours || entry.path() == folder / name || entry.path() == staging_path(folder / name);
     if (!ours) return true;
   }
@@ -72,10 +80,12 @@ decltype(auto) or_start_over(const Work& work) {
   }
 }
 
-void make_folder(const fs::path& folder) {
+/// Whether it was not there.
+bool make_folder(const fs::path& folder) {
   std::error_code error;
-  fs::create_directories(folder, error);
+  const bool made = fs::create_directories(folder, error);
   if (error) throw EnvironmentError(fmt::format("cannot make folder '{}': {}", folder.string(), error.message()));
+  return made;
 }
 
 }  // namespace
@@ -98,8 +108,12 @@ InputIdentity identify(const std::vector<std::string>& inputs) {
 Json one_or_all(const std::vector<std::string>& paths) { return paths.size() == 1 ? Json(paths.front()) : Json(paths); }
 
 RunFolder::RunFolder(const RunOptions& options, const OptionTable& table, Collectives& ranks)
-    : options_(options), ranks_(ranks), root_(options.output) {
-  on_root(ranks_, [&] { look(table); });
+    : options_(options), table_(table), ranks_(ranks), root_(options.output) {
+  on_root(ranks_, [&] { look(); });
+  share();
+}
+
+void RunFolder::share() {
   auto state = static_cast<std::int32_t>(state_);
   ranks_.broadcast(std::span(&state, 1));
   state_ = static_cast<FolderState>(state);
@@ -110,7 +124,10 @@ Json RunFolder::read_record(const char* record) const {
   return or_start_over([&] { return read_json_file(path(record)); });
 }
 
-void RunFolder::look(const OptionTable& table) {
+void RunFolder::look() {
+  state_ = FolderState::empty;
+  recorded_ = {};
+  replace_ = false;
   if (!fs::exists(root_)) return;
   if (!fs::is_directory(root_)) throw UserError(fmt::format("--output '{}' is not a folder", root_.string()));
   if (!fs::exists(path("config.ini")) || !fs::exists(path("checkpoints/run.json"))) {
@@ -149,18 +166,19 @@ void RunFolder::look(const OptionTable& table) {
     state_ = FolderState::empty;
     return;
   }
-  compare(table);
+  compare();
 }
 
-void RunFolder::compare(const OptionTable& table) const {
+void RunFolder::compare() const {
   const Values before = read_configuration(path("config.ini"));
   const auto differs = [&](const std::string& name, const std::string& was, const std::string& is) {
-    throw UserError(fmt::format("--output '{}' holds a run with {} = {}, now it is {}; {}", root_.string(), name,
-                                was.empty() ? "(none)" : was, is.empty() ? "(none)" : is, start_over));
+    throw UserError(fmt::format("--output '{}' holds a run with {} = {}, now it is {}; {}{}", root_.string(), name,
+                                was.empty() ? "(none)" : was, is.empty() ? "(none)" : is, start_over,
+                                only_clusters(name) ? "; other clusters of the same features: masksc_cluster" : ""));
   };
   RunOptions defaults;  // of options that the version of then did not know
   const OptionTable unset = describe_run(defaults);
-  for (const Option& option : table.options()) {
+  for (const Option& option : table_.options()) {
     if (option.role != OptionRole::result || option.name == "epochs" || option.name == "max-steps") continue;
     const auto found = before.find(option.name);
     const Option* const known = unset.find(option.name);
@@ -208,18 +226,20 @@ void RunFolder::begin(const InputIdentity& input, const std::string& configurati
 
 void RunFolder::make() {
   on_root(ranks_, [&] {
-    if (fs::exists(root_)) return;
-    make_folder(root_);
-    made_ = true;
+    made_ = make_folder(root_);
+    lock_ = std::make_unique<FolderLock>(path(lock_name), fmt::format("--output '{}'", root_.string()));
+    look();  // the run that had it may just have ended
   });
+  share();
 }
 
 void RunFolder::abandon() noexcept {
-  if (begun_ || state_ != FolderState::empty || !ranks_.is_root()) return;
+  if (begun_ || state_ != FolderState::empty || !lock_) return;
   std::error_code ignored;
   for (const char* name : {prepared_name, kept_name}) fs::remove(path(name), ignored);
   remove_heartbeats(path("ranks"));
-  if (made_) fs::remove_all(root_, ignored);
+  lock_.reset();
+  if (made_) fs::remove(root_, ignored);  // unless another run has made something there
 }
 
 }  // namespace masksc

@@ -4,65 +4,29 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <optional>
+#include <charconv>
+#include <cstring>
 #include <set>
 
-#include "masksc/baselines/baseline.hpp"
+#include "compared_point.hpp"
 #include "masksc/baselines/features.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/core/files.hpp"
-#include "masksc/core/hash.hpp"
+#include "masksc/core/folder_lock.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/io/inputs.hpp"
 #include "masksc/io/prepared.hpp"
+#include "masksc/run/labels.hpp"
 #include "masksc/run/stages.hpp"
 #include "masksc/study/comparison_table.hpp"
-#include "masksc/train/stop.hpp"
-#include "method_run.hpp"
+#include "point_records.hpp"
 
 namespace masksc {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_ours(const std::string& method) { return method == our_name || method == paper_name; }
-
-/// Throws StopRequested when this process was asked to stop: a method has nothing to save.
-void leave_if_asked(const std::string& what) {
-  if (stop_requested()) throw StopRequested(fmt::format("stopped on request ({}) in {}", stop_reason(), what));
-}
-
-/// Reads what the last methods did not: the ranks take points in any order, mostly of one preparation.
-class DataCache {
- public:
-  DataCache(fs::path prepared, const PreparationSettings& shared) : prepared_(std::move(prepared)), shared_(shared) {
-    // The other methods were published with log values, and the common space is scanpy's.
-    if (shared_.standardize == Standardize::residuals) shared_.standardize = Standardize::yes;
-  }
-
-  const ComparedData& shared() {
-    if (!of_all_) of_all_ = read_compared(prepared_, shared_);
-    return *of_all_;
-  }
-  const ComparedData& published(const Baseline& baseline) {
-    if (!of_one_ || owner_ != baseline.name) {
-      of_one_.reset();
-      of_one_ = read_compared(prepared_, baseline.published);
-      owner_ = baseline.name;
-    }
-    return *of_one_;
-  }
-  [[nodiscard]] const fs::path& prepared() const { return prepared_; }
-
- private:
-  fs::path prepared_;
-  PreparationSettings shared_;
-  std::optional<ComparedData> of_all_;
-  std::optional<ComparedData> of_one_;
-  std::string owner_;
-};
 
 /// The prepared file of the comparison: the input itself, or made from it by rank 0. A collective.
 fs::path prepare(const RunOptions& options, Collectives& ranks) {
@@ -78,7 +42,6 @@ fs::path prepare(const RunOptions& options, Collectives& ranks) {
       return;
     }
     const fs::path target = fs::path(options.output) / "prepared.h5";
-    fs::create_directories(options.output);
     const PreparationReport report = prepare_counts(files, options.counts, target);
     for (const std::string& warning : warnings_of(report)) log::warning("{}", warning);
     path = target.string();
@@ -86,7 +49,7 @@ fs::path prepare(const RunOptions& options, Collectives& ranks) {
   return broadcast_text(ranks, path);
 }
 
-ComparedCells compared_cells(const RunOptions& options, DataCache& data, std::string& fingerprint) {
+ComparedCells compared_cells(const RunOptions& options, DataCache& data, std::string& fingerprint, bool speaks) {
   const std::unique_ptr<Collectives> alone = single_rank();
   const PreparedFile file(data.prepared(), *alone);
   fingerprint = file.fingerprint();
@@ -94,6 +57,10 @@ ComparedCells compared_cells(const RunOptions& options, DataCache& data, std::st
   cells.prepared = data.prepared();
   cells.label_column = options.counts.labels;
   cells.labels = wanted_labels(file, cells.prepared, options.counts);
+  const std::vector<std::string> notes =
+      note_labels(cells.labels, file.label_column(), options.cluster.clusters.empty());
+  if (speaks)
+    for (const std::string& note : notes) log::warning("{}", note);
   if (const auto given = given_clusters(options.cluster, count_categories(cells.labels)))
     cells.clusters = given->clusters;
   check_clusters(options.cluster, file.cells());
@@ -102,86 +69,38 @@ ComparedCells compared_cells(const RunOptions& options, DataCache& data, std::st
   return cells;
 }
 
-/// Options of the run of mask-sc that a point is.
-RunOptions run_of(const RunOptions& recipe, const ComparedCells& cells, std::int64_t seed, const fs::path& folder) {
-  RunOptions run = recipe;
-  run.inputs = {cells.prepared.string()};
-  run.counts = InputSettings();  // all but the labels was chosen when the file was made
-  run.counts.labels = recipe.counts.labels;
-  run.output = folder.string();
-  run.train.seed = seed;
-  run.run.quiet = true;
-  return run;
-}
-
-/// Everything in `options` that a method's result depends on.
-std::string recipe_hash(const RunOptions& options) {
-  RunOptions copy = options;
-  copy.train.seed = 0;
-  const OptionTable table = describe_run(copy);
-  Hasher hasher;
-  for (const Option& option : table.options())
-    if (option.role == OptionRole::result) hasher.add(option.name + "=" + option.get() + "\n");
-  return hasher.hex();
-}
-
-/// All that the runs of a comparison share.
-struct Comparison {
-  const RunOptions& options;
-  const RunOptions& paper;
-  const ComparisonSettings& settings;
-  const RunPlace& place;
-  DataCache& data;
-  const ComparedCells& cells;
-  std::string fingerprint;  // of the data
-
-  [[nodiscard]] bool published() const { return settings.preparation == ComparedPreparation::published; }
-  [[nodiscard]] const char* preparation() const { return published() ? "published" : "shared"; }
-  [[nodiscard]] const RunOptions& recipe(const std::string& method) const {
-    return method == paper_name ? paper : options;
+/// Of the records of a method.
+std::set<std::int64_t> recorded_seeds(const fs::path& folder, const std::string& method) {
+  std::set<std::int64_t> seeds;
+  const std::string begin = compared_point_name(method, 0).substr(0, compared_point_name(method, 0).size() - 1);
+  for (const auto& entry : fs::directory_iterator(points_folder(folder))) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(begin) || !name.ends_with(".json")) continue;
+    std::int64_t seed = 0;
+    const char* const last = name.data() + name.size() - std::strlen(".json");
+    const auto [end, error] = std::from_chars(name.data() + begin.size(), last, seed);
+    if (error == std::errc() && end == last) seeds.insert(seed);
   }
-};
-
-/// One method with one seed, in its folder: its scores.
-Json run_method(const Comparison& comparison, const std::string& method, std::int64_t seed, Collectives& group,
-                const fs::path& folder) {
-  const ComparedCells& cells = comparison.cells;
-  const RunPlace& place = comparison.place;
-  const auto poll = [&] { leave_if_asked(method); };
-  BaselineSettings wanted{.seed = static_cast<std::uint64_t>(seed), .clusters = {}, .poll = poll};
-  if (cells.clusters > 0) wanted.clusters.push_back(cells.clusters);
-  wanted.clusters.push_back(0);
-  if (is_ours(method)) {
-    const RunOptions run = run_of(comparison.recipe(method), cells, seed, folder);
-    const MethodOutcome outcome = measured([&] {
-      return run_mask_sc(run, {group, place.local_rank, place.cores_per_rank}, wanted);
-    });
-    return score(outcome, cells, poll);
-  }
-  const Baseline& baseline = find_baseline(method);
-  const ComparedData& input = comparison.published() ? comparison.data.published(baseline) : comparison.data.shared();
-  const MethodOutcome outcome = measured([&] { return baseline.run(input.input(), wanted); });
-  fs::create_directories(folder);
-  write_method_result(folder / "result.h5ad", outcome, cells);
-  return score(outcome, cells, poll);
+  return seeds;
 }
 
-/// `comparison` must outlive the point.
-Point point_of(const Comparison& comparison, const std::string& method, std::int64_t seed) {
-  Point point;
-  point.name = compared_point_name(method, seed);
-  point.identity = {{"method", method},
-                    {"seed", seed},
-                    {"data", comparison.fingerprint},
-                    {"labels", comparison.options.counts.labels},
-                    {"clusters", comparison.cells.clusters},
-                    {"preparation", comparison.preparation()},
-                    {"recipe", recipe_hash(comparison.recipe(method))}};
-  point.cost = is_ours(method) ? 10 : 1;
-  point.run = [&comparison, method, seed](Collectives& group, const fs::path& folder) {
-    return run_method(comparison, method, seed, group, folder);
-  };
-  return point;
+/// What earlier calls found in the same comparison, in `folder`: points that are none of `known`.
+std::vector<ComparedPoint> earlier_points(const Comparison& comparison, const std::vector<ComparedPoint>& known,
+                                          const fs::path& folder) {
+  std::vector<ComparedPoint> earlier;
+  for (const ComparedMethod& method : compared_methods()) {
+    for (const std::int64_t seed : recorded_seeds(folder, method.name)) {
+      const auto same = [&](const ComparedPoint& point) { return point.method == method.name && point.seed == seed; };
+      if (std::any_of(known.begin(), known.end(), same)) continue;
+      try {
+        const PointOutcome outcome = read_record(folder, point_of(comparison, method.name, seed), true);
+        if (outcome.status != PointStatus::missing) earlier.push_back(point_with(method.name, seed, outcome));
+      } catch (const UserError& e) {
+        log::warning("{}; the tables leave it out", e.what());
+      }
+    }
+  }
+  return earlier;
 }
 
 std::string describe_scores(const Json& result) {
@@ -191,13 +110,23 @@ std::string describe_scores(const Json& result) {
                      time);
 }
 
-/// comparison.json.
-Json table_of(const Comparison& comparison, const std::vector<ComparedMethod>& methods,
+/// comparison.json of the points of all calls, of which `command` is the last, and `methods` are those that it asks
+/// for.
+Json table_of(const Comparison& comparison, std::vector<ComparedMethod> methods,
               const std::vector<ComparedPoint>& results, const std::string& command) {
   Json points = Json::array();
-  for (const ComparedPoint& point : results)
+  std::set<std::int64_t> seeds;
+  for (const ComparedPoint& point : results) {
     points.push_back(
         {{"method", point.method}, {"seed", point.seed}, {"result", point.result}, {"failure", point.failure}});
+    seeds.insert(point.seed);
+  }
+  for (const ComparedMethod& method : compared_methods()) {  // those of earlier calls
+    const auto asked = [&](const ComparedMethod& other) { return other.name == method.name; };
+    const auto has = [&](const ComparedPoint& point) { return point.method == method.name; };
+    if (std::none_of(methods.begin(), methods.end(), asked) && std::any_of(results.begin(), results.end(), has))
+      methods.push_back(method);
+  }
   std::vector<std::string> names;
   for (const ComparedMethod& method : methods) names.push_back(method.name);
   Json rows = comparison_rows(names, results);
@@ -213,8 +142,7 @@ Json table_of(const Comparison& comparison, const std::vector<ComparedMethod>& m
           {"categories", count_categories(cells.labels)},
           {"clusters", cells.clusters},
           {"preparation", comparison.preparation()},
-          {"first_seed", comparison.options.train.seed},
-          {"seeds", comparison.settings.seeds},
+          {"seeds", seeds},
           {"ranks", ranks},
           {"version", version_and_commit()},
           {"command", ranks > 1 ? fmt::format("mpirun -np {} {}", ranks, command) : command},
@@ -229,10 +157,6 @@ void write_tables(const Json& table, const fs::path& folder) {
 }
 
 }  // namespace
-
-std::string compared_point_name(const std::string& method, std::int64_t seed) {
-  return file_name(fmt::format("{}_seed-{}", method, seed));
-}
 
 void describe(OptionTable& table, ComparisonSettings& settings) {
   table.begin_group("Comparison");
@@ -253,9 +177,15 @@ ComparisonOutcome compare(const RunOptions& options, const RunOptions& paper, co
   require_at_least("seeds", settings.seeds, 1);
   const std::vector<ComparedMethod> methods = choose_methods(settings.methods);
   use_cores(options.run.threads, place);
+  std::unique_ptr<FolderLock> lock;  // from the prepared file to the tables
+  on_root(ranks, [&] {
+    static_cast<void>(identify(options.inputs));  // that they are there, before a folder is made
+    lock = std::make_unique<FolderLock>(fs::path(options.output) / lock_name,
+                                        fmt::format("--output '{}'", options.output));
+  });
   DataCache data(prepare(options, ranks), options.preparation);
   std::string fingerprint;
-  const ComparedCells cells = compared_cells(options, data, fingerprint);
+  const ComparedCells cells = compared_cells(options, data, fingerprint, ranks.is_root());
   const Comparison comparison{options, paper, settings, place, data, cells, fingerprint};
 
   std::vector<Point> points;
@@ -274,12 +204,11 @@ ComparisonOutcome compare(const RunOptions& options, const RunOptions& paper, co
   ComparisonOutcome outcome;
   std::int32_t code = 0;
   on_root(ranks, [&] {
-    for (std::size_t i = 0; i < outcomes.size(); ++i) {
-      if (outcomes[i].status == PointStatus::done)
-        results[i].result = outcomes[i].result;
-      else
-        results[i].failure = outcomes[i].failure.message;
-    }
+    for (std::size_t i = 0; i < outcomes.size(); ++i)
+      results[i] = point_with(results[i].method, results[i].seed, outcomes[i]);
+    const std::vector<ComparedPoint> earlier = earlier_points(comparison, results, options.output);
+    if (!earlier.empty()) log::info("{} results of earlier calls are in the tables too", earlier.size());
+    results.insert(results.end(), earlier.begin(), earlier.end());
     outcome.table = table_of(comparison, methods, results, command);
     write_tables(outcome.table, options.output);
     code = static_cast<std::int32_t>(exit_code(outcomes));

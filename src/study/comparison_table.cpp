@@ -3,18 +3,63 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <string_view>
+
 #include "masksc/core/text.hpp"
 #include "table_text.hpp"
 
 namespace masksc {
 namespace {
 
+struct ShownColumn {
+  const char* key;
+  const char* title;
+  int digits;
+  bool deviation;
+};
+
+bool has_number(const Json& row, const char* key) { return row.contains(key) && row.at(key).is_number(); }
+
+/// Those in which some method has a number. With the number of clusters given, the silhouettes of the estimated one are
+/// left to the other files.
+std::vector<ShownColumn> shown_columns(const Json& rows) {
+  std::vector<ShownColumn> columns = {{"ari", "ARI", 3, true},
+                                      {"nmi", "NMI", 3, true},
+                                      {"accuracy", "accuracy", 3, true},
+                                      {"silhouette", "silhouette", 3, true},
+                                      {"silhouette_pca", "silhouette (PCA)", 3, true},
+                                      {"clusters", "clusters", 1, false},
+                                      {"ari_auto", "ARI auto", 3, true},
+                                      {"nmi_auto", "NMI auto", 3, true},
+                                      {"silhouette_auto", "silhouette auto", 3, true},
+                                      {"silhouette_pca_auto", "silhouette (PCA) auto", 3, true},
+                                      {"clusters_auto", "clusters auto", 1, false},
+                                      {"seeds", "seeds", 0, false},
+                                      {"seconds", "seconds", 1, false},
+                                      {"peak_memory_bytes", "peak memory", 0, false}};
+  const auto any = [&](const std::string& key) {
+    return std::any_of(rows.begin(), rows.end(), [&](const Json& row) { return has_number(row, key.c_str()); });
+  };
+  const bool given = any("silhouette");
+  const bool equally_often = std::all_of(rows.begin(), rows.end(),
+                                         [&](const Json& row) { return row.at("seeds") == rows.front().at("seeds"); });
+  std::erase_if(columns, [&](const ShownColumn& column) {
+    const std::string key = column.key;
+    return !any(key) || (key == "seeds" && equally_often) ||
+           (given && key.starts_with("silhouette") && key.ends_with("_auto"));
+  });
+  return columns;
+}
+
 /// A cell of a Markdown table.
-std::string cell(const Json& row, const std::string& column, int digits, bool deviation) {
-  if (!row.contains(column) || row.at(column).is_null()) return "–";
-  const std::string mean = fmt::format("{:.{}f}", row.at(column).get<double>(), digits);
-  if (!deviation || row.at("seeds").get<int>() < 2) return mean;
-  return fmt::format("{} ± {:.{}f}", mean, row.at(column + "_sd").get<double>(), digits);
+std::string cell(const Json& row, const ShownColumn& column) {
+  if (!has_number(row, column.key)) return "–";
+  const double value = row.at(column.key).get<double>();
+  if (std::string_view(column.key) == "peak_memory_bytes") return format_bytes(value);
+  const std::string mean = fmt::format("{:.{}f}", value, column.digits);
+  if (!column.deviation || row.at("seeds").get<int>() < 2) return mean;
+  return fmt::format("{} ± {:.{}f}", mean, row.at(std::string(column.key) + "_sd").get<double>(), column.digits);
 }
 
 std::string escaped(const Json& text) { return markdown_cell(printable(text.get<std::string>())); }
@@ -92,28 +137,29 @@ std::string comparison_markdown(const Json& comparison) {
   text +=
       "Mean ± sd over seeds. Silhouettes in the space that the method clusters in, and in that of 50 principal "
       "components, which is the same for all; \"auto\": with the number of clusters estimated.\n\n";
-  text +=
-      "| method | ARI | NMI | accuracy | silhouette | silhouette (PCA) | clusters | ARI auto | NMI auto "
-      "| clusters auto | seconds | peak memory |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n";
+  const std::vector<ShownColumn> columns = shown_columns(comparison.at("methods"));
+  std::string rule = "|---|";
+  text += "| method |";
+  for (const ShownColumn& column : columns) {
+    text += fmt::format(" {} |", column.title);
+    rule += "---|";
+  }
+  text += fmt::format("\n{}\n", rule);
   std::string failures;
   for (const Json& row : comparison.at("methods")) {
-    const Json& memory = row.at("peak_memory_bytes");
-    text += fmt::format(
-        "| `{}` | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", row.at("method").get<std::string>(),
-        cell(row, "ari", 3, true), cell(row, "nmi", 3, true), cell(row, "accuracy", 3, true),
-        cell(row, "silhouette", 3, true), cell(row, "silhouette_pca", 3, true), cell(row, "clusters", 1, false),
-        cell(row, "ari_auto", 3, true), cell(row, "nmi_auto", 3, true), cell(row, "clusters_auto", 1, false),
-        cell(row, "seconds", 1, false), memory.is_null() ? "–" : format_bytes(memory.get<double>()));
+    text += fmt::format("| `{}` |", row.at("method").get<std::string>());
+    for (const ShownColumn& column : columns) text += fmt::format(" {} |", cell(row, column));
+    text += "\n";
     if (!row.at("message").get<std::string>().empty())
       failures += fmt::format("- `{}` {}: {}\n", row.at("method").get<std::string>(),
                               row.at("status").get<std::string>(), escaped(row.at("message")));
   }
   if (!failures.empty()) text += "\n" + failures;
-  text +=
-      fmt::format("\nseeds {} to {}, {} ranks, mask-sc {}\n\n    {}\n", comparison.at("first_seed").get<std::int64_t>(),
-                  comparison.at("first_seed").get<std::int64_t>() + comparison.at("seeds").get<std::int64_t>() - 1,
-                  comparison.at("ranks").get<int>(), comparison.at("version").get<std::string>(),
-                  comparison.at("command").get<std::string>());
+  const int ranks = comparison.at("ranks").get<int>();
+  text += fmt::format("\nseeds {}; {} {}; mask-sc {}\n\n    {}\n",
+                      fmt::join(comparison.at("seeds").get<std::vector<std::int64_t>>(), ", "), ranks,
+                      ranks == 1 ? "rank" : "ranks", comparison.at("version").get<std::string>(),
+                      comparison.at("command").get<std::string>());
   return text;
 }
 

@@ -80,6 +80,16 @@ PointOutcome read_record(const fs::path& folder, const Point& point, bool ignore
   return outcome;
 }
 
+std::string session_name(int only) { return only < 0 ? ".session" : fmt::format(".session-{}", only); }
+
+PointLocks::PointLocks(const fs::path& folder, int only)
+    : all_(points_folder(folder) / lock_name, fmt::format("--output '{}'", folder.string()),
+           only < 0 ? Hold::alone : Hold::shared) {
+  if (only >= 0)
+    one_ = std::make_unique<FolderLock>(points_folder(folder) / (session_name(only) + lock_name),
+                                        fmt::format("point {} in --output '{}'", only, folder.string()));
+}
+
 void PointSession::begin() const {
   std::error_code error;
   fs::remove_all(folder_, error);

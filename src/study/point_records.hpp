@@ -2,9 +2,10 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
+#include <memory>
 #include <string>
 
+#include "masksc/core/folder_lock.hpp"
 #include "masksc/study/points.hpp"
 
 namespace masksc {
@@ -18,6 +19,20 @@ void write_record(const std::filesystem::path& folder, const Point& point, const
 /// Missing where there is no record, or one of another identity with `ignore_others`. Throws UserError for damage, and
 /// for a record of another identity, whose first difference it names.
 PointOutcome read_record(const std::filesystem::path& folder, const Point& point, bool ignore_others);
+
+/// The session of all points (`only` -1), or of a task of an array, which works on one: tasks share the folder.
+std::string session_name(int only);
+
+/// Keeps others from the same work: all points are one program's, or each that of a task. On one rank. Throws as
+/// FolderLock.
+class PointLocks {
+ public:
+  PointLocks(const std::filesystem::path& folder, int only);
+
+ private:
+  FolderLock all_;
+  std::unique_ptr<FolderLock> one_;
+};
 
 /// Empty files in a folder that all ranks see: each is made once, by one process. Throws EnvironmentError.
 class PointSession {

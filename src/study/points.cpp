@@ -179,8 +179,7 @@ void work_on(const Indices& mine, int size, const std::vector<Point>& points, co
 /// Works through all sizes. A collective; true when it stopped on the way.
 bool work_through(const Indices& pending, const std::vector<Point>& points, const PointsSettings& settings,
                   const fs::path& folder, Collectives& world) {
-  const std::string name = settings.only < 0 ? ".session" : fmt::format(".session-{}", settings.only);
-  const PointSession session(points_folder(folder) / name);
+  const PointSession session(points_folder(folder) / session_name(settings.only));
   on_root(world, [&] { session.begin(); });
   std::set<int, std::greater<>> sizes;
   for (const std::int64_t i : pending) sizes.insert(points[static_cast<std::size_t>(i)].ranks);
@@ -221,8 +220,10 @@ std::vector<PointOutcome> run_points(const std::vector<Point>& points, const Poi
                                      Collectives& world, const fs::path& folder) {
   const std::vector<Point> agreed = with_identities_of_root(points, world);
   Indices pending;
+  std::optional<PointLocks> locks;
   on_root(world, [&] {
     check_points(agreed, world);
+    locks.emplace(folder, settings.only);
     pending = pending_points(agreed, settings, folder);
     const std::size_t all = settings.only >= 0 ? 1 : agreed.size();
     if (pending.size() < all) log::info("{} of {} {}s are there already", all - pending.size(), all, settings.what);
@@ -252,6 +253,17 @@ std::vector<PointOutcome> read_points(const std::vector<Point>& points, const fs
   outcomes.reserve(points.size());
   for (const Point& point : points) outcomes.push_back(read_record(folder, point, false));
   return outcomes;
+}
+
+std::vector<std::string> other_points(const std::vector<Point>& points, const fs::path& folder) {
+  std::set<std::string> names;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(points_folder(folder), none)) {
+    const fs::path file = entry.path().filename();
+    if (file.extension() == ".json" && !file.string().starts_with(".")) names.insert(file.stem().string());
+  }
+  for (const Point& point : points) names.erase(point.name);
+  return {names.begin(), names.end()};
 }
 
 std::string file_name(const std::string& text) {

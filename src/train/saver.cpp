@@ -61,12 +61,12 @@ bool Saver::by_count(std::int64_t step, std::int64_t epoch, bool epoch_ends) con
 void Saver::after_step(std::int64_t step, std::int64_t epoch, bool epoch_ends, bool last, const StepVotes& agreed,
                        const std::function<SavedState(bool copy)>& state) {
   if (checkpoints_ == nullptr) return;
-  const bool must = last || agreed.stop;
-  if (checkpoints_->pending() && (must || !agreed.writing)) attempt(false, [&] { complete(); });
-  if (!must && !agreed.save && !by_count(step, epoch, epoch_ends)) return;
-  attempt(must, [&] {
+  const bool now = last || agreed.stop;
+  if (checkpoints_->pending() && (now || !agreed.writing)) attempt(false, [&] { complete(); });
+  if (!now && !agreed.save && !by_count(step, epoch, epoch_ends)) return;
+  attempt(agreed.stop, [&] {
     if (checkpoints_->pending()) complete();
-    begin(step, cadence_.background && !must, state);
+    begin(step, cadence_.background && !now, state);
   });
 }
 
@@ -107,7 +107,7 @@ void Saver::complete() {
 }
 
 void Saver::failed(const std::string& why) const {
-  const std::string message = fmt::format("a checkpoint could not be saved, training goes on: {}", why);
+  const std::string message = fmt::format("a checkpoint could not be saved, the run goes on: {}", why);
   context_.log.event(stage_, "warning", checkpoints_->step(), {{"message", message}});
   if (context_.ranks.is_root()) log::warning("{}", message);
 }

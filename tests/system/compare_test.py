@@ -92,8 +92,13 @@ class Comparison(unittest.TestCase):
         self.assertEqual(done.codes, [0, 0], done)
         self.assertEqual({path: path.stat().st_mtime_ns for path in before}, before)
         self.assertEqual(len(table(self.output)["methods"]), 4)
-        self.done = compare(self.output, "--methods", METHODS, "--seeds", "2")  # as the other tests expect it
-        self.assertEqual(self.done.codes, [0, 0], self.done)
+        fewer = compare(self.output, "--methods", "gmm", "--seeds", "3")
+        self.assertEqual(fewer.codes, [0, 0], fewer)
+        self.assertIn("6 results of earlier calls are in the tables too", fewer.err)
+        rows = {row["method"]: row["seeds"] for row in table(self.output)["methods"]}
+        self.assertEqual(rows, {"gmm": 3, **dict.fromkeys(METHODS.split(","), 2)})
+        self.assertEqual(table(self.output)["seeds"], [0, 1, 2])
+        self.assertIn("| seeds |", fewer.out)
 
     def test_other_settings_are_refused(self):
         done = compare(self.output, "--methods", METHODS, "--seeds", "2", "--matrix", "12x12")
@@ -109,6 +114,7 @@ class Comparison(unittest.TestCase):
         self.assertIsNone(row["ari"])
         self.assertIsNone(row["clusters"])
         self.assertGreaterEqual(row["clusters_auto"], 1)
+        self.assertIn("| method | silhouette auto | silhouette (PCA) auto | clusters auto |", done.out)
 
 
 class Methods(unittest.TestCase):

@@ -62,5 +62,23 @@ class Stopped(unittest.TestCase):
         self.check(output, "signal USR1")
 
 
+class Twice(unittest.TestCase):
+    def test_a_second_run_in_the_same_folder_is_refused(self):
+        output = support.fresh("stop", "twice")
+        command = ["--input", support.SIMULATED, "--output", output, *support.without(support.SMALL, LONG), *LONG]
+        running = support.Running("masksc_train", *command)
+        self.assertTrue(support.wait_for(lambda: has_step(output, 2), support.patience(120), running))
+        for more in ([], ["--overwrite"]):
+            second = support.run("masksc_train", *command, *more)
+            self.assertEqual(second.codes, [2, 2], second)
+            self.assertRegex(second.err, f"--output '{output}' is in use by process [0-9]+ on ")
+        running.process.send_signal(signal.SIGUSR1)
+        error = running.process.communicate(timeout=support.patience(30))[1]
+        self.assertEqual(running.process.returncode, 75, error)
+        steps = [line["step"] for line in support.steps(output)]
+        self.assertEqual(steps, sorted(set(steps)))
+        self.assertFalse((output / ".lock").exists())
+
+
 if __name__ == "__main__":
     unittest.main()

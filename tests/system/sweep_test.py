@@ -109,6 +109,10 @@ class Grid(unittest.TestCase):
         after = finished(self.output)
         self.assertEqual(len(after), 6)
         self.assertEqual({name: after[name] for name in before}, before)
+        fewer = sweep(self.output, "--sweep", "mask-ratio=0.25", "--sweep", "dim=16,32", "--collect")
+        self.assertEqual(fewer.codes, [0, 0], fewer)
+        self.assertIn("4 points of other values or seeds, which the tables leave out", fewer.err)
+        self.assertEqual(len(rows(self.output)), 2)
 
     def test_3_other_settings_are_refused(self):
         done = sweep(self.output, *GRID, "--learning-rate", "0.002")

@@ -7,9 +7,11 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "masksc/core/folder_lock.hpp"
 #include "masksc/core/json.hpp"
 #include "masksc/dist/collectives.hpp"
 #include "masksc/run/options.hpp"
@@ -50,12 +52,13 @@ class RunFolder {
 
   /// Throws UserError when the folder's run has other data. Not a collective: equal on all ranks.
   void check_data(const std::string& fingerprint) const;
-  /// Makes the folder if it is not there (for the prepared file and the heartbeats). A collective.
+  /// Makes the folder if it is not there (for the prepared file and the heartbeats), keeps others from it, and looks
+  /// again. A collective. Throws UserError while another run uses it.
   void make();
   /// The run starts: folder made, an overwritten run removed, config.ini and run.json written. A collective.
   void begin(const InputIdentity& input, const std::string& configuration);
-  /// Removes what a run left that never began: its prepared file, its heartbeats, and the folder if it made it. On rank
-  /// 0.
+  /// Removes what a run left that never began: its prepared file, its heartbeats, and the folder if it made it; others
+  /// may have that then. On rank 0.
   void abandon() noexcept;
 
   /// A JSON file of the folder ("metrics.json"). Throws UserError when it is damaged.
@@ -64,10 +67,12 @@ class RunFolder {
   [[nodiscard]] const std::filesystem::path& root() const { return root_; }
 
  private:
-  void look(const OptionTable& table);
-  void compare(const OptionTable& table) const;
+  void look();
+  void compare() const;
+  void share();  // what rank 0 has found
 
   const RunOptions& options_;
+  const OptionTable& table_;
   Collectives& ranks_;
   std::filesystem::path root_;
   FolderState state_ = FolderState::empty;
@@ -77,6 +82,7 @@ class RunFolder {
   bool replace_ = false;  // what is there goes when the run begins
   bool made_ = false;
   bool begun_ = false;
+  std::unique_ptr<FolderLock> lock_;  // on rank 0, once made
 };
 
 /// Size, time and absolute paths of the files that --input names; the fingerprint is left empty. Throws UserError when

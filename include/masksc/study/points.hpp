@@ -53,15 +53,18 @@ struct PointsSettings {
 /// others go on. A request to stop (train/stop.hpp) that any rank gets stops all groups.
 ///
 /// Returns an outcome a point, on rank 0 (empty elsewhere). A collective. Throws on all ranks: UserError, before any
-/// work, for two points of one name, a point that wants more ranks than there are, or a record of a point with another
-/// identity (unless `overwrite`); StopRequested once all groups have stopped; EnvironmentError when FOLDER cannot be
-/// written.
+/// work, for two points of one name, a point that wants more ranks than there are, a record of a point with another
+/// identity (unless `overwrite`), or another program at work on them; StopRequested once all groups have stopped;
+/// EnvironmentError when FOLDER cannot be written.
 std::vector<PointOutcome> run_points(const std::vector<Point>& points, const PointsSettings& settings,
                                      Collectives& world, const std::filesystem::path& folder);
 
 /// What the records of FOLDER say, without any work. On one rank. Throws UserError for damaged records and those of
 /// other identities.
 std::vector<PointOutcome> read_points(const std::vector<Point>& points, const std::filesystem::path& folder);
+
+/// Names of points that have a record in FOLDER and are none of `points`, sorted. On one rank.
+std::vector<std::string> other_points(const std::vector<Point>& points, const std::filesystem::path& folder);
 
 /// `text` as the name of a file: letters, digits and . , = _ + - stay, all else becomes _.
 std::string file_name(const std::string& text);

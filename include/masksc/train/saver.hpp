@@ -55,8 +55,8 @@ class Saver {
   [[nodiscard]] StepVotes votes(bool epoch_ends) const;
 
   /// After a step, with the votes of all ranks: completes or begins a save as they and the cadence say. `state` gives
-  /// the state after this step, copied if asked; a collective itself. Progress is safe after the `last` step and after
-  /// a stop; that such a save fails is thrown. Of others it is a warning: training goes on. A collective.
+  /// the state after this step, copied if asked; a collective itself. The `last` step and a stop are saved at once.
+  /// That a save fails is thrown after a stop; else it is a warning, and the run goes on. A collective.
   void after_step(std::int64_t step, std::int64_t epoch, bool epoch_ends, bool last, const StepVotes& agreed,
                   const std::function<SavedState(bool copy)>& state);
 

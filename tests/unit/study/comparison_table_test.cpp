@@ -47,16 +47,17 @@ TEST(ComparisonTable, AsCommaSeparatedValues) {
 }
 
 TEST(ComparisonTable, AsMarkdown) {
-  Json comparison = {
-      {"input", "a|b.h5ad"}, {"cells", 10}, {"labels", nullptr}, {"categories", 0}, {"preparation", "shared"},
-      {"first_seed", 3},     {"seeds", 2},  {"ranks", 1},        {"version", "1"},  {"command", "masksc_compare"}};
+  Json comparison = {{"input", "a|b.h5ad"},        {"cells", 10},     {"labels", nullptr}, {"categories", 0},
+                     {"preparation", "shared"},    {"seeds", {3, 4}}, {"ranks", 1},        {"version", "1"},
+                     {"command", "masksc_compare"}};
   comparison["methods"] = comparison_rows({"a", "c"}, points());
   const std::string text = comparison_markdown(comparison);
   EXPECT_THAT(text, HasSubstr("`a\\|b.h5ad`"));
-  EXPECT_THAT(text, HasSubstr("| `a` | 0.600 ± 0.141 | – |"));
-  EXPECT_THAT(text, HasSubstr("| 3.5 |"));
+  EXPECT_THAT(text, HasSubstr("| method | ARI | silhouette | clusters | seeds |")) << "what some method has";
+  EXPECT_THAT(text, HasSubstr("| `a` | 0.600 ± 0.141 | 0.250 ± 0.000 | 3.5 | 2 |"));
+  EXPECT_THAT(text, HasSubstr("| `c` | – | – | – | 0 |"));
   EXPECT_THAT(text, HasSubstr("- `c` failed: seed 0: out of \\| memory"));
-  EXPECT_THAT(text, HasSubstr("seeds 3 to 4"));
+  EXPECT_THAT(text, HasSubstr("seeds 3, 4; 1 rank; mask-sc 1"));
   EXPECT_THAT(text, Not(HasSubstr("Compared with the labels")));
 }
 
