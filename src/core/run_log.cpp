@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -65,9 +66,25 @@ void RunLog::write(const Json& line) {
 }
 
 void RunLog::event(const std::string& stage, const std::string& event, std::int64_t step, const Json& more) {
-  Json line = {{"stage", stage}, {"event", event}, {"step", step}};
+  Json line = {{"stage", stage}, {"event", event}, {"step", step}, {"time", log_time()}};
   line.update(more);
   write(line);
+}
+
+double logged_seconds(const std::filesystem::path& path) {
+  std::ifstream in(path);
+  double sum = 0;
+  double last = 0;  // of the process that the line is of
+  for (std::string text; std::getline(in, text);) {
+    const Json line = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (!line.is_object()) continue;
+    if (line.value("event", Json()) == begin_event) last = 0;
+    const Json time = line.value("time", Json());
+    if (!time.is_number()) continue;
+    if (last > 0) sum += std::max(0.0, time.get<double>() - last);
+    last = time.get<double>();
+  }
+  return sum;
 }
 
 double log_time() {

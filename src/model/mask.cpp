@@ -14,6 +14,9 @@ std::int64_t visible_tokens(std::int64_t tokens, double mask_ratio) {
   if (!(mask_ratio > 0 && mask_ratio < 1))
     throw UserError(fmt::format("--mask-ratio must lie between 0 and 1, not {}", mask_ratio));
   const auto visible = static_cast<std::int64_t>(std::lround(static_cast<double>(tokens) * (1 - mask_ratio)));
+  if (tokens < 2)
+    throw UserError(
+        fmt::format("a cell is a single token, and --mask-ratio {} needs two: take a smaller --patch", mask_ratio));
   if (visible < 1 || visible >= tokens)
     throw UserError(
         fmt::format("--mask-ratio {} of {} tokens leaves {}; choose a ratio between {:.3g} and {:.3g}, or a "

@@ -113,13 +113,17 @@ std::string step_text(const PlanInput& input) {
   return text;
 }
 
+/// What a rank has.
+std::string unit_of(const PlanInput& input) { return input.device_name == "cpu" ? "core" : "GPU"; }
+
 /// Strong and weak scaling side by side; strong ends where the batch has no cell for a GPU.
 std::string curve_text(const PlanInput& input) {
   const std::vector<CurvePoint> strong = strong_curve(input);
   const std::vector<CurvePoint> weak = weak_curve(input);
+  const std::string unit = unit_of(input);
   std::string text = fmt::format("\n{:>6}{:>30}{:>34}\n", "", fmt::format("global batch {}", input.batch),
-                                 fmt::format("{} cells a GPU", weak.front().rows));
-  text += fmt::format("{:>6}{:>11}{:>11}{:>11}{:>12}{:>11}{:>11}\n", "GPUs", "ms", "cells/s", "efficiency", "ms",
+                                 fmt::format("{} cells a {}", weak.front().rows, unit));
+  text += fmt::format("{:>6}{:>11}{:>11}{:>11}{:>12}{:>11}{:>11}\n", unit + "s", "ms", "cells/s", "efficiency", "ms",
                       "cells/s", "efficiency");
   for (std::size_t i = 0; i < weak.size(); ++i) {
     const auto columns = [](const CurvePoint& at) {
@@ -136,9 +140,9 @@ std::string assumption_text(const PlanInput& input) {
   std::string text = fmt::format("\nAssumed, not measured: {:.0f}% of {}'s {:.4g} TFLOP/s ({}); ",
                                  100 * input.utilization, input.device_name, input.peak() / 1e12,
                                  input.precision == PlanPrecision::half ? "bf16/fp16" : "fp32");
-  text +=
-      fmt::format("{:.4g} GB/s within nodes of {} GPUs;\n{} between them, {:.4g} GB/s a node; ",
-                  device.link_bandwidth / 1e9, input.gpus_per_node, input.network_name, input.network.bandwidth / 1e9);
+  text += fmt::format("{:.4g} GB/s within nodes of {} {}s;\n{} between them, {:.4g} GB/s a node; ",
+                      device.link_bandwidth / 1e9, input.gpus_per_node, unit_of(input), input.network_name,
+                      input.network.bandwidth / 1e9);
   text += fmt::format("{:.0f}% of the backward pass hides communication.\n\n", 100 * input.overlap);
   return text;
 }

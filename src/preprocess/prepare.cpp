@@ -64,31 +64,6 @@ std::vector<std::int64_t> rank_genes(const ShardRows& shard, std::int64_t cells,
   return order;
 }
 
-/// Sums over the cells of this rank, those of each batch apart. A collective.
-MomentSums sums_of(MomentSums::Of of, const Expression& expression, std::int64_t batches, Collectives& ranks) {
-  std::vector<std::int64_t> cells = {expression.cells};
-  if (!expression.batch_of_cell.empty()) {
-    cells.assign(static_cast<std::size_t>(batches), 0);
-    for (const std::int32_t batch : expression.batch_of_cell) ++cells[static_cast<std::size_t>(batch)];
-  }
-  MomentSums sums(of, expression.values.columns, std::move(cells), expression.target_total);
-  const auto add = [&](const CsrMatrix& block, RowRange rows) {
-    std::span<const std::int32_t> batch(expression.batch_of_cell);
-    if (!batch.empty())
-      batch = batch.subspan(static_cast<std::size_t>(rows.begin), static_cast<std::size_t>(rows.size()));
-    sums.add(block, batch);
-  };
-  const RowRange mine = expression.rows;
-  together(ranks, [&] {
-    if (!expression.streams()) return add(expression.values, mine);
-    for (std::int64_t start = mine.begin; start < mine.end; start += kBlockRows) {
-      const RowRange rows = {start, std::min(start + kBlockRows, mine.end)};
-      add(expression.read(rows), rows);
-    }
-  });
-  return sums;
-}
-
 GeneScaling scaling_of(const Expression& expression, std::int64_t batches, Standardize standardize,
                        Collectives& ranks) {
   const auto genes = static_cast<std::size_t>(expression.values.columns);
@@ -229,6 +204,30 @@ void validate(const PreparationSettings& settings) {
       !std::filesystem::is_regular_file(settings.genes, ignored))
     throw UserError(fmt::format("--genes {}: no such file (it takes a file with one gene name a line, or {})",
                                 shown(settings.genes), kFlagged));
+}
+
+MomentSums sums_of(MomentSums::Of of, const Expression& expression, std::int64_t batches, Collectives& ranks) {
+  std::vector<std::int64_t> cells = {expression.cells};
+  if (!expression.batch_of_cell.empty()) {
+    cells.assign(static_cast<std::size_t>(batches), 0);
+    for (const std::int32_t batch : expression.batch_of_cell) ++cells[static_cast<std::size_t>(batch)];
+  }
+  MomentSums sums(of, expression.values.columns, std::move(cells), expression.target_total);
+  const auto add = [&](const CsrMatrix& block, RowRange rows) {
+    std::span<const std::int32_t> batch(expression.batch_of_cell);
+    if (!batch.empty())
+      batch = batch.subspan(static_cast<std::size_t>(rows.begin), static_cast<std::size_t>(rows.size()));
+    sums.add(block, batch);
+  };
+  const RowRange mine = expression.rows;
+  together(ranks, [&] {
+    if (!expression.streams()) return add(expression.values, mine);
+    for (std::int64_t start = mine.begin; start < mine.end; start += kBlockRows) {
+      const RowRange rows = {start, std::min(start + kBlockRows, mine.end)};
+      add(expression.read(rows), rows);
+    }
+  });
+  return sums;
 }
 
 ExpressionRows::ExpressionRows(const Expression& expression, RowRange rows)

@@ -7,12 +7,11 @@
 #include <numeric>
 #include <set>
 
-#include "masksc/core/error.hpp"
-#include "masksc/core/text.hpp"
 #include "masksc/dist/collectives.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 #include "masksc/metrics/silhouette.hpp"
 #include "masksc/report/markers.hpp"
+#include "masksc/report/settings.hpp"
 #include "pack.hpp"
 #include "page_parts.hpp"
 
@@ -63,13 +62,8 @@ std::vector<std::int64_t> coloured_genes(const RunContent& run, const std::vecto
     const auto room = most_gene_values / std::max<std::int64_t>(run.counts.rows, 1);
     if (static_cast<std::int64_t>(genes.size()) < room && taken.insert(gene).second) genes.push_back(gene);
   };
-  for (const std::string& name : wanted) {
-    const auto found = known.find(name);
-    if (found == known.end())
-      throw UserError(
-          fmt::format("--report-genes {}: the run has no such gene{}", shown(name), suggestion(name, run.genes)));
-    take(found->second);
-  }
+  require_report_genes(wanted, run.genes);
+  for (const std::string& name : wanted) take(known.at(name));
   for (std::size_t i = 0; i < coloured_markers; ++i)
     for (const std::vector<Marker>& list : markers.of_cluster)
       if (i < list.size()) take(list[i].gene);

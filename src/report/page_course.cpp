@@ -55,7 +55,9 @@ Json summary_of(const Json& m) {
   if (m.contains("guided_by")) add_card(cards, "guided by", m.at("guided_by").get<std::string>(), guidance_note(m));
   add_card(cards, "time", format_duration(m.at("seconds").at("total").get<double>()),
            m.at("ranks") == 1 ? "1 rank" : fmt::format("{} ranks", m.at("ranks").get<std::int64_t>()));
-  add_card(cards, "cells/s in training", fmt::format("{:.0f}", m.at("cells_per_second").get<double>()));
+  if (m.at("cells_per_second").is_number())
+    add_card(cards, m.contains("steps") ? "cells/s in training" : "cells/s in embedding",
+             fmt::format("{:.0f}", m.at("cells_per_second").get<double>()));
   const Json training = m.value("training", Json::object());
   if (training.contains("tflops")) {
     const Json& share = training.at("fraction_of_peak");

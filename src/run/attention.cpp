@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 
 #include "masksc/data/loader.hpp"
 
@@ -37,7 +38,7 @@ std::vector<std::int64_t> typical_rows(const DenseMatrix& features, const Labels
   return typical;
 }
 
-CsrMatrix rows_of(const CsrMatrix& matrix, const std::vector<std::int64_t>& rows) {
+CsrMatrix rows_of(const CsrMatrix& matrix, std::span<const std::int64_t> rows) {
   CsrMatrix some;
   some.columns = matrix.columns;
   for (const std::int64_t row : rows) some.append_row(matrix.row_indices(row), matrix.row_values(row));
@@ -85,8 +86,12 @@ AttentionGrid attend(const SavedModel& model, const RunContent& run, std::int64_
   }
   const auto alone = single_rank();
   const auto rows = static_cast<std::int64_t>(read.size());
+  const auto counts_of = [&](RowRange range) {
+    return rows_of(run.counts, std::span(read).subspan(static_cast<std::size_t>(range.begin),
+                                                       static_cast<std::size_t>(range.size())));
+  };
   const Expression expression =
-      express(model, match_genes(model, run.genes), rows_of(run.counts, read), rows, {0, rows}, batches, *alone);
+      express(model, match_genes(model, run.genes), counts_of, rows, {0, rows}, batches, *alone);
   const Densifier densifier(expression);
   const std::int64_t patch = layout.patch_genes(), width = densifier.width();
   for (std::int64_t i = 0; i < count; ++i) {
@@ -95,7 +100,8 @@ AttentionGrid attend(const SavedModel& model, const RunContent& run, std::int64_
     cell.cluster = run.clusters.codes[static_cast<std::size_t>(cell.cell)];
     std::vector<float> dense(static_cast<std::size_t>(width));
     const std::int64_t row = model.batch_statistics ? typical[static_cast<std::size_t>(i)] : i;
-    densifier.fill(expression.values.row_indices(row), expression.values.row_values(row), dense, expression.batch(row));
+    const ExpressionRows values(expression, {row, row + 1});
+    densifier.fill(values.indices(row), values.values(row), dense, expression.batch(row));
     const at::Tensor patches = at::from_blob(dense.data(), {1, width / patch, patch}, at::kFloat).clone();
     const at::Tensor weights = model.network->last_attention(patches.to(model.network->parameters().values().device()))
                                    .to(at::kFloat)

@@ -5,6 +5,7 @@
 #include "masksc/cluster/leiden.hpp"
 #include "masksc/metrics/agreement.hpp"
 #include "masksc/metrics/silhouette.hpp"
+#include "masksc/run/labels.hpp"
 
 namespace masksc {
 namespace {

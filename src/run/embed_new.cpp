@@ -6,8 +6,10 @@
 
 #include "masksc/cluster/transfer.hpp"
 #include "masksc/core/files.hpp"
+#include "masksc/core/folder_lock.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/memory.hpp"
+#include "masksc/core/progress.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/embed/embed.hpp"
@@ -17,6 +19,7 @@
 #include "masksc/model/device.hpp"
 #include "masksc/model/one_thread.hpp"
 #include "masksc/run/clustering.hpp"
+#include "masksc/run/labels.hpp"
 #include "masksc/run/outputs.hpp"
 #include "masksc/run/report_stage.hpp"
 #include "masksc/run/saved_model.hpp"
@@ -33,9 +36,6 @@ void check(const EmbedOptions& o) {
   if (o.output.empty()) throw UserError("--output is missing: give the folder of the results");
   if (!o.overwrite && fs::exists(fs::path(o.output) / "metrics.json"))
     throw UserError(fmt::format("--output '{}' holds a result; give another folder or --overwrite", o.output));
-  std::error_code error;
-  fs::create_directories(o.output, error);
-  if (error) throw EnvironmentError(fmt::format("cannot make --output '{}': {}", o.output, error.message()));
 }
 
 /// The prepared form of --input: itself, or one in --output that goes at the end.
@@ -60,26 +60,28 @@ std::string weights_of(const fs::path& path) {
 }
 
 ReferenceCells read_reference(const EmbedOptions& options, const std::string& weights) {
-  InputSettings settings;
-  settings.labels = options.reference_labels;
-  settings.allow_noninteger = true;
-  const auto reader = open_counts(options.reference, settings);
   if (const std::string theirs = weights_of(options.reference); theirs != weights)
     throw UserError(
         fmt::format("--reference '{}' was not embedded by --model '{}' (weights {} and {}): features of "
                     "different models can't be compared",
                     options.reference, options.model, theirs.empty() ? "unknown" : shown(theirs), weights));
-  return {read_obsm(options.reference, features_name, reader->cells()), reader->labels()};
+  Labels labels = read_obs_labels(options.reference, options.reference_labels, "reference-labels");
+  DenseMatrix features = read_obsm(options.reference, features_name, std::ssize(labels.codes));
+  return {std::move(features), std::move(labels)};
 }
 
-DenseMatrix embed(const SavedModel& model, const Expression& expression, Collectives& ranks) {
+DenseMatrix embed(const SavedModel& model, const Expression& expression, bool quiet, Collectives& ranks) {
   const Densifier densifier(expression);
-  EmbeddingProgress progress(expression.rows.size(), model.network->shape().model.dim);
+  EmbeddingProgress embedding(expression.rows.size(), model.network->shape().model.dim);
+  Progress progress("embedding: cell", expression.rows.size(), ranks.is_root() && !quiet);
   const OneThreadEach each(false);
   const auto threads = ranks.all_reduce(std::int32_t{each.threads()}, ReduceOp::min);
-  embed_cells(*model.network, expression, densifier, model.network->parameters().values().device(), progress,
-              ranks.size(), {}, threads);
-  return std::move(progress.values);
+  together(ranks, [&] {
+    embed_cells(
+        *model.network, expression, densifier, model.network->parameters().values().device(), embedding, ranks.size(),
+        [&](std::int64_t done) { progress.update(done, "this rank's cells"); }, threads);
+  });
+  return std::move(embedding.values);
 }
 
 /// Labels of the reference for all cells, on rank 0. A collective.
@@ -89,6 +91,9 @@ ResultExtras transfer(const EmbedOptions& options, const DenseMatrix& embedding,
   if (options.reference.empty()) return extras;
   ReferenceCells reference;
   together(ranks, [&] { reference = read_reference(options, weights); });
+  if (ranks.is_root() && options.reference_neighbours > reference.features.rows)
+    log::warning("--reference-neighbours is {}, but the reference has {} cells: all of them vote",
+                 options.reference_neighbours, reference.features.rows);
   LabelTransfer mine;
   together(ranks,
            [&] { mine = transfer_labels(embedding, reference, options.reference_neighbours, at::get_num_threads()); });
@@ -104,8 +109,8 @@ ResultExtras transfer(const EmbedOptions& options, const DenseMatrix& embedding,
             options.reference, far, novel.size());
   metrics["novel_cells"] = far;
   metrics["novel_beyond"] = mine.novel_beyond;
-  Labels flags{{novel.begin(), novel.end()}, {"False", "True"}};
-  extras.categories = {{"masksc_label", labels}, {"masksc_novel", flags}};
+  extras.categories = {{"masksc_label", labels}};
+  extras.flags = {{"masksc_novel", novel}};
   extras.numbers = {{"masksc_confidence", confidence}, {"masksc_distance", distance}};
   return extras;
 }
@@ -150,7 +155,13 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   require_at_least("threads", options.threads, 0);
   require_one_of("device", options.device, {"auto", "cpu", "cuda"});
   validate(options.cluster);
-  on_root(ranks, [&] { check(options); });
+  std::unique_ptr<FolderLock> lock;
+  on_root(ranks, [&] {
+    check(options);
+    lock = std::make_unique<FolderLock>(fs::path(options.output) / lock_name,
+                                        fmt::format("--output '{}'", options.output));
+    check(options);  // another may just have ended
+  });
   use_cores(options.threads, place);
   const SavedModel model = load_model(options.model, choose_device(options.device, place.local_rank, false), ranks);
   const std::string weights = model.network->parameters().hash();
@@ -163,18 +174,28 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   const std::int64_t cells = input.file->cells();
   const RowRange rows = own_rows(cells, ranks);
   const GeneMatch match = match_genes(model, input.file->gene_names());
-  log::info("genes: {} of the model's {} are in the input; the others count as 0", match.known,
-            model.expression.gene_names.size());
+  const auto wanted = std::ssize(model.expression.gene_names);
+  log::write(2 * match.known < wanted && ranks.is_root() ? log::Level::warning : log::Level::info,
+             fmt::format("genes: {} of the model's {} are in the input; the others count as 0", match.known, wanted));
   input.batches = wanted_batches(*input.file, path, options.counts);
-  input.expression = express(model, match, input.file->read_rows(rows), cells, rows, input.batches, ranks);
+  if (model.batch_statistics && input.batches.empty() && ranks.is_root())
+    log::warning(
+        "the model standardises genes within batches, and --batch-key names none: all cells count as one batch");
+  input.expression = express(model, match, reader_of(path, ranks), cells, rows, input.batches, ranks);
   for (std::size_t gene = 0; gene < match.column.size(); ++gene)
     if (match.column[gene] >= 0) input.expression.genes.push_back(static_cast<std::int64_t>(gene));
   input.labels = wanted_labels(*input.file, path, options.counts);
+  const std::vector<std::string> notes =
+      note_labels(input.labels, input.file->label_column(), options.cluster.clusters.empty());
+  if (ranks.is_root())
+    for (const std::string& note : notes) log::warning("{}", note);
   input.label_count = count_categories(input.labels);
   check_clusters(options.cluster, cells);
+  require_report_genes(options.report.genes, input.file->gene_names());
 
-  const DenseMatrix embedding = embed(model, input.expression, ranks);
-  const double embedded = seconds();
+  const double before = seconds();
+  const DenseMatrix embedding = embed(model, input.expression, options.quiet, ranks);
+  const double embedded = seconds() - before;
   input.components = cell_components(input.expression, model.network->parameters().values().device(), ranks);
   const ClusterOutcome outcome = cluster_features(options.cluster, {embedding, input.components.scores}, rows, cells,
                                                   input.labels, static_cast<std::uint64_t>(options.seed), ranks);

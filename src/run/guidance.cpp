@@ -69,6 +69,12 @@ TargetSettings decide_guidance(const TargetSettings& settings, const SequenceEnc
   if (settings.guidance <= 0 || settings.guidance_target != GuidanceTarget::automatic) return decided;
   const std::vector<std::int64_t> chosen = sample_rows(input.expression.cells, kJudgedCells, seed);
   const std::int64_t sampled = std::ssize(chosen);
+  if (sampled <= 2 * kManyGroups) {
+    decided.guidance_target = GuidanceTarget::sequence;
+    log::info("guidance: {} cells are too few to look for groups in; the sequence encoder's answers guide stage 2",
+              sampled);
+    return decided;
+  }
   const DealtSample components = judged_components(input.components, input.expression.rows, chosen);
   const std::span<const std::int64_t> mine = std::span(chosen).subspan(
       static_cast<std::size_t>(components.rows.begin), static_cast<std::size_t>(components.rows.size()));

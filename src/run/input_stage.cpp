@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "masksc/core/log.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/dist/root_work.hpp"
 #include "masksc/io/inputs.hpp"
 #include "masksc/io/prepared_rows.hpp"
+#include "masksc/run/labels.hpp"
 #include "masksc/run/stages.hpp"
 
 namespace masksc {
@@ -22,6 +22,12 @@ bool still_prepared(const std::filesystem::path& path) {
     log::warning("{}; the counts are read again", e.what());
     return false;
   }
+}
+
+/// On one rank.
+void warn(const std::vector<std::string>& warnings, RunInput& input) {
+  for (const std::string& warning : warnings) log::warning("{}", warning);
+  input.warnings.insert(input.warnings.end(), warnings.begin(), warnings.end());
 }
 
 /// Makes `input.kept`, where --keep-input asks for it, and returns the prepared file of this input: the input itself,
@@ -44,10 +50,7 @@ std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& 
       still_prepared(path))
     return path;
   const PreparationReport report = prepare_counts(files, options.counts, path, input.kept);
-  for (std::string& warning : warnings_of(report)) {
-    log::warning("{}", warning);
-    input.warnings.push_back(std::move(warning));
-  }
+  warn(warnings_of(report), input);
   return path;
 }
 
@@ -64,22 +67,12 @@ std::int64_t block_rows(const PreparedFile& file) {
                                   file.cells());
 }
 
-/// Counts of the prepared file at `path`, read by this rank alone. A collective.
+}  // namespace
+
 ReadCounts reader_of(const std::filesystem::path& path, Collectives& ranks) {
   std::shared_ptr<const PreparedRows> rows;
   together(ranks, [&] { rows = std::make_shared<const PreparedRows>(path); });
   return [rows](RowRange range) { return rows->read(range); };
-}
-
-}  // namespace
-
-Labels wanted_labels(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings) {
-  if (settings.labels.empty()) return {};
-  Labels labels = file.labels();
-  if (labels.empty())
-    throw UserError(fmt::format("the prepared file '{}' holds no labels; prepare it with --labels {}", path.string(),
-                                settings.labels));
-  return labels;
 }
 
 Labels wanted_batches(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings) {
@@ -90,12 +83,6 @@ Labels wanted_batches(const PreparedFile& file, const std::filesystem::path& pat
         "--batch-key '{}': the prepared file '{}' holds {}; prepare it with --batch-key {}", shown(key), path.string(),
         column.empty() ? std::string("no batches") : fmt::format("the batches '{}'", shown(column)), shown(key)));
   return file.batches();
-}
-
-std::int64_t count_categories(const Labels& labels) {
-  std::set<std::int32_t> found(labels.codes.begin(), labels.codes.end());
-  found.erase(-1);
-  return static_cast<std::int64_t>(found.size());
 }
 
 RowRange own_rows(std::int64_t cells, const Collectives& ranks) {
@@ -119,6 +106,10 @@ RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives
   const std::int64_t cells = file.cells();
   const RowRange rows = own_rows(cells, ranks);
   input.batches = wanted_batches(file, path, options.counts);
+  input.labels = wanted_labels(file, path, options.counts);
+  const std::vector<std::string> notes =
+      note_labels(input.labels, file.label_column(), options.cluster.clusters.empty());
+  if (ranks.is_root()) warn(notes, input);
   input.shuffle = choose_shuffle(options.data, file.nonzeros());
   const DataBytes needed = data_bytes(cells, file.nonzeros(), ranks.size(), input.shuffle);
   const double budget = memory_budget(options.data, ranks);
@@ -131,7 +122,6 @@ RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives
     input.expression = prepare_expression(file.read_rows(rows), cells, rows, file.gene_names(), file.highly_variable(),
                                           options.preparation, ranks, input.batches);
   }
-  input.labels = wanted_labels(file, path, options.counts);
   input.label_count = count_categories(input.labels);
   return input;
 }

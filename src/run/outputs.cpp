@@ -44,6 +44,7 @@ std::vector<std::string> written_names() {
 void add_extras(H5adWriter& writer, const ResultExtras& extras) {
   for (const auto& [name, labels] : extras.categories) writer.add_obs(name, labels);
   for (const auto& [name, values] : extras.numbers) writer.add_obs(name, values);
+  for (const auto& [name, flags] : extras.flags) writer.add_obs(name, flags);
   if (!extras.maps) return;
   for (const auto& [name, points] :
        {std::pair(tsne_name, &extras.maps->tsne), std::pair(umap_name, &extras.maps->umap)}) {
@@ -88,6 +89,8 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
     std::vector<std::uint8_t> used(static_cast<std::size_t>(input.file->genes()), 0);
     for (const std::int64_t gene : input.expression.genes) used[static_cast<std::size_t>(gene)] = 1;
     writer->add_var("masksc", used);
+    if (const std::vector<std::string>& ids = input.file->gene_ids(); !ids.empty() && !writer->has("var/gene_ids"))
+      writer->add_var("gene_ids", ids);
     writer->set_uns("masksc", {{"configuration", configuration}, {"metrics", metrics}});
     writer->add_obsm(features_name, embedding.columns);
     writer->add_obsm(components_name, input.components.scores.columns);

@@ -26,49 +26,10 @@
 #include "masksc/run/training_report.hpp"
 #include "masksc/train/stop.hpp"
 #include "masksc/train/time_limit.hpp"
+#include "stage_clock.hpp"
 
 namespace masksc {
 namespace {
-
-/// Times a stage and marks its start and end in log.jsonl, and its name in the heartbeat.
-class StageClock {
- public:
-  StageClock(RunLog& log, Heartbeat& heartbeat) : log_(log), heartbeat_(heartbeat) {}
-
-  template <typename Work>
-  auto time(const std::string& stage, Work&& work) {
-    log_.event(stage, "start", 0);
-    auto result = time_unlogged(stage, work);
-    log_.event(stage, "end", 0, {{"seconds", seconds_[stage]}});
-    return result;
-  }
-  /// What is no stage of the log: drawing.
-  template <typename Work>
-  auto time_unlogged(const std::string& stage, Work&& work) {
-    heartbeat_.begin_stage(stage);
-    const auto start = Clock::now();
-    auto result = work();
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    add(stage, seconds);
-    return result;
-  }
-  void add(const std::string& stage, double seconds) {
-    seconds_[stage] = seconds;
-    total_ += seconds;
-  }
-  [[nodiscard]] Json seconds() const {
-    Json all = seconds_;
-    all["total"] = total_;
-    return all;
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  RunLog& log_;
-  Heartbeat& heartbeat_;
-  Json seconds_ = Json::object();
-  double total_ = 0;
-};
 
 AutoencoderShape autoencoder_shape(const RunOptions& options, const Expression& expression, const Targets& targets) {
   const MatrixLayout& layout = expression.layout;
@@ -102,14 +63,21 @@ std::unique_ptr<NcclCollectives> choose_nccl(const RunSettings& settings, at::De
   return nccl;
 }
 
+/// What passed before the first stage.
+struct SecondsBefore {
+  double earlier = 0;  // in earlier processes of this run
+  double prepare = 0;
+};
+
 /// Everything after the input is known to be good.
-Json train_and_cluster(const RunOptions& options, const RunInput& input, double prepare_seconds,
+Json train_and_cluster(const RunOptions& options, const RunInput& input, const SecondsBefore& before,
                        const std::string& configuration, RunFolder& folder, const SequenceEncoders& given,
                        Heartbeat& heartbeat, TrainContext& context) {
   const Expression& expression = input.expression;
   Collectives& ranks = context.ranks;
   StageClock clock(context.log, heartbeat);
-  clock.add("prepare", prepare_seconds);
+  clock.add("earlier", before.earlier);
+  clock.add("prepare", before.prepare);
   const auto resident = choose_resident(options.engine.data_on_device, expression, context.device, ranks);
   context.resident = resident.get();
 
@@ -147,32 +115,33 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, double 
   const std::vector<std::int64_t> memories = of_each_rank(peak_memory());
   const std::vector<std::int64_t> gpu_memories = of_each_rank(peak_gpu_memory(context.device).value_or(0));
   Json metrics = score_json(outcome);
-  metrics.update({{"cells", expression.cells},
-                  {"genes", expression.genes.size()},
-                  {"ranks", ranks.size()},
-                  {"batch", input.file->batch_column()},
-                  {"standardize", standardized_as(options, expression)},
-                  {"guided_by", targets.guided_by()},
-                  {"seed", options.train.seed},
-                  {"epochs", options.train.epochs},
-                  {"max_steps", options.train.max_steps},
-                  {"steps", trained.steps},
-                  {"loss", trained.loss},
-                  {"seconds", clock.seconds()},
-                  {"cells_per_second", trained.seconds > 0 ? static_cast<double>(trained.cells) / trained.seconds : 0},
-                  {"training", training_report(trained, options, expression.layout, context.device, ranks.size())},
-                  {"data",
-                   {{"streamed", expression.streams()},
-                    {"on_device", resident != nullptr},
-                    {"shuffle_block", input.shuffle.block},
-                    {"shuffle_buffer", input.shuffle.buffer}}},
-                  {"peak_memory_bytes", memories},
-                  {"peak_gpu_memory_bytes", context.device.is_cuda() ? Json(gpu_memories) : Json()},
-                  {"weights_hash", model.parameters().hash()},
-                  {"embedding_hash", hash},
-                  {"version", version_and_commit()}});
-  write_result(folder.path("result.h5ad"), input, embedding, outcome, {.maps = maps, .categories = {}, .numbers = {}},
-               metrics, configuration, ranks);
+  metrics.update(
+      {{"cells", expression.cells},
+       {"genes", expression.genes.size()},
+       {"ranks", ranks.size()},
+       {"batch", input.file->batch_column()},
+       {"standardize", standardized_as(options, expression)},
+       {"guided_by", targets.guided_by()},
+       {"seed", options.train.seed},
+       {"epochs", options.train.epochs},
+       {"max_steps", options.train.max_steps},
+       {"steps", trained.steps},
+       {"loss", trained.loss},
+       {"seconds", clock.seconds()},
+       {"cells_per_second", trained.cells > 0 ? Json(static_cast<double>(trained.cells) / trained.seconds) : Json()},
+       {"training", training_report(trained, options, expression.layout, context.device, ranks.size())},
+       {"data",
+        {{"streamed", expression.streams()},
+         {"on_device", resident != nullptr},
+         {"shuffle_block", input.shuffle.block},
+         {"shuffle_buffer", input.shuffle.buffer}}},
+       {"peak_memory_bytes", memories},
+       {"peak_gpu_memory_bytes", context.device.is_cuda() ? Json(gpu_memories) : Json()},
+       {"weights_hash", model.parameters().hash()},
+       {"embedding_hash", hash},
+       {"version", version_and_commit()}});
+  write_result(folder.path("result.h5ad"), input, embedding, outcome,
+               {.maps = maps, .categories = {}, .numbers = {}, .flags = {}}, metrics, configuration, ranks);
   on_root(ranks, [&] {
     write_file(folder.path("metrics.json"), metrics.dump(2) + "\n");
     for (const char* name : {prepared_name, kept_name, "checkpoints/embedding.h5", "checkpoints/clusters.h5"})
@@ -190,6 +159,7 @@ void check_fit(const RunOptions& options, const RunInput& input, Collectives& ra
                                 options.train.batch_size, ranks.size()));
   visible_tokens(input.expression.layout.tokens_with_genes(), options.model.mask_ratio);
   check_clusters(options.cluster, input.expression.cells);
+  require_report_genes(options.report.genes, input.file->gene_names());
   const std::string& resume = options.run.resume;
   on_root(ranks, [&] {
     if (resume != "auto" && resume != "never" && !std::filesystem::exists(resume))
@@ -244,12 +214,15 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
   take_stop_signals_apart(stop_signals);
   watch_time_limit(options.run, ranks);
   RunFolder folder(options, table, ranks);
-  if (folder.state() == FolderState::finished && input_unchanged(options, folder, ranks))
-    return finished_metrics(folder, options, ranks);
+  const auto is_finished = [&] {
+    return folder.state() == FolderState::finished && input_unchanged(options, folder, ranks);
+  };
+  if (is_finished()) return finished_metrics(folder, options, ranks);
   std::optional<Heartbeat> heartbeat;
   try {
     folder.make();
-    ranks.watch(std::chrono::seconds(0));  // reading the input may take rank 0 any time
+    if (is_finished()) return finished_metrics(folder, options, ranks);  // by the run that was waited for
+    ranks.watch(std::chrono::seconds(0));                                // reading the input may take rank 0 any time
     heartbeat.emplace(ranks, HeartbeatSettings{.folder = folder.path("ranks"),
                                                .stall_timeout = std::chrono::seconds(options.run.stall_timeout)});
     const auto start = std::chrono::steady_clock::now();
@@ -266,15 +239,20 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     folder.begin(input.identity, configuration);
     log::info("{} ranks on {}, {} threads each", ranks.size(), device.str(), at::get_num_threads());
     std::unique_ptr<RunLog> log = std::make_unique<RunLog>();
-    on_root(ranks, [&] { log = std::make_unique<RunLog>(folder.path("log.jsonl")); });
+    double earlier_seconds = 0;
+    on_root(ranks, [&] {
+      earlier_seconds = logged_seconds(folder.path("log.jsonl"));
+      log = std::make_unique<RunLog>(folder.path("log.jsonl"));
+    });
+    log->event("prepare", begin_event, 0, {{"ranks", ranks.size()}, {"version", version_and_commit()}});
     const std::unique_ptr<TensorBoard> board = make_board(options.run, folder, ranks);
     if (board) log->follow([&](const Json& line) { board->add(line); });
     for (const std::string& warning : input.warnings) log->event("sequence", "warning", 0, {{"message", warning}});
     TrainContext context{ranks, *log, device, ranks.is_root() && !options.run.quiet, nccl.get()};
     context.shuffle = input.shuffle;
     if (options.train.deterministic) context.shards = static_cast<int>(options.train.virtual_shards);
-    Json metrics =
-        train_and_cluster(options, input, prepare_seconds, configuration, folder, given, *heartbeat, context);
+    Json metrics = train_and_cluster(options, input, {.earlier = earlier_seconds, .prepare = prepare_seconds},
+                                     configuration, folder, given, *heartbeat, context);
     heartbeat->end("done");
     return metrics;
   } catch (...) {

@@ -8,9 +8,13 @@
 #include "masksc/cluster/leiden.hpp"
 #include "masksc/cluster/order.hpp"
 #include "masksc/core/apart.hpp"
+#include "masksc/core/log.hpp"
+#include "masksc/core/text.hpp"
+#include "masksc/core/version.hpp"
 #include "masksc/io/annotations.hpp"
 #include "masksc/io/h5ad_copy.hpp"
 #include "masksc/run/clustering.hpp"
+#include "masksc/run/labels.hpp"
 #include "masksc/run/outputs.hpp"
 
 namespace masksc {
@@ -44,6 +48,22 @@ KnownCells read_cells(const ReclusterOptions& options) {
   return known;
 }
 
+/// All that the clusters and their scores depend on.
+Json chosen_options(ReclusterOptions options) {
+  Json chosen = Json::object();
+  const OptionTable table = describe_recluster(options);
+  for (const Option& option : table.options())
+    if (option.role == OptionRole::result || option.name == "seed" || option.name == "labels")
+      chosen[option.name] = option.get();
+  return chosen;
+}
+
+/// The column's name goes into HDF5, where a '/' would make groups of it. Throws UserError.
+void check_column(const std::string& name) {
+  if (name.empty() || name == "." || name.find('/') != std::string::npos)
+    throw UserError(fmt::format("--column '{}': a column needs a name without '/'", shown(name)));
+}
+
 }  // namespace
 
 OptionTable describe_recluster(ReclusterOptions& o) {
@@ -75,6 +95,7 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
   validate(options.cluster);
   require_at_least("seed", options.seed, 0);
   require_at_least("threads", options.threads, 0);
+  check_column(options.column);
   use_cores(options.threads, place);
   if (options.method == ClusterMethod::leiden && !options.cluster.clusters.empty())
     throw UserError("--method leiden finds the number of clusters itself: leave --clusters out, or use --resolution");
@@ -86,6 +107,10 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
   });
   KnownCells known;
   together(ranks, [&] { known = read_cells(options); });
+  const std::vector<std::string> notes = note_labels(
+      known.labels, options.labels, options.method == ClusterMethod::kmeans && options.cluster.clusters.empty());
+  if (ranks.is_root())
+    for (const std::string& note : notes) log::warning("{}", note);
   const std::int64_t cells = known.cells;
   const RowRange rows = own_rows(cells, ranks);
   const DenseMatrix embedding = part_of(std::exchange(known.embedding, {}), rows);
@@ -96,12 +121,18 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
   const ClusterOutcome outcome = options.method == ClusterMethod::leiden
                                      ? leiden_clusters(options.cluster, local, rows, cells, known.labels, seed, ranks)
                                      : cluster_features(options.cluster, local, rows, cells, known.labels, seed, ranks);
-  on_root(ranks, [&] {
-    copy_with_labels(options.input, options.output, options.column, name_clusters(outcome.all, outcome.clusters));
-  });
   Json scores = score_json(outcome);
   scores["cells"] = cells;
   scores["features"] = embedding.columns;
+  on_root(ranks, [&] {
+    copy_with_clusters(options.input, options.output,
+                       {.name = options.column,
+                        .labels = name_clusters(outcome.all, outcome.clusters),
+                        .record = {{"options", chosen_options(options)},
+                                   {"metrics", scores},
+                                   {"ranks", ranks.size()},
+                                   {"version", version_and_commit()}}});
+  });
   return scores;
 }
 

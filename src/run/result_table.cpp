@@ -23,9 +23,15 @@ std::string result_table(const Json& m, const std::string& folder) {
   std::string text = fmt::format("\n  {:<12}{:>10}\n", "cells", m.at("cells").get<std::int64_t>());
   text += fmt::format("  {:<12}{:>10}\n", "genes", m.at("genes").get<std::int64_t>());
   text += score_rows(m);
-  text += fmt::format("  {:<12}{:>10}   ({} ranks, {:.0f} cells/s in training)\n", "time",
-                      format_duration(m.at("seconds").at("total").get<double>()), m.at("ranks").get<int>(),
-                      m.at("cells_per_second").get<double>());
+  const Json& seconds = m.at("seconds");
+  const int ranks = m.at("ranks").get<int>();
+  text += fmt::format("  {:<12}{:>10}   ({} {}", "time", format_duration(seconds.at("total").get<double>()), ranks,
+                      ranks == 1 ? "rank" : "ranks");
+  if (const Json& speed = m.at("cells_per_second"); speed.is_number())
+    text += fmt::format(", {:.0f} cells/s in {}", speed.get<double>(), m.contains("steps") ? "training" : "embedding");
+  if (const double earlier = seconds.value("earlier", 0.0); earlier > 0)
+    text += fmt::format(", {} of it before this start", format_duration(earlier));
+  text += ")\n";
   text += fmt::format("  {:<12}{}\n\n", "results", folder);
   return text;
 }

@@ -160,42 +160,20 @@ GeneMatch match_genes(const SavedModel& model, std::span<const std::string> gene
 
 namespace {
 
-/// Standardises each gene within the batches of the new cells.
-void scale_batches(Expression& expression, const Labels& batches, Collectives& ranks) {
-  const RowRange rows = expression.rows;
-  std::vector<std::int64_t> cells = {expression.cells};
-  if (!batches.empty()) {
-    expression.batch_of_cell = batches.codes;
-    cells.assign(batches.names.size(), 0);
-    for (const std::int32_t batch : batches.codes) ++cells[static_cast<std::size_t>(batch)];
-  }
-  const auto count = static_cast<std::int64_t>(cells.size());
-  MomentSums sums(MomentSums::Of::logs, expression.values.columns, std::move(cells), expression.target_total);
-  std::span<const std::int32_t> mine(expression.batch_of_cell);
-  if (!mine.empty()) mine = mine.subspan(static_cast<std::size_t>(rows.begin), static_cast<std::size_t>(rows.size()));
-  sums.add(expression.values, mine);
-  expression.scaling = standardisation(sums, count, ranks);
-}
-
-}  // namespace
-
-Expression express(const SavedModel& model, const GeneMatch& match, CsrMatrix counts, std::int64_t cells, RowRange rows,
-                   const Labels& batches, Collectives& ranks) {
-  ensure(counts.columns == static_cast<std::int64_t>(match.column.size()), "express: one match a gene");
-  Expression expression = model.expression;
-  expression.cells = cells;
-  expression.rows = rows;
-  log_normalize(counts, cell_totals(counts), expression.target_total);
-  CsrMatrix& values = expression.values;
-  values.rows = counts.rows;
-  values.columns = static_cast<std::int64_t>(expression.gene_names.size());
+/// `counts`, with all genes of the file, as the model was trained to see them.
+CsrMatrix as_trained(CsrMatrix counts, std::span<const std::int32_t> column_of_gene, std::int64_t columns,
+                     double target_total) {
+  ensure(counts.columns == std::ssize(column_of_gene), "express: one match a gene");
+  log_normalize(counts, cell_totals(counts), target_total);
+  CsrMatrix values;
+  values.columns = columns;
   std::vector<std::pair<std::int32_t, float>> row;
   for (std::int64_t r = 0; r < counts.rows; ++r) {
     row.clear();
     const auto indices = counts.row_indices(r);
     const auto stored = counts.row_values(r);
     for (std::size_t i = 0; i < indices.size(); ++i) {
-      const std::int32_t column = match.column[static_cast<std::size_t>(indices[i])];
+      const std::int32_t column = column_of_gene[static_cast<std::size_t>(indices[i])];
       if (column >= 0) row.emplace_back(column, stored[i]);
     }
     std::sort(row.begin(), row.end());
@@ -203,8 +181,32 @@ Expression express(const SavedModel& model, const GeneMatch& match, CsrMatrix co
       values.indices.push_back(column);
       values.values.push_back(value);
     }
-    values.row_start.push_back(static_cast<std::int64_t>(values.indices.size()));
+    values.row_start.push_back(std::ssize(values.indices));
+    ++values.rows;
   }
+  return values;
+}
+
+/// Standardises each gene within the batches of the new cells.
+void scale_batches(Expression& expression, const Labels& batches, Collectives& ranks) {
+  expression.batch_of_cell = batches.codes;
+  const std::int64_t count = batches.empty() ? 1 : std::ssize(batches.names);
+  MomentSums sums = sums_of(MomentSums::Of::logs, expression, count, ranks);
+  expression.scaling = standardisation(sums, count, ranks);
+}
+
+}  // namespace
+
+Expression express(const SavedModel& model, const GeneMatch& match, ReadCounts read, std::int64_t cells, RowRange rows,
+                   const Labels& batches, Collectives& ranks) {
+  Expression expression = model.expression;
+  expression.cells = cells;
+  expression.rows = rows;
+  expression.values.columns = std::ssize(expression.gene_names);
+  expression.read = [read = std::move(read), column_of_gene = match.column, columns = expression.values.columns,
+                     total = expression.target_total](RowRange range) {
+    return as_trained(read(range), column_of_gene, columns, total);
+  };
   if (model.batch_statistics) scale_batches(expression, batches, ranks);
   return expression;
 }

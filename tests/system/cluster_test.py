@@ -94,6 +94,44 @@ class Cluster(unittest.TestCase):
         self.assertEqual(found["masksc"].nunique(), 2)
         self.assertEqual(list(found.columns).count("masksc"), 1)
 
+    def test_how_they_were_made_is_kept(self):
+        output, again = support.fresh("cluster", "one.h5ad"), support.fresh("cluster", "two.h5ad")
+        self.assertEqual(cluster(output, "--clusters", "2", "--labels", "group", "--column", "two").codes, [0, 0])
+        done = cluster(again, "--method", "leiden", "--resolution", "0.3", "--column", "communities", "--seed", "4",
+                       ranks=1, data=output)
+        self.assertEqual(done.codes, [0], done)
+        found = anndata.read_h5ad(again)
+        made = found.uns["masksc_cluster"]
+        self.assertEqual(set(made), {"two", "communities"})
+        self.assertEqual((made["two"]["options"]["clusters"], made["two"]["options"]["labels"]), ("2", "group"))
+        self.assertEqual((made["two"]["ranks"], made["communities"]["ranks"]), (2, 1))
+        options = made["communities"]["options"]
+        self.assertEqual((options["method"], options["resolution"], options["seed"]), ("leiden", "0.3", "4"))
+        self.assertAlmostEqual(made["two"]["metrics"]["ari"], adjusted_rand_score(found.obs["group"], found.obs["two"]))
+        self.assertIn("metrics", found.uns["masksc"])
+
+    def test_labels_that_say_little(self):
+        data = anndata.read_h5ad(RESULT)
+        data.obs["some"] = data.obs["group"].where(np.arange(data.n_obs) % 3 > 0)
+        data.obs["text"] = data.obs["some"].astype(str)
+        data.obs["one"] = "all"
+        data.obs["nans"] = "nan"
+        data.obs["id"] = [f"cell {i}" for i in range(data.n_obs)]
+        data.obs["none"] = pd.Categorical([None] * data.n_obs, categories=["a"])
+        path = support.fresh("cluster", "labelled.h5ad")
+        data.write_h5ad(path)
+        without = f"{(data.n_obs + 2) // 3} of {data.n_obs} cells have none; ARI and NMI are of the others"
+        for column, code, more, words in (
+                ("some", 0, [], without), ("text", 0, [], without),
+                ("one", 2, [], "all cells have the same one"),
+                ("one", 0, ["--clusters", "3"], "ARI and NMI say nothing"),
+                ("id", 2, ["--clusters", "3"], "can't be types of cells"),
+                ("one", 0, ["--method", "leiden"], "ARI and NMI say nothing"),
+                ("none", 2, [], "has a label there"), ("nans", 2, [], "has a label there")):
+            done = cluster(support.fresh("cluster", "again.h5ad"), "--labels", column, *more, data=path)
+            self.assertEqual(done.codes, [code] * 2, done)
+            self.assertIn(words, done.err)
+
     def test_all_else_stays_as_it_was_whatever_x_holds(self):
         random = np.random.default_rng(1)
         cells, genes = 60, 7
@@ -121,7 +159,7 @@ class Cluster(unittest.TestCase):
             for name in before:
                 if name != ("obs", "column-order"):
                     np.testing.assert_array_equal(before[name], after[name], err_msg=f"{kind} {name}")
-            self.assertEqual({n[0].split("/")[1] for n in after if n not in before}, {"masksc_clusters"})
+            self.assertEqual({n[0].split("/")[1] for n in after if n not in before}, {"masksc_clusters", "masksc_cluster"})
 
     def test_categories_that_anndata_0_7_kept_aside(self):
         path, output = support.fresh("cluster", "old.h5ad"), support.fresh("cluster", "again.h5ad")
@@ -171,6 +209,16 @@ class Refused(unittest.TestCase):
         path = support.fresh("featureless.h5ad")
         anndata.AnnData(np.ones((4, 2), dtype=np.float32)).write_h5ad(path)
         self.check(["obsm['X_masksc'] is not in"], data=path)
+
+    def test_a_column_that_hdf5_would_cut(self):
+        self.check(["--column 'a/b'"], "--column", "a/b", "--clusters", "2")
+
+    def test_features_that_are_no_dense_matrix(self):
+        data = anndata.read_h5ad(RESULT)
+        data.obsm["table"] = data.obs[["group"]].copy()
+        path = support.fresh("cluster", "table.h5ad")
+        data.write_h5ad(path)
+        self.check(["obsm['table']", "no dense matrix (encoding-type 'dataframe')"], "--features", "table", data=path)
 
     def test_unknown_labels(self):
         self.check(["--labels 'grop'", "did you mean 'group'"], "--labels", "grop")

@@ -26,6 +26,15 @@ class Guidance(unittest.TestCase):
         self.assertEqual(done.codes, [0] * ranks, done)
         return done, support.metrics(output), output
 
+    def test_few_cells_are_not_searched_for_groups(self):
+        counts, _ = support.small_counts(cells=3)
+        path, output = support.write_h5ad(support.fresh("guidance", "few.h5ad"), counts), support.fresh("guidance", "few")
+        done = support.train(output, "--clusters", "2", "--epochs", "1", "--sequence-epochs", "1", data=path, labels=None,
+                             ranks=1)
+        self.assertEqual(done.codes, [0], done)
+        self.assertIn("3 cells are too few to look for groups in", done.err)
+        self.assertEqual(support.metrics(output)["guided_by"], "sequence")
+
     def test_components_guide_where_answers_show_no_groups(self):
         done, auto, output = self.train_weak("auto")
         self.assertIn("show no groups of cells", done.err)

@@ -1,4 +1,4 @@
-"""The Python of the README, as it stands there, on the result of a small run."""
+"""The Python of the README, as it stands there, on the result of a small run; and what it shows of a plan."""
 import importlib.util
 import json
 import re
@@ -47,6 +47,17 @@ class Scanpy(unittest.TestCase):
             others = factors.drop(columns=f"factor_{group}").mean(axis=1)
             rises = factors[f"factor_{group}"].loc[names] > others.loc[names]
             self.assertGreaterEqual(np.count_nonzero(rises), 4, (cluster, group, names))
+
+
+class Plan(unittest.TestCase):
+    def test_every_line_is_what_the_command_prints(self):
+        text = (support.ROOT / "README.md").read_text()
+        command, shown = re.search(r"^build/release/bin/masksc_train (--plan .*)\n```\n\nprints, shortened,\n\n```\n(.*?)^```", text,
+                                   re.MULTILINE | re.DOTALL).groups()
+        done = subprocess.run([support.program("masksc_train"), *command.split()], capture_output=True, text=True,
+                              cwd=support.ROOT, env=support.environment(), timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([line for line in shown.splitlines() if line not in done.stdout.splitlines()], [])
 
 
 if __name__ == "__main__":

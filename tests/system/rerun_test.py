@@ -46,6 +46,9 @@ class StartedAgain(unittest.TestCase):
         self.assert_untouched()
         self.assert_refused(support.train(self.output, "--keep-input"), "keep-input = no")
 
+    def test_for_other_clusters_it_names_masksc_cluster(self):
+        self.assert_refused(support.train(self.output, "--clusters", "3"), "clusters = ", "masksc_cluster")
+
     def test_other_seed_is_refused(self):
         self.assert_refused(support.train(self.output, "--seed", "5"), "seed", "5")
 

@@ -16,7 +16,7 @@ METRICS = {"ari", "nmi", "silhouette", "silhouette_pca", "clusters", "cells", "g
            "peak_memory_bytes", "peak_gpu_memory_bytes", "guided_by", "weights_hash", "embedding_hash", "version"}
 STEP = {"stage", "epoch", "step", "loss", "learning_rate", "gradient_norm", "cells_per_second"}
 PARTS = ("data", "forward", "backward", "exposed_communication", "update")
-EVENTS = {"start", "resumed", "checkpoint", "stop", "warning", "end", "epoch", "rewound"}
+EVENTS = {"begin", "start", "resumed", "checkpoint", "stop", "warning", "end", "epoch", "rewound"}
 
 
 class Folder(unittest.TestCase):
@@ -165,7 +165,7 @@ class Log(unittest.TestCase):
 
     def test_every_line_is_a_step_or_an_event_of_a_known_stage(self):
         for line in self.lines:
-            self.assertIn(line["stage"], {"sequence", "train", "embed", "cluster"}, line)
+            self.assertIn(line["stage"], {"prepare", "sequence", "train", "embed", "cluster"}, line)
             if "event" in line:
                 self.assertIn(line["event"], EVENTS, line)
                 self.assertIn("step", line)

@@ -36,6 +36,12 @@ class Killed(unittest.TestCase):
             if line["stage"] == "train" and "loss" in line:
                 self.assertEqual(losses.setdefault(line["step"], line["loss"]), line["loss"], "done again, it differs")
         self.assertEqual(sorted(losses), list(range(1, 4 * support.STEPS_PER_EPOCH + 1)))
+        begins = [i for i, line in enumerate(lines) if line.get("event") == "begin"]
+        self.assertEqual(len(begins), 2)
+        first = [line["time"] for line in lines[:begins[1]]]
+        seconds = support.metrics(support.WORK / "resume" / "train")["seconds"]
+        self.assertAlmostEqual(seconds["earlier"], first[-1] - first[0], places=2)
+        self.assertGreater(seconds["total"], seconds["earlier"])
 
     def test_at_the_first_step(self):
         self.check("first", "train", 1)

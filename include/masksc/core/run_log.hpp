@@ -24,7 +24,7 @@ class RunLog {
   void write(const Json& line);
   /// `follower` sees each line from now on, after it was written.
   void follow(std::function<void(const Json& line)> follower) { follower_ = std::move(follower); }
-  /// {"stage": ..., "event": ..., "step": ..., more...}
+  /// {"stage": ..., "event": ..., "step": ..., "time": ..., more...}
   void event(const std::string& stage, const std::string& event, std::int64_t step, const Json& more = Json::object());
 
  private:
@@ -34,7 +34,14 @@ class RunLog {
   std::function<void(const Json& line)> follower_;
 };
 
-/// Seconds since 1970, to the millisecond: the "time" of a step.
+/// The event with which each process of a run begins its lines.
+constexpr const char* begin_event = "begin";
+
+/// How long the processes of the log at `path` were at work, from the first line of each to its last, in seconds; 0
+/// without a log. Lines that are damaged or have no time don't count.
+double logged_seconds(const std::filesystem::path& path);
+
+/// Seconds since 1970, to the millisecond: the "time" of a line.
 double log_time();
 
 }  // namespace masksc

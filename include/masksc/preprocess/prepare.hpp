@@ -94,6 +94,10 @@ class ExpressionRows {
   std::int64_t first_;
 };
 
+/// Sums over the cells of this rank, those of each of `batches` apart (expression.batch_of_cell; empty: all are of
+/// one). A collective.
+MomentSums sums_of(MomentSums::Of of, const Expression& expression, std::int64_t batches, Collectives& ranks);
+
 /// What standardises each gene: over all cells or, with batches, over the cells of each. `sums`: those of the log
 /// values, group by group. A collective.
 GeneScaling standardisation(MomentSums& sums, std::int64_t batches, Collectives& ranks);

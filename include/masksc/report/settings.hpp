@@ -16,5 +16,7 @@ struct ReportSettings {
 void describe(OptionTable& table, ReportSettings& settings);
 /// --report-genes alone.
 void describe_report_genes(OptionTable& table, std::vector<std::string>& genes);
+/// Throws UserError unless all of `wanted` are among the `genes` of the data.
+void require_report_genes(const std::vector<std::string>& wanted, const std::vector<std::string>& genes);
 
 }  // namespace masksc

@@ -30,7 +30,8 @@ struct ReclusterOptions {
 
 OptionTable describe_recluster(ReclusterOptions& options);
 
-/// Clusters and writes --output: what the input holds, as it is stored there, and obs[column]. Returns score_json,
+/// Clusters and writes --output: what the input holds, as it is stored there, obs[column], and in
+/// uns['masksc_cluster'][column] the options, scores, ranks and version it was made with. Returns score_json,
 /// cells and features on rank 0. A collective. Throws UserError on all ranks; an older --output stays as it was.
 Json recluster(const ReclusterOptions& options, const RunPlace& place);
 

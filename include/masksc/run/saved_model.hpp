@@ -32,10 +32,11 @@ struct GeneMatch {
 /// Throws UserError when not one is found (shows the first names of both).
 GeneMatch match_genes(const SavedModel& model, std::span<const std::string> gene_names);
 
-/// `counts` (this rank's `rows` of `cells`, with all genes of the file) as the model was trained to see them: scaled
-/// to its total, log-normalised, its genes in its order; genes that the file lacks are 0 everywhere. `batches`: of all
-/// cells, for models with batch_statistics; empty where all are of one. A collective.
-Expression express(const SavedModel& model, const GeneMatch& match, CsrMatrix counts, std::int64_t cells, RowRange rows,
+/// The counts that `read` reads (all genes of the file) as the model was trained to see them: scaled to its total,
+/// log-normalised, its genes in its order; genes that the file lacks are 0 everywhere. They are read when they are
+/// needed. `rows`: this rank's. `batches`: of all cells, for models with batch_statistics; empty where all are of one.
+/// A collective.
+Expression express(const SavedModel& model, const GeneMatch& match, ReadCounts read, std::int64_t cells, RowRange rows,
                    const Labels& batches, Collectives& ranks);
 
 }  // namespace masksc

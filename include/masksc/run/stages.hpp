@@ -40,14 +40,11 @@ struct RunInput {
   std::filesystem::path kept;         // all else that the input holds, with --keep-input; on rank 0
 };
 
-/// The labels that `settings` ask for, of the prepared file at `path`; empty when they ask for none. A collective.
-/// Throws UserError when the file has none.
-Labels wanted_labels(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings);
+/// Reads counts of the prepared file at `path`, each rank for itself and when it needs them. A collective.
+ReadCounts reader_of(const std::filesystem::path& path, Collectives& ranks);
 /// The batches in the prepared file at `path`; empty where it has none. A collective. Throws UserError when they are
 /// not those that `settings` name.
 Labels wanted_batches(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings);
-/// Categories that occur.
-std::int64_t count_categories(const Labels& labels);
 
 /// This rank's rows of `cells`. Throws UserError when there are more ranks than cells.
 RowRange own_rows(std::int64_t cells, const Collectives& ranks);

@@ -1,0 +1,27 @@
+// Labels that clusters are compared with: where they come from, and whether they can be types of cells.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "masksc/core/types.hpp"
+#include "masksc/io/prepared.hpp"
+
+namespace masksc {
+
+/// The labels that `settings` ask for, of the prepared file at `path`; empty when they ask for none. A collective.
+/// Throws UserError when the file has none, or others.
+Labels wanted_labels(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings);
+
+/// Categories that occur.
+std::int64_t count_categories(const Labels& labels);
+
+/// What users should know of the labels of `column` before clusters are compared with them, a sentence each: cells
+/// without one, a single category. Not a collective: equal on all ranks. Throws UserError where no cell has one, where
+/// they can't be types of cells (more categories than half the cells), or where the `number_of_clusters` is to be
+/// that of the categories, and that is 1.
+std::vector<std::string> note_labels(const Labels& labels, const std::string& column, bool number_of_clusters);
+
+}  // namespace masksc

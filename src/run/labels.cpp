@@ -1,0 +1,54 @@
+#include "masksc/run/labels.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "masksc/core/error.hpp"
+#include "masksc/core/text.hpp"
+
+namespace masksc {
+
+Labels wanted_labels(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings) {
+  if (settings.labels.empty()) return {};
+  check_label_column(path, file.label_column(), settings.labels);
+  return file.labels();
+}
+
+std::int64_t count_categories(const Labels& labels) {
+  std::set<std::int32_t> found(labels.codes.begin(), labels.codes.end());
+  found.erase(-1);
+  return static_cast<std::int64_t>(found.size());
+}
+
+std::vector<std::string> note_labels(const Labels& labels, const std::string& column, bool number_of_clusters) {
+  std::vector<std::string> notes;
+  if (labels.empty()) return notes;
+  const auto cells = std::ssize(labels.codes);
+  const auto labelled = cells - std::count(labels.codes.begin(), labels.codes.end(), -1);
+  const std::int64_t kinds = count_categories(labels);
+  const auto say = [&](const std::string& text) {
+    notes.push_back(fmt::format("--labels '{}': {}", shown(column), text));
+  };
+  const auto refuse = [&](const std::string& why) {
+    throw UserError(fmt::format("--labels '{}': {}", shown(column), why));
+  };
+  if (labelled == 0) refuse("no cell has a label; give another column, or leave the option out");
+  if (kinds > 1 && 2 * kinds > labelled)
+    refuse(
+        fmt::format("{} different labels of {} cells can't be types of cells; give another column, or leave the "
+                    "option out",
+                    kinds, labelled));
+  if (kinds == 1 && number_of_clusters)
+    refuse(
+        "all cells have the same one, which tells neither a number of clusters nor how good they are; give "
+        "--clusters (K or auto), or leave the option out");
+  if (kinds == 1) say("all cells have the same one: ARI and NMI say nothing");
+  if (column == "masksc") say("obs['masksc'] of the result will hold the new clusters, and not these");
+  if (labelled < cells)
+    say(fmt::format("{} of {} cells have none; ARI and NMI are of the others", cells - labelled, cells));
+  return notes;
+}
+
+}  // namespace masksc
