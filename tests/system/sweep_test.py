@@ -113,6 +113,8 @@ class Grid(unittest.TestCase):
         self.assertEqual(fewer.codes, [0, 0], fewer)
         self.assertIn("4 points of other values or seeds, which the tables leave out", fewer.err)
         self.assertEqual(len(rows(self.output)), 2)
+        whole = sweep(self.output, "--sweep", "mask-ratio=0.25,0.5,0.75", "--sweep", "dim=16,32", "--collect")
+        self.assertEqual((whole.codes, len(rows(self.output))), ([0, 0], 6), whole)
 
     def test_3_other_settings_are_refused(self):
         done = sweep(self.output, *GRID, "--learning-rate", "0.002")
