@@ -33,11 +33,19 @@ RunOptions run_of(const RunOptions& recipe, const ComparedCells& cells, std::int
   return run;
 }
 
-/// Everything in `options` that a method's result depends on.
-std::string recipe_hash(const RunOptions& options) {
+/// Everything in `options` that a method's result depends on: the recipe of mask-sc, or for others how cells are read
+/// and prepared.
+std::string recipe_hash(const std::string& method, const RunOptions& options) {
   RunOptions copy = options;
   copy.train.seed = 0;
-  const OptionTable table = describe_run(copy);
+  OptionTable table;
+  if (is_ours(method)) {
+    table = describe_run(copy);
+  } else {
+    describe(table, copy.counts);
+    describe_joining(table, copy.counts);
+    describe(table, copy.preparation);
+  }
   Hasher hasher;
   for (const Option& option : table.options())
     if (option.role == OptionRole::result) hasher.add(option.name + "=" + option.get() + "\n");
@@ -103,7 +111,7 @@ Point point_of(const Comparison& comparison, const std::string& method, std::int
                     {"labels", comparison.options.counts.labels},
                     {"clusters", comparison.cells.clusters},
                     {"preparation", comparison.preparation()},
-                    {"recipe", recipe_hash(comparison.recipe(method))}};
+                    {"recipe", recipe_hash(method, comparison.recipe(method))}};
   point.cost = is_ours(method) ? 10 : 1;
   point.run = [&comparison, method, seed](Collectives& group, const fs::path& folder) {
     return run_method(comparison, method, seed, group, folder);

@@ -88,18 +88,26 @@ std::set<std::int64_t> recorded_seeds(const fs::path& folder, const std::string&
 std::vector<ComparedPoint> earlier_points(const Comparison& comparison, const std::vector<ComparedPoint>& known,
                                           const fs::path& folder) {
   std::vector<ComparedPoint> earlier;
+  std::vector<std::string> others;
   for (const ComparedMethod& method : compared_methods()) {
     for (const std::int64_t seed : recorded_seeds(folder, method.name)) {
       const auto same = [&](const ComparedPoint& point) { return point.method == method.name && point.seed == seed; };
       if (std::any_of(known.begin(), known.end(), same)) continue;
       try {
         const PointOutcome outcome = read_record(folder, point_of(comparison, method.name, seed), true);
-        if (outcome.status != PointStatus::missing) earlier.push_back(point_with(method.name, seed, outcome));
+        if (outcome.status == PointStatus::missing)
+          others.push_back(compared_point_name(method.name, seed));
+        else
+          earlier.push_back(point_with(method.name, seed, outcome));
       } catch (const UserError& e) {
         log::warning("{}; the tables leave it out", e.what());
       }
     }
   }
+  if (!earlier.empty()) log::info("{} results of earlier calls are in the tables too", earlier.size());
+  if (!others.empty())
+    log::warning("--output holds {} results of other settings, which the tables leave out ({})", others.size(),
+                 shown(others));
   return earlier;
 }
 
@@ -207,7 +215,6 @@ ComparisonOutcome compare(const RunOptions& options, const RunOptions& paper, co
     for (std::size_t i = 0; i < outcomes.size(); ++i)
       results[i] = point_with(results[i].method, results[i].seed, outcomes[i]);
     const std::vector<ComparedPoint> earlier = earlier_points(comparison, results, options.output);
-    if (!earlier.empty()) log::info("{} results of earlier calls are in the tables too", earlier.size());
     results.insert(results.end(), earlier.begin(), earlier.end());
     outcome.table = table_of(comparison, methods, results, command);
     write_tables(outcome.table, options.output);

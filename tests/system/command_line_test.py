@@ -61,6 +61,11 @@ class Refused(unittest.TestCase):
             path.write_text(f"# a comment\n{line}\n")
             self.check(["--config", str(path)], "bad.ini")
 
+    def test_a_configuration_of_windows(self):
+        path = support.WORK / "windows.ini"
+        path.write_bytes(b"\xef\xbb\xbftemperature = -1\r\n")
+        self.check(["--config", str(path)], "--temperature must be positive")
+
     def test_values_are_printed_harmless(self):
         for option in ("--plan-device", "--precision", "--matrix", "--clusters", "--genes"):
             self.check([option, "\x1b[31mred"], option, "\\x1b[31mred")

@@ -99,6 +99,11 @@ class Comparison(unittest.TestCase):
         self.assertEqual(rows, {"gmm": 3, **dict.fromkeys(METHODS.split(","), 2)})
         self.assertEqual(table(self.output)["seeds"], [0, 1, 2])
         self.assertIn("| seeds |", fewer.out)
+        other = compare(self.output, "--methods", "gmm", "--seeds", "3", "--epochs", "3")  # a matter of mask-sc alone
+        self.assertEqual(other.codes, [0, 0], other)
+        self.assertIn("2 results of other settings, which the tables leave out (mask-sc_seed-0, mask-sc_seed-1)", other.err)
+        self.assertEqual({row["method"] for row in table(self.output)["methods"]},
+                         {"gmm", *METHODS.split(",")} - {"mask-sc"})
 
     def test_other_settings_are_refused(self):
         done = compare(self.output, "--methods", METHODS, "--seeds", "2", "--matrix", "12x12")
