@@ -151,7 +151,8 @@ void RunFolder::look() {
     });
   });
   state_ = FolderState::interrupted;
-  if (fs::exists(path("metrics.json"))) {
+  // A run whose result or model was deleted makes them again.
+  if (fs::exists(path("metrics.json")) && fs::exists(path("result.h5ad")) && fs::exists(path("model/model.json"))) {
     const Json metrics = read_record("metrics.json");
     or_start_over([&] {
       read_json(quoted(path("metrics.json")), [&] {

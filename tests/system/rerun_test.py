@@ -46,6 +46,13 @@ class StartedAgain(unittest.TestCase):
         self.assert_untouched()
         self.assert_refused(support.train(self.output, "--keep-input"), "keep-input = no")
 
+    def test_a_deleted_result_is_made_again(self):
+        (self.output / "result.h5ad").unlink()
+        done = support.train(self.output)
+        self.assertEqual(done.codes, [0, 0], done)
+        self.assertTrue((self.output / "result.h5ad").exists())
+        self.assertEqual(support.metrics(self.output)["embedding_hash"], self.before["embedding_hash"])
+
     def test_for_other_clusters_it_names_masksc_cluster(self):
         self.assert_refused(support.train(self.output, "--clusters", "3"), "clusters = ", "masksc_cluster")
 
