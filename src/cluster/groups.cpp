@@ -51,7 +51,7 @@ double kmeans_silhouette(const DenseMatrix& local_rows, RowRange rows, std::int6
 
 GroupsFound find_groups(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::uint64_t seed,
                         Collectives& ranks) {
-  if (cells <= 2 * kManyGroups) return {};
+  if (cells < kFewestSearched) return {};
   const auto silhouette_of = [&](std::int64_t clusters) {
     return kmeans_silhouette(local_rows, rows, cells, clusters, seed, ranks);
   };

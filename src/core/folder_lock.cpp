@@ -10,11 +10,11 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <string_view>
 #include <thread>
 #include <utility>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/host.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/text.hpp"
 
@@ -30,9 +30,7 @@ std::string read_owner(int file) {
 }
 
 void write_owner(int file) {
-  std::array<char, 256> host{};
-  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
-  const std::string owner = fmt::format("process {} on {}", ::getpid(), host.data());
+  const std::string owner = fmt::format("process {} on {}", ::getpid(), host_name());
   // For messages alone: a full disk doesn't matter.
   if (::ftruncate(file, 0) != 0 || ::pwrite(file, owner.data(), owner.size(), 0) < 0) log::debug("no owner in a lock");
 }

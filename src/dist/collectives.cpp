@@ -7,7 +7,7 @@
 #include <numeric>
 #include <utility>
 
-#include "masksc/dist/heartbeat_record.hpp"
+#include "masksc/core/host.hpp"
 
 namespace masksc {
 

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "masksc/core/host.hpp"
 #include "masksc/core/log.hpp"
 
 namespace masksc {

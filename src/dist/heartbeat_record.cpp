@@ -168,11 +168,6 @@ void remove_heartbeats(const fs::path& folder) {
   ::rmdir(folder.c_str());  // fails unless it is empty
 }
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
-}
-
 std::string utc_time() {
   const std::time_t now = std::time(nullptr);
   std::tm utc{};

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "masksc/core/hash.hpp"
-#include "masksc/dist/heartbeat_record.hpp"
+#include "masksc/core/host.hpp"
 
 namespace masksc {
 

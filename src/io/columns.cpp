@@ -160,6 +160,13 @@ Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t 
   return labels;
 }
 
+std::vector<std::string> texts_of(const Labels& labels) {
+  std::vector<std::string> texts;
+  for (const std::int32_t code : labels.codes)
+    texts.push_back(code < 0 ? "" : labels.names[static_cast<std::size_t>(code)]);
+  return texts;
+}
+
 Labels without_missing(Labels labels) {
   static const std::set<std::string> missing = {"", "nan", "NaN", "None", "<NA>"};
   std::vector<std::int32_t> code;
@@ -177,13 +184,8 @@ Labels without_missing(Labels labels) {
 
 std::vector<std::string> read_frame_names(const ArrayFile& file, const std::string& frame, std::int64_t count) {
   const std::string name = index_array(file, frame);
-  std::vector<std::string> names =
-      file.exists(name + "/categories") ? std::vector<std::string>{} : read_column(file, name).texts;
-  if (file.exists(name + "/categories")) {
-    const Labels labels = read_labels(file, name, count);
-    for (const std::int32_t code : labels.codes)
-      names.push_back(code < 0 ? "" : labels.names[static_cast<std::size_t>(code)]);
-  }
+  const std::vector<std::string> names =
+      file.exists(name + "/categories") ? texts_of(read_labels(file, name, count)) : read_column(file, name).texts;
   if (static_cast<std::int64_t>(names.size()) != count)
     throw UserError(fmt::format("'{}' in '{}' has {} names, but the matrix has {}: write the file again", shown(name),
                                 file.path().string(), names.size(), count));

@@ -31,6 +31,9 @@ std::int64_t frame_rows(const ArrayFile& file, const std::string& frame);
 /// The columns of the data frame, without its index.
 std::vector<std::string> frame_columns(const ArrayFile& file, const std::string& frame);
 
+/// The name of each label; "" for a missing one.
+std::vector<std::string> texts_of(const Labels& labels);
+
 /// `labels` without the texts that astype(str) of pandas makes of missing values: '', nan, NaN, None, <NA>.
 Labels without_missing(Labels labels);
 

@@ -12,7 +12,7 @@
 #include <cstring>
 
 #include "masksc/core/error.hpp"
-#include "masksc/dist/heartbeat_record.hpp"
+#include "masksc/core/host.hpp"
 
 namespace masksc {
 namespace {

@@ -38,17 +38,17 @@ void copy_raw(const ArrayFile& from, ArrayFile& to) {
   copy_frame(from, to, "raw/var");
 }
 
-/// uns: `record` under records/column, and all else that the input has there.
-void write_uns_of(const ArrayFile& input, ArrayFile& to, const std::string& records, const std::string& column,
-                  const Json& record) {
+/// uns: `record` under masksc_cluster/column, and all else that the input has there.
+void write_uns_of(const ArrayFile& input, ArrayFile& to, const std::string& column, const Json& record) {
+  const std::string records = "uns/masksc_cluster";
   const auto add_dict = [&](const std::string& name) {
     to.create_group(name);
     tag_encoding(to, name, "dict", "0.1.0");
   };
   add_dict("uns");
-  add_dict("uns/" + records);
-  write_uns(to, "uns/" + records + "/" + column, record);
-  for (const std::string& group : {std::string("uns"), "uns/" + records}) {
+  add_dict(records);
+  write_uns(to, records + "/" + column, record);
+  for (const std::string& group : {std::string("uns"), records}) {
     if (!input.exists(group) || !input.info(group).is_group()) continue;
     to.copy_attributes(input, group, group);
     for (const std::string& child : input.children(group))
@@ -57,7 +57,7 @@ void write_uns_of(const ArrayFile& input, ArrayFile& to, const std::string& reco
 }
 
 void write_copy(const ArrayFile& input, const std::filesystem::path& to, const ClusterColumn& added) {
-  const auto& [column, labels, records, record] = added;
+  const auto& [column, labels, record] = added;
   if (frame_index(input, "obs") == column)
     throw UserError(
         fmt::format("obs['{}'] of '{}' holds the names of the cells: choose another column for the clusters",
@@ -71,7 +71,7 @@ void write_copy(const ArrayFile& input, const std::filesystem::path& to, const C
   order.push_back(column);
   write_categorical(file, "obs/" + column, labels);
   file.set_attribute("obs", "column-order", std::span<const std::string>(order));
-  write_uns_of(input, file, records, column, record);
+  write_uns_of(input, file, column, record);
   for (const std::string& child : input.children("/"))
     if (child == "uns")
       continue;

@@ -74,11 +74,7 @@ std::vector<std::string> read_gene_ids(const ArrayFile& file, const std::string&
   const std::string name = frame + "/gene_ids";
   if (!file.exists(name)) return {};
   try {
-    const Labels labels = read_labels(file, name, genes);
-    std::vector<std::string> ids;
-    for (const std::int32_t code : labels.codes)
-      ids.push_back(code < 0 ? "" : labels.names[static_cast<std::size_t>(code)]);
-    return ids;
+    return texts_of(read_labels(file, name, genes));
   } catch (const UserError&) {  // numbers, all missing, another length
     log::warning("'{}' in '{}' is no column of texts and is left out", name, file.path().string());
     return {};

@@ -185,10 +185,7 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   for (std::size_t gene = 0; gene < match.column.size(); ++gene)
     if (match.column[gene] >= 0) input.expression.genes.push_back(static_cast<std::int64_t>(gene));
   input.labels = wanted_labels(*input.file, path, options.counts);
-  const std::vector<std::string> notes =
-      note_labels(input.labels, input.file->label_column(), options.cluster.clusters.empty());
-  if (ranks.is_root())
-    for (const std::string& note : notes) log::warning("{}", note);
+  note_labels(input.labels, input.file->label_column(), options.cluster.clusters.empty(), ranks);
   input.label_count = count_categories(input.labels);
   check_clusters(options.cluster, cells);
   require_report_genes(options.report.genes, input.file->gene_names());

@@ -69,7 +69,7 @@ TargetSettings decide_guidance(const TargetSettings& settings, const SequenceEnc
   if (settings.guidance <= 0 || settings.guidance_target != GuidanceTarget::automatic) return decided;
   const std::vector<std::int64_t> chosen = sample_rows(input.expression.cells, kJudgedCells, seed);
   const std::int64_t sampled = std::ssize(chosen);
-  if (sampled <= 2 * kManyGroups) {
+  if (sampled < kFewestSearched) {
     decided.guidance_target = GuidanceTarget::sequence;
     log::info("guidance: {} cells are too few to look for groups in; the sequence encoder's answers guide stage 2",
               sampled);

@@ -24,12 +24,6 @@ bool still_prepared(const std::filesystem::path& path) {
   }
 }
 
-/// On one rank.
-void warn(const std::vector<std::string>& warnings, RunInput& input) {
-  for (const std::string& warning : warnings) log::warning("{}", warning);
-  input.warnings.insert(input.warnings.end(), warnings.begin(), warnings.end());
-}
-
 /// Makes `input.kept`, where --keep-input asks for it, and returns the prepared file of this input: the input itself,
 /// the one of an interrupted run, or a new one.
 std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& folder, RunInput& input) {
@@ -50,7 +44,10 @@ std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& 
       still_prepared(path))
     return path;
   const PreparationReport report = prepare_counts(files, options.counts, path, input.kept);
-  warn(warnings_of(report), input);
+  for (std::string& warning : warnings_of(report)) {
+    log::warning("{}", warning);
+    input.warnings.push_back(std::move(warning));
+  }
   return path;
 }
 
@@ -107,9 +104,8 @@ RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives
   const RowRange rows = own_rows(cells, ranks);
   input.batches = wanted_batches(file, path, options.counts);
   input.labels = wanted_labels(file, path, options.counts);
-  const std::vector<std::string> notes =
-      note_labels(input.labels, file.label_column(), options.cluster.clusters.empty());
-  if (ranks.is_root()) warn(notes, input);
+  for (std::string& note : note_labels(input.labels, file.label_column(), options.cluster.clusters.empty(), ranks))
+    input.warnings.push_back(std::move(note));
   input.shuffle = choose_shuffle(options.data, file.nonzeros());
   const DataBytes needed = data_bytes(cells, file.nonzeros(), ranks.size(), input.shuffle);
   const double budget = memory_budget(options.data, ranks);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/log.hpp"
 #include "masksc/core/text.hpp"
 
 namespace masksc {
@@ -22,7 +23,8 @@ std::int64_t count_categories(const Labels& labels) {
   return static_cast<std::int64_t>(found.size());
 }
 
-std::vector<std::string> note_labels(const Labels& labels, const std::string& column, bool number_of_clusters) {
+std::vector<std::string> note_labels(const Labels& labels, const std::string& column, bool number_of_clusters,
+                                     const Collectives& ranks) {
   std::vector<std::string> notes;
   if (labels.empty()) return notes;
   const auto cells = std::ssize(labels.codes);
@@ -48,6 +50,8 @@ std::vector<std::string> note_labels(const Labels& labels, const std::string& co
   if (column == "masksc") say("obs['masksc'] of the result will hold the new clusters, and not these");
   if (labelled < cells)
     say(fmt::format("{} of {} cells have none; ARI and NMI are of the others", cells - labelled, cells));
+  if (ranks.is_root())
+    for (const std::string& note : notes) log::warning("{}", note);
   return notes;
 }
 

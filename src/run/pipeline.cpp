@@ -221,8 +221,9 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
   std::optional<Heartbeat> heartbeat;
   try {
     folder.make();
-    if (is_finished()) return finished_metrics(folder, options, ranks);  // by the run that was waited for
-    ranks.watch(std::chrono::seconds(0));                                // reading the input may take rank 0 any time
+    // The run that was waited for may have finished it.
+    if (is_finished()) return finished_metrics(folder, options, ranks);
+    ranks.watch(std::chrono::seconds(0));  // reading the input may take rank 0 any time
     heartbeat.emplace(ranks, HeartbeatSettings{.folder = folder.path("ranks"),
                                                .stall_timeout = std::chrono::seconds(options.run.stall_timeout)});
     const auto start = std::chrono::steady_clock::now();

@@ -8,7 +8,6 @@
 #include "masksc/cluster/leiden.hpp"
 #include "masksc/cluster/order.hpp"
 #include "masksc/core/apart.hpp"
-#include "masksc/core/log.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/io/annotations.hpp"
@@ -107,10 +106,8 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
   });
   KnownCells known;
   together(ranks, [&] { known = read_cells(options); });
-  const std::vector<std::string> notes = note_labels(
-      known.labels, options.labels, options.method == ClusterMethod::kmeans && options.cluster.clusters.empty());
-  if (ranks.is_root())
-    for (const std::string& note : notes) log::warning("{}", note);
+  note_labels(known.labels, options.labels, options.method == ClusterMethod::kmeans && options.cluster.clusters.empty(),
+              ranks);
   const std::int64_t cells = known.cells;
   const RowRange rows = own_rows(cells, ranks);
   const DenseMatrix embedding = part_of(std::exchange(known.embedding, {}), rows);

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <set>
 
 #include "compared_point.hpp"
@@ -49,7 +48,8 @@ fs::path prepare(const RunOptions& options, Collectives& ranks) {
   return broadcast_text(ranks, path);
 }
 
-ComparedCells compared_cells(const RunOptions& options, DataCache& data, std::string& fingerprint, bool speaks) {
+ComparedCells compared_cells(const RunOptions& options, DataCache& data, std::string& fingerprint,
+                             const Collectives& ranks) {
   const std::unique_ptr<Collectives> alone = single_rank();
   const PreparedFile file(data.prepared(), *alone);
   fingerprint = file.fingerprint();
@@ -57,10 +57,7 @@ ComparedCells compared_cells(const RunOptions& options, DataCache& data, std::st
   cells.prepared = data.prepared();
   cells.label_column = options.counts.labels;
   cells.labels = wanted_labels(file, cells.prepared, options.counts);
-  const std::vector<std::string> notes =
-      note_labels(cells.labels, file.label_column(), options.cluster.clusters.empty());
-  if (speaks)
-    for (const std::string& note : notes) log::warning("{}", note);
+  note_labels(cells.labels, file.label_column(), options.cluster.clusters.empty(), ranks);
   if (const auto given = given_clusters(options.cluster, count_categories(cells.labels)))
     cells.clusters = given->clusters;
   check_clusters(options.cluster, file.cells());
@@ -72,14 +69,10 @@ ComparedCells compared_cells(const RunOptions& options, DataCache& data, std::st
 /// Of the records of a method.
 std::set<std::int64_t> recorded_seeds(const fs::path& folder, const std::string& method) {
   std::set<std::int64_t> seeds;
-  const std::string begin = compared_point_name(method, 0).substr(0, compared_point_name(method, 0).size() - 1);
-  for (const auto& entry : fs::directory_iterator(points_folder(folder))) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with(begin) || !name.ends_with(".json")) continue;
+  for (const std::string& name : recorded_names(folder)) {
     std::int64_t seed = 0;
-    const char* const last = name.data() + name.size() - std::strlen(".json");
-    const auto [end, error] = std::from_chars(name.data() + begin.size(), last, seed);
-    if (error == std::errc() && end == last) seeds.insert(seed);
+    std::from_chars(name.data() + name.rfind('-') + 1, name.data() + name.size(), seed);
+    if (name == compared_point_name(method, seed)) seeds.insert(seed);
   }
   return seeds;
 }
@@ -193,7 +186,7 @@ ComparisonOutcome compare(const RunOptions& options, const RunOptions& paper, co
   });
   DataCache data(prepare(options, ranks), options.preparation);
   std::string fingerprint;
-  const ComparedCells cells = compared_cells(options, data, fingerprint, ranks.is_root());
+  const ComparedCells cells = compared_cells(options, data, fingerprint, ranks);
   const Comparison comparison{options, paper, settings, place, data, cells, fingerprint};
 
   std::vector<Point> points;

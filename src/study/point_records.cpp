@@ -80,6 +80,16 @@ PointOutcome read_record(const fs::path& folder, const Point& point, bool ignore
   return outcome;
 }
 
+std::set<std::string> recorded_names(const fs::path& folder) {
+  std::set<std::string> names;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(points_folder(folder), none)) {
+    const fs::path file = entry.path().filename();
+    if (file.extension() == ".json" && !file.string().starts_with(".")) names.insert(file.stem().string());
+  }
+  return names;
+}
+
 std::string session_name(int only) { return only < 0 ? ".session" : fmt::format(".session-{}", only); }
 
 PointLocks::PointLocks(const fs::path& folder, int only)

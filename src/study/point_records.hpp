@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "masksc/core/folder_lock.hpp"
@@ -19,6 +20,9 @@ void write_record(const std::filesystem::path& folder, const Point& point, const
 /// Missing where there is no record, or one of another identity with `ignore_others`. Throws UserError for damage, and
 /// for a record of another identity, whose first difference it names.
 PointOutcome read_record(const std::filesystem::path& folder, const Point& point, bool ignore_others);
+
+/// Names of all points that have a record, sorted.
+std::set<std::string> recorded_names(const std::filesystem::path& folder);
 
 /// The session of all points (`only` -1), or of a task of an array, which works on one: tasks share the folder.
 std::string session_name(int only);

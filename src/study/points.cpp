@@ -256,12 +256,7 @@ std::vector<PointOutcome> read_points(const std::vector<Point>& points, const fs
 }
 
 std::vector<std::string> other_points(const std::vector<Point>& points, const fs::path& folder) {
-  std::set<std::string> names;
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(points_folder(folder), none)) {
-    const fs::path file = entry.path().filename();
-    if (file.extension() == ".json" && !file.string().starts_with(".")) names.insert(file.stem().string());
-  }
+  std::set<std::string> names = recorded_names(folder);
   for (const Point& point : points) names.erase(point.name);
   return {names.begin(), names.end()};
 }

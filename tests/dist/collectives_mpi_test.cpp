@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "masksc/dist/heartbeat_record.hpp"
+#include "masksc/core/host.hpp"
 #include "masksc/dist/runtime.hpp"
 #include "world.hpp"
 

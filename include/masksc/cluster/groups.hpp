@@ -25,13 +25,16 @@ double kmeans_silhouette(const DenseMatrix& local_rows, RowRange rows, std::int6
 inline constexpr std::int64_t kManyGroups = 8;
 inline constexpr double kShowsGroups = 0.15;
 
+/// Fewer cells are not searched for groups.
+inline constexpr std::int64_t kFewestSearched = 2 * kManyGroups + 1;
+
 /// Whether rows fall into groups, or are spread evenly.
 struct GroupsFound {
   bool shown = true;
   double silhouette = 0;  // of K-means into 8 clusters
 };
 /// Groups are shown by a kmeans_silhouette of at least kShowsGroups for kManyGroups clusters or, where there are fewer
-/// than that, of at least 0.5 for 4 or 2. Fewer than 17 cells are taken to show them. A collective.
+/// than that, of at least 0.5 for 4 or 2. Fewer than kFewestSearched cells are taken to show them. A collective.
 GroupsFound find_groups(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::uint64_t seed,
                         Collectives& ranks);
 

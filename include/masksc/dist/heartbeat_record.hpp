@@ -52,8 +52,6 @@ bool holds_only_heartbeats(const std::filesystem::path& path);
 /// Removes such files, and the folder if nothing else is in it.
 void remove_heartbeats(const std::filesystem::path& folder);
 
-/// The name of this host, which errors and heartbeats give.
-std::string host_name();
 /// The time of day as ISO 8601 in UTC.
 std::string utc_time();
 

@@ -11,10 +11,9 @@ namespace masksc {
 
 /// A column of obs, and how it was made.
 struct ClusterColumn {
-  std::string name;  // without '/'
-  Labels labels;     // one a cell
-  std::string records = "masksc_cluster";
-  Json record = Json::object();  // goes to uns[records][name]
+  std::string name;              // without '/'
+  Labels labels;                 // one a cell
+  Json record = Json::object();  // goes to uns['masksc_cluster'][name]
 };
 
 /// Writes to `to` all that the h5ad file `from` holds, as it is stored there, and obs[added.name], categorical, with

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "masksc/core/types.hpp"
+#include "masksc/dist/collectives.hpp"
 #include "masksc/io/prepared.hpp"
 
 namespace masksc {
@@ -19,9 +20,10 @@ Labels wanted_labels(const PreparedFile& file, const std::filesystem::path& path
 std::int64_t count_categories(const Labels& labels);
 
 /// What users should know of the labels of `column` before clusters are compared with them, a sentence each: cells
-/// without one, a single category. Not a collective: equal on all ranks. Throws UserError where no cell has one, where
-/// they can't be types of cells (more categories than half the cells), or where the `number_of_clusters` is to be
-/// that of the categories, and that is 1.
-std::vector<std::string> note_labels(const Labels& labels, const std::string& column, bool number_of_clusters);
+/// without one, a single category. Rank 0 tells it on the log. Not a collective: equal on all ranks. Throws UserError
+/// where no cell has one, where they can't be types of cells (more categories than half the cells), or where the
+/// `number_of_clusters` is to be that of the categories, and that is 1.
+std::vector<std::string> note_labels(const Labels& labels, const std::string& column, bool number_of_clusters,
+                                     const Collectives& ranks);
 
 }  // namespace masksc

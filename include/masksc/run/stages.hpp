@@ -36,7 +36,7 @@ struct RunInput {
   Labels labels;                      // of all cells, on every rank; empty without --labels
   std::int64_t label_count = 0;       // categories that occur
   Labels batches;                     // of all cells, on every rank; empty where none is known
-  std::vector<std::string> warnings;  // of reading, on rank 0
+  std::vector<std::string> warnings;  // of reading; those of rank 0 are all
   std::filesystem::path kept;         // all else that the input holds, with --keep-input; on rank 0
 };
 
