@@ -26,6 +26,10 @@ endif()
 add_library(masksc_torch INTERFACE)
 target_include_directories(masksc_torch SYSTEM INTERFACE ${MASKSC_TORCH_ROOT}/include
   ${MASKSC_TORCH_ROOT}/include/torch/csrc/api/include)
-# Torch carries its own fmt in front of the system's: targets that see Torch use it header-only.
-target_compile_definitions(masksc_torch INTERFACE FMT_HEADER_ONLY)
-target_link_libraries(masksc_torch INTERFACE ${MASKSC_TORCH_CPU} ${MASKSC_C10})
+# Torch carries its own fmt, which would have to be header-only. The one that is linked comes first: seconds of each file.
+get_target_property(fmt_include fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+find_path(MASKSC_FMT_INCLUDE fmt/format.h HINTS ${fmt_include} REQUIRED)
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated/fmt)
+file(CREATE_LINK ${MASKSC_FMT_INCLUDE}/fmt ${CMAKE_BINARY_DIR}/generated/fmt/fmt SYMBOLIC)
+target_include_directories(masksc_torch SYSTEM BEFORE INTERFACE ${CMAKE_BINARY_DIR}/generated/fmt)
+target_link_libraries(masksc_torch INTERFACE fmt::fmt ${MASKSC_TORCH_CPU} ${MASKSC_C10})

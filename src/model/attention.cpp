@@ -1,5 +1,7 @@
 #include "masksc/model/attention.hpp"
 
+#include <torch/csrc/autograd/custom_function.h>
+
 #include <cmath>
 
 namespace masksc {

@@ -1,5 +1,7 @@
 #include "masksc/model/distributed.hpp"
 
+#include <torch/csrc/autograd/custom_function.h>
+
 #include "masksc/dist/tree_sum.hpp"
 
 namespace masksc {

@@ -1,6 +1,7 @@
 #include "masksc/model/products.hpp"
 
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 namespace masksc {
 namespace {

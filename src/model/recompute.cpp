@@ -1,6 +1,7 @@
 #include "masksc/model/recompute.hpp"
 
 #include <ATen/core/ivalue.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include <optional>
 

@@ -6,9 +6,9 @@
 
 #include "masksc/cluster/transfer.hpp"
 #include "masksc/core/files.hpp"
-#include "masksc/core/folder_lock.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/memory.hpp"
+#include "masksc/core/output_folder.hpp"
 #include "masksc/core/progress.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
@@ -158,8 +158,7 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   std::unique_ptr<FolderLock> lock;
   on_root(ranks, [&] {
     check(options);
-    lock = std::make_unique<FolderLock>(fs::path(options.output) / lock_name,
-                                        fmt::format("--output '{}'", options.output));
+    lock = hold_output(options.output, FolderContent::embedding);
     check(options);  // another may just have ended
   });
   use_cores(options.threads, place);

@@ -12,6 +12,7 @@
 
 #include "masksc/core/files.hpp"
 #include "masksc/core/json_text.hpp"
+#include "masksc/core/output_folder.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/dist/heartbeat_record.hpp"
 #include "masksc/io/inputs.hpp"
@@ -130,11 +131,18 @@ void RunFolder::look() {
   replace_ = false;
   if (!fs::exists(root_)) return;
   if (!fs::is_directory(root_)) throw UserError(fmt::format("--output '{}' is not a folder", root_.string()));
-  if (!fs::exists(path("config.ini")) || !fs::exists(path("checkpoints/run.json"))) {
-    if (holds_other_files(root_) && !options_.overwrite)
-      throw UserError(
-          fmt::format("--output '{}' holds files that are not a run of mask-sc; {}", root_.string(), start_over));
-    return;
+  const FolderContent content = content_of(root_);
+  if (content == FolderContent::sweep || content == FolderContent::comparison)
+    refuse_other_content(root_, FolderContent::run);
+  for (const char* name : {"config.ini", "checkpoints/run.json"}) {
+    if (fs::exists(path(name))) continue;
+    replace_ = options_.overwrite;
+    if (replace_ || !holds_other_files(root_)) return;
+    throw UserError(fmt::format(
+        "--output '{}' holds {}; {}", root_.string(),
+        content == FolderContent::run ? fmt::format("a run without its {}, so it can't go on", name)
+        : content == FolderContent::none ? std::string("files that are not a run of mask-sc") : described(content),
+        start_over));
   }
   if (options_.overwrite) {
     replace_ = true;

@@ -6,7 +6,6 @@
 
 #include "masksc/baselines/features.hpp"
 #include "masksc/core/error.hpp"
-#include "masksc/core/hash.hpp"
 #include "masksc/train/stop.hpp"
 
 namespace masksc {
@@ -35,7 +34,7 @@ RunOptions run_of(const RunOptions& recipe, const ComparedCells& cells, std::int
 
 /// Everything in `options` that a method's result depends on: the recipe of mask-sc, or for others how cells are read
 /// and prepared.
-std::string recipe_hash(const std::string& method, const RunOptions& options) {
+Json recipe_of(const std::string& method, const RunOptions& options) {
   RunOptions copy = options;
   copy.train.seed = 0;
   OptionTable table;
@@ -46,10 +45,10 @@ std::string recipe_hash(const std::string& method, const RunOptions& options) {
     describe_joining(table, copy.counts);
     describe(table, copy.preparation);
   }
-  Hasher hasher;
+  Json recipe = Json::object();
   for (const Option& option : table.options())
-    if (option.role == OptionRole::result) hasher.add(option.name + "=" + option.get() + "\n");
-  return hasher.hex();
+    if (option.role == OptionRole::result) recipe[option.name] = option.get();
+  return recipe;
 }
 
 /// One method with one seed, in its folder: its scores.
@@ -111,7 +110,7 @@ Point point_of(const Comparison& comparison, const std::string& method, std::int
                     {"labels", comparison.options.counts.labels},
                     {"clusters", comparison.cells.clusters},
                     {"preparation", comparison.preparation()},
-                    {"recipe", recipe_hash(method, comparison.recipe(method))}};
+                    {"recipe", recipe_of(method, comparison.recipe(method))}};
   point.cost = is_ours(method) ? 10 : 1;
   point.run = [&comparison, method, seed](Collectives& group, const fs::path& folder) {
     return run_method(comparison, method, seed, group, folder);

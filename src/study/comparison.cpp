@@ -11,8 +11,8 @@
 #include "masksc/baselines/features.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/core/files.hpp"
-#include "masksc/core/folder_lock.hpp"
 #include "masksc/core/log.hpp"
+#include "masksc/core/output_folder.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/io/inputs.hpp"
@@ -181,8 +181,7 @@ ComparisonOutcome compare(const RunOptions& options, const RunOptions& paper, co
   std::unique_ptr<FolderLock> lock;  // from the prepared file to the tables
   on_root(ranks, [&] {
     static_cast<void>(identify(options.inputs));  // that they are there, before a folder is made
-    lock = std::make_unique<FolderLock>(fs::path(options.output) / lock_name,
-                                        fmt::format("--output '{}'", options.output));
+    lock = hold_output(options.output, FolderContent::comparison);
   });
   DataCache data(prepare(options, ranks), options.preparation);
   std::string fingerprint;

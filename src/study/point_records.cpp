@@ -27,9 +27,12 @@ std::string text_of(const Json& object, const std::string& key) {
 std::string first_difference(const Json& was, const Json& is) {
   Json all = was;
   all.update(is);
-  for (const auto& [key, value] : all.items())
-    if (!was.contains(key) || !is.contains(key) || was.at(key) != is.at(key))
-      return fmt::format("{} = {}, now it is {}", key, text_of(was, key), text_of(is, key));
+  for (const auto& [key, _] : all.items()) {
+    if (was.contains(key) && is.contains(key) && was.at(key) == is.at(key)) continue;
+    if (was.contains(key) && was.at(key).is_object() && is.contains(key) && is.at(key).is_object())
+      return first_difference(was.at(key), is.at(key));
+    return fmt::format("{} = {}, now it is {}", key, text_of(was, key), text_of(is, key));
+  }
   return "another identity";
 }
 
@@ -91,14 +94,6 @@ std::set<std::string> recorded_names(const fs::path& folder) {
 }
 
 std::string session_name(int only) { return only < 0 ? ".session" : fmt::format(".session-{}", only); }
-
-PointLocks::PointLocks(const fs::path& folder, int only)
-    : all_(points_folder(folder) / lock_name, fmt::format("--output '{}'", folder.string()),
-           only < 0 ? Hold::alone : Hold::shared) {
-  if (only >= 0)
-    one_ = std::make_unique<FolderLock>(points_folder(folder) / (session_name(only) + lock_name),
-                                        fmt::format("point {} in --output '{}'", only, folder.string()));
-}
 
 void PointSession::begin() const {
   std::error_code error;

@@ -6,7 +6,6 @@
 #include <set>
 #include <string>
 
-#include "masksc/core/folder_lock.hpp"
 #include "masksc/study/points.hpp"
 
 namespace masksc {
@@ -26,17 +25,6 @@ std::set<std::string> recorded_names(const std::filesystem::path& folder);
 
 /// The session of all points (`only` -1), or of a task of an array, which works on one: tasks share the folder.
 std::string session_name(int only);
-
-/// Keeps others from the same work: all points are one program's, or each that of a task. On one rank. Throws as
-/// FolderLock.
-class PointLocks {
- public:
-  PointLocks(const std::filesystem::path& folder, int only);
-
- private:
-  FolderLock all_;
-  std::unique_ptr<FolderLock> one_;
-};
 
 /// Empty files in a folder that all ranks see: each is made once, by one process. Throws EnvironmentError.
 class PointSession {

@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "masksc/core/folder_lock.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/train/stop.hpp"
 #include "point_records.hpp"
@@ -220,10 +221,11 @@ std::vector<PointOutcome> run_points(const std::vector<Point>& points, const Poi
                                      Collectives& world, const fs::path& folder) {
   const std::vector<Point> agreed = with_identities_of_root(points, world);
   Indices pending;
-  std::optional<PointLocks> locks;
+  std::optional<FolderLock> lock;
   on_root(world, [&] {
     check_points(agreed, world);
-    locks.emplace(folder, settings.only);
+    if (settings.only >= 0) lock.emplace(points_folder(folder) / (session_name(settings.only) + lock_name),
+ fmt::format("point {} in --output '{}'", settings.only, folder.string()));
     pending = pending_points(agreed, settings, folder);
     const std::size_t all = settings.only >= 0 ? 1 : agreed.size();
     if (pending.size() < all) log::info("{} of {} {}s are there already", all - pending.size(), all, settings.what);

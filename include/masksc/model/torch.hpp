@@ -1,12 +1,9 @@
 // The one way to LibTorch's headers: tensors, autograd and operators, without the nn and data front ends.
-// Precompiled once for all files that see Torch.
+// Precompiled once for all files that see Torch; each header more costs every one of them (custom_function.h a second).
 #pragma once
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
-#include <torch/csrc/autograd/custom_function.h>
-#include <torch/csrc/autograd/function.h>
-#include <torch/csrc/autograd/functions/accumulate_grad.h>
 #include <torch/csrc/autograd/variable.h>
-#include <torch/types.h>

@@ -1,0 +1,62 @@
+#include "masksc/core/output_folder.hpp"
+
+#include <fmt/format.h>
+
+#include "masksc/core/error.hpp"
+#include "masksc/core/files.hpp"
+#include "masksc/core/json.hpp"
+
+namespace masksc {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Of a sweep or a comparison that has no tables yet: by a point that has ended.
+FolderContent content_of_points(const fs::path& points) {
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(points, none)) {
+    if (entry.path().extension() != ".json" || entry.path().filename().string().starts_with(".")) continue;
+    const Json record = Json::parse(read_file(entry.path()), nullptr, /*allow_exceptions=*/false);
+    if (!record.is_object() || !record.contains("identity")) continue;
+    return record.at("identity").contains("method") ? FolderContent::comparison : FolderContent::sweep;
+  }
+  return FolderContent::none;
+}
+
+}  // namespace
+
+FolderContent content_of(const fs::path& folder) {
+  std::error_code none;
+  const auto has = [&](const char* name) { return fs::exists(folder / name, none); };
+  if (has("comparison.json")) return FolderContent::comparison;
+  if (has("sweep.json")) return FolderContent::sweep;
+  if (has("checkpoints/run.json") || has("model/model.json") || has("log.jsonl")) return FolderContent::run;
+  if (has("metrics.json")) return FolderContent::embedding;
+  return content_of_points(folder / "points");
+}
+
+const char* described(FolderContent content) {
+  switch (content) {
+    case FolderContent::run: return "a training run";
+    case FolderContent::embedding: return "a result of masksc_embed";
+    case FolderContent::sweep: return "a sweep";
+    case FolderContent::comparison: return "a comparison";
+    case FolderContent::none: break;
+  }
+  return "nothing of mask-sc";
+}
+
+void refuse_other_content(const fs::path& output, FolderContent mine) {
+  const FolderContent found = content_of(output);
+  if (found != FolderContent::none && found != mine)
+    throw UserError(fmt::format("--output '{}' holds {}; choose another --output", output.string(), described(found)));
+}
+
+std::unique_ptr<FolderLock> hold_output(const fs::path& output, FolderContent mine, Hold hold) {
+  refuse_other_content(output, mine);
+  auto lock = std::make_unique<FolderLock>(output / lock_name, fmt::format("--output '{}'", output.string()), hold);
+  refuse_other_content(output, mine);  // another may just have ended
+  return lock;
+}
+
+}  // namespace masksc
