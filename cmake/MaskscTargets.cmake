@@ -37,9 +37,8 @@ endfunction()
 # Whether the file includes model/torch.hpp, itself or through headers of ours.
 function(masksc_sees_torch file result)
   get_property(known GLOBAL PROPERTY masksc_sees_torch_${file})
-  if(NOT known)
+  if("${known}" STREQUAL "")
     set(known OFF)
-    set_property(GLOBAL PROPERTY masksc_sees_torch_${file} ${known})  # headers that include each other end here
     get_filename_component(folder ${file} DIRECTORY)
     file(STRINGS ${file} includes REGEX "^#include \"")
     foreach(include ${includes})
