@@ -140,7 +140,7 @@ std::string legacy_categories(const ArrayFile& file, const std::string& name) {
   return file.exists(place) ? place : "";
 }
 
-Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t cells) {
+Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t cells, bool all_may_be_missing) {
   Labels labels;
   const std::string categories = legacy_categories(file, name);
   if (file.exists(name + "/codes") && file.exists(name + "/categories")) {
@@ -154,7 +154,7 @@ Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t 
   if (static_cast<std::int64_t>(labels.codes.size()) != cells)
     throw UserError(fmt::format("'{}' in '{}' has {} labels for {} cells: give one label a cell", shown(name),
                                 file.path().string(), labels.codes.size(), cells));
-  if (labels.names.empty())
+  if (labels.names.empty() && !all_may_be_missing)
     throw UserError(fmt::format("every label in '{}' of '{}' is missing: choose another column", shown(name),
                                 file.path().string()));
   return labels;

@@ -16,8 +16,9 @@ std::vector<std::string> numbered_names(std::int64_t count);
 /// it did.
 std::string legacy_categories(const ArrayFile& file, const std::string& name);
 
-/// The labels in the array or encoded column `name`. Throws UserError unless there is one for each of `cells` cells.
-Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t cells);
+/// The labels in the array or encoded column `name`. Throws UserError unless there is one for each of `cells` cells,
+/// and some that is not missing.
+Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t cells, bool all_may_be_missing = false);
 
 /// The index of the data frame `frame` ("obs", "var", "raw/var"). Throws UserError unless it has `count` entries.
 std::vector<std::string> read_frame_names(const ArrayFile& file, const std::string& frame, std::int64_t count);

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "category_union.hpp"
 #include "gene_join.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/core/log.hpp"
@@ -17,28 +18,7 @@
 namespace masksc {
 namespace {
 
-constexpr const char* default_batch_column = "batch";
 using Readers = std::vector<std::unique_ptr<CountsReader>>;
-
-/// The categories of all files, in the order in which the files name them first.
-class CategoryUnion {
- public:
-  void add(const Labels& labels) {
-    std::vector<std::int32_t> code;
-    for (const std::string& name : labels.names) {
-      const auto [at, added] = codes_.emplace(name, static_cast<std::int32_t>(all_.names.size()));
-      if (added) all_.names.push_back(name);
-      code.push_back(at->second);
-    }
-    for (const std::int32_t was : labels.codes)
-      all_.codes.push_back(was < 0 ? -1 : code[static_cast<std::size_t>(was)]);
-  }
-  [[nodiscard]] Labels take() { return std::move(all_); }
-
- private:
-  Labels all_;
-  std::unordered_map<std::string, std::int32_t> codes_;
-};
 
 Labels union_of(const Readers& readers, const Labels& (CountsReader::*labels)() const) {
   CategoryUnion all;
@@ -91,6 +71,7 @@ class JoinedReader final : public CountsReader {
       first_.push_back(first_.back() + reader->cells());
     }
     genes_ = join_genes(genes, settings.join, files);
+    note_lost_genes(genes);
     for (const auto& columns : genes_.column) {
       std::vector<std::int32_t> kept = columns;
       std::erase(kept, -1);
@@ -155,6 +136,14 @@ class JoinedReader final : public CountsReader {
   }
 
  private:
+  /// A warning where the join leaves less than half the genes of every file.
+  void note_lost_genes(const std::vector<std::vector<std::string>>& genes) const {
+    const auto fewer = [](const auto& a, const auto& b) { return a.size() < b.size(); };
+    const auto [least, most] = std::minmax_element(genes.begin(), genes.end(), fewer);
+    if (2 * genes_.names.size() >= least->size()) return;
+    log::warning("only {} genes are in all inputs, which have {} to {}; --join outer takes those that any has",
+                 genes_.names.size(), least->size(), most->size());
+  }
   void find_batches(const std::vector<std::string>& names, const std::string& key,
                     const std::vector<std::string>& files) {
     const auto has_key = [&](const auto& reader) { return reader->batch_column() == key; };

@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "kept_input.hpp"
+#include "kept_obs.hpp"
 #include "masksc/core/apart.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/hash.hpp"
@@ -82,10 +84,15 @@ class Writer {
     starts_hash_.add(view(starts));
     indices_hash_.add(view(block.indices));
     values_hash_.add(view(block.values));
+    for (const float value : block.values) {
+      largest_ = std::max(largest_, value);
+      fractions_ |= value != std::floor(value);
+    }
   }
 
   [[nodiscard]] std::int64_t nonzeros() const { return nonzeros_; }
   [[nodiscard]] const std::vector<std::int64_t>& original_rows() const { return original_rows_; }
+  [[nodiscard]] double largest_fraction() const { return fractions_ ? static_cast<double>(largest_) : 0; }
   [[nodiscard]] std::int64_t unused_genes() const { return std::count(gene_used_.begin(), gene_used_.end(), 0); }
 
   [[nodiscard]] std::string fingerprint(const std::vector<std::string>& cells,
@@ -101,6 +108,8 @@ class Writer {
   ArrayFile& file_;
   std::int64_t nonzeros_ = 0;
   std::int64_t large_ = 0;
+  float largest_ = 0;
+  bool fractions_ = false;
   std::vector<std::int64_t> original_rows_;
   std::vector<std::uint8_t> gene_used_;
   Hasher starts_hash_;
@@ -127,6 +136,7 @@ std::string report_text(const PreparationReport& report) {
               {"genes_without_counts", report.genes_without_counts},
               {"cells_renamed", report.cells_renamed},
               {"genes_renamed", report.genes_renamed},
+              {"largest_fraction", report.largest_fraction},
               {"not_kept", report.not_kept}}
       .dump();
 }
@@ -140,6 +150,7 @@ PreparationReport parse_report(const std::string& text) {
           report.at("genes_without_counts"),
           report.at("cells_renamed"),
           report.at("genes_renamed"),
+          report.at("largest_fraction"),
           report.at("not_kept")};
 }
 
@@ -158,14 +169,14 @@ PreparationReport prepare_counts(const std::vector<std::filesystem::path>& from,
   const StagedFile this_too(keep.empty() ? to : keep);
   const auto work = [&] {
     if (!keep.empty()) {
-      if (from.size() > 1)
-        throw UserError("--keep-input keeps what one h5ad file holds, not several: leave the option out");
-      require_h5ad(from.front());
+      for (const std::filesystem::path& file : from) require_h5ad(file);
     }
     const auto reader = open_inputs(from, settings);
     log::info("reading {}: {} cells x {} genes", reader->path(), reader->cells(), reader->genes());
     PreparationReport report = write_prepared(*reader, to);
-    if (!keep.empty()) report.not_kept = keep_input(from.front(), settings, kept_rows(to), keep);
+    if (!keep.empty())
+      report.not_kept = from.size() > 1 ? keep_obs(from, settings, kept_rows(to), keep)
+                                        : keep_input(from.front(), settings, kept_rows(to), keep);
     return report_text(report);
   };
   try {
@@ -220,6 +231,7 @@ PreparationReport write_prepared(CountsReader& reader, const std::filesystem::pa
           writer.unused_genes(),
           cells_renamed,
           genes_renamed,
+          writer.largest_fraction(),
           {}};
 }
 
@@ -235,6 +247,12 @@ std::vector<std::string> warnings_of(const PreparationReport& report) {
   };
   renamed(report.cells_renamed, "cells");
   renamed(report.genes_renamed, "genes");
+  constexpr double largest_logarithm = 20;  // of 5e8 counts
+  if (report.largest_fraction > 0 && report.largest_fraction < largest_logarithm)
+    warnings.push_back(
+        fmt::format("the values, with fractions and up to {:.3g}, look like logarithms; they are scaled and their "
+                    "logarithms taken as if they were counts: give counts where there are any (h5ad: --layer)",
+                    report.largest_fraction));
   if (!report.not_kept.empty())
     warnings.push_back(fmt::format("--keep-input leaves out: {}", fmt::join(report.not_kept, ", ")));
   return warnings;

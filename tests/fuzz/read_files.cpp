@@ -113,11 +113,12 @@ void read_like_programs(const fs::path& path, const masksc::InputSettings& setti
   require(expression.values.rows == file.cells() && expression.layout.columns == 8, "the expression of all cells");
 }
 
-/// What --keep-input does, to a result and all.
-void keep_like_programs(const fs::path& path, const masksc::InputSettings& settings, const fs::path& scratch) {
+/// What --keep-input does, to a result and all; of several inputs it keeps obs.
+void keep_like_programs(const std::vector<fs::path>& paths, const masksc::InputSettings& settings,
+                        const fs::path& scratch) {
   const fs::path kept = scratch.string() + ".kept.h5";
   const fs::path result = scratch.string() + ".result.h5ad";
-  masksc::prepare_counts({path}, settings, scratch, kept);
+  masksc::prepare_counts(paths, settings, scratch, kept);
   const auto self = masksc::single_rank();
   const masksc::PreparedFile file(scratch, *self);
   masksc::H5adWriter writer(result, file.cell_names({0, file.cells()}), file.gene_names());
@@ -130,6 +131,7 @@ void keep_like_programs(const fs::path& path, const masksc::InputSettings& setti
 void copy_like_programs(const fs::path& path, const masksc::InputSettings& settings, const fs::path& scratch) {
   const std::string cells = masksc::run_apart(fmt::format("'{}'", path.string()), [&] {
     const std::int64_t count = masksc::count_cells(path);
+    static_cast<void>(masksc::has_obs_column(path, "group"));
     require(masksc::read_obsm(path, "X_pca", count).rows == count, "features of all cells");
     if (!settings.labels.empty())
       require(static_cast<std::int64_t>(masksc::read_obs_labels(path, settings.labels).codes.size()) == count,
@@ -159,7 +161,8 @@ int read_case(const fs::path& path) {
     try {
       read_like_programs(path, settings, scratch);
       any = true;
-      if (path.extension() == ".h5ad") keep_like_programs(path, settings, scratch);
+      if (path.extension() == ".h5ad") keep_like_programs({path}, settings, scratch);
+      if (path.extension() == ".h5ad" && settings.labels.empty()) keep_like_programs({path, path}, settings, scratch);
       if (path.extension() == ".h5ad") copy_like_programs(path, settings, scratch);
     } catch (...) {
       const masksc::Failure failure = masksc::describe_failure(std::current_exception());

@@ -117,6 +117,14 @@ class Joined(unittest.TestCase):
                 self.assertFalse(target.exists())
 
 
+    def test_an_inner_join_that_loses_most_genes_is_told(self):
+        other = part("far.h5ad", 10, 260, 600, np.asarray, seed=8)
+        for join, told in (("inner", True), ("outer", False)):
+            _, done = several("join.h5", self.files[0], other, arguments=["--join", join])
+            self.assertEqual(done.codes, [0], done)
+            self.assertEqual("only 40 genes are in all inputs" in done.err and "--join outer" in done.err, told, done)
+
+
 class Trained(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -172,11 +180,59 @@ class Trained(unittest.TestCase):
         self.assertEqual(done.codes, [2, 2], done)
         self.assertIn("--batch-key", done.err)
 
-    def test_keep_input_is_for_one_file(self):
-        output = support.fresh(FOLDER, "kept")
-        done = support.train(output, *SHORT, *self.inputs, "--keep-input", data=self.files[0])
+    def test_what_can_be_no_batches(self):
+        data = anndata.read_h5ad(self.files[0])
+        data.obs["barcode"] = list(data.obs_names)
+        data.obs["lane"] = ["few" if i < 4 else "many" for i in range(data.n_obs)]
+        path = support.fresh(FOLDER, "lanes.h5ad")
+        data.write_h5ad(path)
+        done = support.train(support.fresh(FOLDER, "barcodes"), *SHORT, "--batch-key", "barcode", data=path)
         self.assertEqual(done.codes, [2, 2], done)
-        self.assertIn("--keep-input", done.err)
+        self.assertIn("60 different values of 60 cells can't be batches", done.err)
+        done = support.train(support.fresh(FOLDER, "lanes"), *SHORT, "--batch-key", "lane", "--batch-statistics", data=path)
+        self.assertEqual(done.codes, [0, 0], done)
+        self.assertIn("1 of the 2 batches 'lane' have fewer than 10 cells", done.err)
+
+    def test_keep_input_keeps_obs_as_concat_does(self):
+        """Columns of every kind, a cell without counts, and a column that one file lacks."""
+        paths, random = [], np.random.default_rng(9)
+        for name, path in zip("fg", self.files):
+            data = anndata.read_h5ad(path)
+            cells = data.n_obs
+            data.obs["whole"] = np.arange(cells) * 10**10
+            data.obs["score"] = random.normal(size=cells) if name == "f" else np.arange(cells)
+            data.obs["flag"] = random.random(cells) < 0.5
+            data.obs["donor"] = pd.Categorical([f"{name}{i % 3}" for i in range(cells)])
+            data.obs["barcode"] = [f"{name}-{i}" for i in range(cells)]
+            data.obs["maybe"] = pd.array([None if i % 4 == 0 else i for i in range(cells)], dtype="Int64")
+            data.obs["batch"] = "of the user"
+            data.obs["noted"] = "" if name == "f" else "here"
+            data.obs[f"only_{name}"] = 1
+            data.obsm["X_pca"] = random.random((cells, 2))
+            counts = data.X.toarray()
+            counts[3] = 0
+            data.X = scipy.sparse.csr_matrix(counts)
+            paths.append(support.fresh(FOLDER, f"{name}.h5ad"))
+            data.write_h5ad(paths[-1])
+        output = support.fresh(FOLDER, "kept")
+        done = support.train(output, *SHORT, "--input", paths[1], "--keep-input", data=paths[0])
+        self.assertEqual(done.codes, [0, 0], done)
+        for part in ("'obs/only_f' (not in all inputs)", "'obs/only_g' (not in all inputs)",
+                     "'obsm' (of several inputs obs alone is kept)"):
+            self.assertIn(part, done.err)
+        want = anndata.concat([anndata.read_h5ad(path) for path in paths]).obs
+        want = want.drop(want.index[[3, 63]])
+        got = anndata.read_h5ad(output / "result.h5ad").obs
+        self.assertEqual(set(got), {"masksc", "batch", "group", "whole", "score", "flag", "donor", "barcode", "maybe",
+                                    "noted"})
+        self.assertEqual(list(got["batch"]), ["f"] * 59 + ["g"] * 49)
+        for column in ("whole", "score", "flag"):
+            self.assertEqual(got[column].dtype, want[column].dtype, column)
+            np.testing.assert_array_equal(got[column], want[column])
+        for column in ("group", "donor", "barcode", "noted"):
+            self.assertEqual(list(got[column].astype(str)), list(want[column].astype(str)), column)
+        self.assertEqual(got["donor"].dtype.name, "category")
+        np.testing.assert_array_equal(got["maybe"], want["maybe"].astype(float))
 
 
 if __name__ == "__main__":

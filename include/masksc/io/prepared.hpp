@@ -29,6 +29,7 @@ struct PreparationReport {
   std::int64_t genes_without_counts = 0;  // kept in the file; preprocessing drops them
   std::int64_t cells_renamed = 0;         // because another cell has their name
   std::int64_t genes_renamed = 0;
+  double largest_fraction = 0;             // the largest value where some are no integers, else 0
   std::vector<std::string> not_kept = {};  // parts of the input that --keep-input could not keep
 };
 
@@ -45,8 +46,8 @@ PreparationReport write_prepared(CountsReader& reader, const std::filesystem::pa
 
 /// Opens the counts `from`, joined where they are several (open_inputs), and writes the prepared file `to`, in a
 /// process of its own: a file that crashes HDF5 is a UserError like any other damage. Says what it reads on the log.
-/// Unless empty, `keep` is the file to write with all that one h5ad input holds beside its counts, for the cells that
-/// are left: see H5adWriter::keep. Then there are both files or none.
+/// Unless empty, `keep` is the file to write with all that one h5ad input holds beside its counts, or what obs of
+/// several has, for the cells that are left: see H5adWriter::keep. Then there are both files or none.
 PreparationReport prepare_counts(const std::vector<std::filesystem::path>& from, const InputSettings& settings,
                                  const std::filesystem::path& to, const std::filesystem::path& keep = {});
 

@@ -1,0 +1,20 @@
+// What users keep of several h5ad inputs beside their counts (--keep-input): obs, as anndata.concat joins it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "masksc/io/counts_reader.hpp"
+
+namespace masksc {
+
+/// Writes the columns of obs that all the h5ad files `from` have, in the order of the first, to the new file `to`: of
+/// the joined cells those in `rows`. Numbers and flags stay what they are (int64, or float64 where some are not whole
+/// or missing), all else is categorical, or text where most cells differ. Not the column of that name where `batch` is
+/// made of the files. Returns what was left out, with the reason. Throws UserError when an input is damaged.
+std::vector<std::string> keep_obs(const std::vector<std::filesystem::path>& from, const InputSettings& settings,
+                                  const std::vector<std::int64_t>& rows, const std::filesystem::path& to);
+
+}  // namespace masksc
