@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "command_line.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/output_folder.hpp"
@@ -42,13 +44,13 @@ masksc::ExitCode work(const masksc::Sweep& sweep, const masksc::RunOptions& opti
   settings.only = masksc::chosen_point(sweep);
   settings.describe = masksc::describe_metrics;
   masksc::watch_time_limit(options.run, world);
-  std::unique_ptr<masksc::FolderLock> lock;  // tasks of an array share the folder, and --collect only reads
+  std::optional<masksc::OutputLock> lock;  // tasks of an array share the folder, and --collect only reads
   masksc::on_root(world, [&] {
     if (sweep.settings.collect)
       masksc::refuse_other_content(options.output, masksc::FolderContent::sweep);
     else
-      lock = masksc::hold_output(options.output, masksc::FolderContent::sweep,
-                                 settings.only < 0 ? masksc::Hold::alone : masksc::Hold::shared);
+      lock.emplace(options.output, masksc::FolderContent::sweep,
+                   settings.only < 0 ? masksc::Hold::alone : masksc::Hold::shared);
   });
   std::vector<masksc::PointOutcome> outcomes;
   try {

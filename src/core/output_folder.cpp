@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "masksc/core/error.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/json.hpp"
@@ -17,7 +19,7 @@ FolderContent content_of_points(const fs::path& points) {
   for (const auto& entry : fs::directory_iterator(points, none)) {
     if (entry.path().extension() != ".json" || entry.path().filename().string().starts_with(".")) continue;
     const Json record = Json::parse(read_file(entry.path()), nullptr, /*allow_exceptions=*/false);
-    if (!record.is_object() || !record.contains("identity")) continue;
+    if (!record.is_object() || !record.value("identity", Json()).is_object()) continue;
     return record.at("identity").contains("method") ? FolderContent::comparison : FolderContent::sweep;
   }
   return FolderContent::none;
@@ -37,11 +39,16 @@ FolderContent content_of(const fs::path& folder) {
 
 const char* described(FolderContent content) {
   switch (content) {
-    case FolderContent::run: return "a training run";
-    case FolderContent::embedding: return "a result of masksc_embed";
-    case FolderContent::sweep: return "a sweep";
-    case FolderContent::comparison: return "a comparison";
-    case FolderContent::none: break;
+    case FolderContent::run:
+      return "a training run";
+    case FolderContent::embedding:
+      return "a result of masksc_embed";
+    case FolderContent::sweep:
+      return "a sweep";
+    case FolderContent::comparison:
+      return "a comparison";
+    case FolderContent::none:
+      break;
   }
   return "nothing of mask-sc";
 }
@@ -52,11 +59,28 @@ void refuse_other_content(const fs::path& output, FolderContent mine) {
     throw UserError(fmt::format("--output '{}' holds {}; choose another --output", output.string(), described(found)));
 }
 
-std::unique_ptr<FolderLock> hold_output(const fs::path& output, FolderContent mine, Hold hold) {
-  refuse_other_content(output, mine);
-  auto lock = std::make_unique<FolderLock>(output / lock_name, fmt::format("--output '{}'", output.string()), hold);
-  refuse_other_content(output, mine);  // another may just have ended
-  return lock;
+bool make_output_folder(const fs::path& output) {
+  std::error_code error;
+  if (fs::is_symlink(output, error) && !fs::exists(output, error))
+    throw UserError(
+        fmt::format("--output '{}' is a link to '{}', which is not there: make that folder, or give another",
+                    output.string(), fs::read_symlink(output, error).string()));
+  const bool made = fs::create_directories(output, error);
+  if (error) throw EnvironmentError(fmt::format("cannot make folder '{}': {}", output.string(), error.message()));
+  return made;
+}
+
+OutputLock::OutputLock(fs::path output, FolderContent mine, Hold hold) : output_(std::move(output)) {
+  refuse_other_content(output_, mine);
+  made_ = make_output_folder(output_);
+  lock_.emplace(output_ / lock_name, fmt::format("--output '{}'", output_.string()), hold);
+  refuse_other_content(output_, mine);  // another may just have ended
+}
+
+OutputLock::~OutputLock() {
+  lock_.reset();
+  std::error_code not_empty;
+  if (made_) fs::remove(output_, not_empty);
 }
 
 }  // namespace masksc

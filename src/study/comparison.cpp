@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <set>
 
 #include "compared_point.hpp"
@@ -111,10 +112,34 @@ std::string describe_scores(const Json& result) {
                      time);
 }
 
-/// comparison.json of the points of all calls, of which `command` is the last, and `methods` are those that it asks
-/// for.
+/// `command`, and before it those of the earlier calls in `folder` where some of their results are among `points`.
+std::vector<std::string> all_commands(const fs::path& folder, const std::vector<ComparedPoint>& points,
+                                      const std::string& command) {
+  std::vector<std::string> commands;
+  const fs::path path = folder / "comparison.json";
+  const Json table =
+      fs::exists(path) ? Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false) : Json::object();
+  const auto list = [&](const char* key) {
+    return table.is_object() && table.value(key, Json()).is_array() ? table.at(key) : Json::array();
+  };
+  const Json before = list("points");
+  const auto is_there = [&](const Json& old) {
+    return old.is_object() && std::any_of(points.begin(), points.end(), [&](const ComparedPoint& point) {
+             return point.result.is_object() && point.result == old.value("result", Json());
+           });
+  };
+  if (std::any_of(before.begin(), before.end(), is_there))
+    for (const Json& known : list("commands"))
+      if (known.is_string()) commands.push_back(known.get<std::string>());
+  std::erase(commands, command);
+  commands.push_back(command);
+  return commands;
+}
+
+/// comparison.json of the points of all calls, of which `commands` are what was typed, and `methods` those that the
+/// last one asks for.
 Json table_of(const Comparison& comparison, std::vector<ComparedMethod> methods,
-              const std::vector<ComparedPoint>& results, const std::string& command) {
+              const std::vector<ComparedPoint>& results, const std::vector<std::string>& commands) {
   Json points = Json::array();
   std::set<std::int64_t> seeds;
   for (const ComparedPoint& point : results) {
@@ -146,7 +171,7 @@ Json table_of(const Comparison& comparison, std::vector<ComparedMethod> methods,
           {"seeds", seeds},
           {"ranks", ranks},
           {"version", version_and_commit()},
-          {"command", ranks > 1 ? fmt::format("mpirun -np {} {}", ranks, command) : command},
+          {"commands", commands},
           {"methods", rows},
           {"points", points}};
 }
@@ -178,10 +203,10 @@ ComparisonOutcome compare(const RunOptions& options, const RunOptions& paper, co
   require_at_least("seeds", settings.seeds, 1);
   const std::vector<ComparedMethod> methods = choose_methods(settings.methods);
   use_cores(options.run.threads, place);
-  std::unique_ptr<FolderLock> lock;  // from the prepared file to the tables
+  std::optional<OutputLock> lock;  // from the prepared file to the tables
   on_root(ranks, [&] {
     static_cast<void>(identify(options.inputs));  // that they are there, before a folder is made
-    lock = hold_output(options.output, FolderContent::comparison);
+    lock.emplace(options.output, FolderContent::comparison);
   });
   DataCache data(prepare(options, ranks), options.preparation);
   std::string fingerprint;
@@ -208,7 +233,8 @@ ComparisonOutcome compare(const RunOptions& options, const RunOptions& paper, co
       results[i] = point_with(results[i].method, results[i].seed, outcomes[i]);
     const std::vector<ComparedPoint> earlier = earlier_points(comparison, results, options.output);
     results.insert(results.end(), earlier.begin(), earlier.end());
-    outcome.table = table_of(comparison, methods, results, command);
+    const std::string typed = ranks.size() > 1 ? fmt::format("mpirun -np {} {}", ranks.size(), command) : command;
+    outcome.table = table_of(comparison, methods, results, all_commands(options.output, results, typed));
     write_tables(outcome.table, options.output);
     code = static_cast<std::int32_t>(exit_code(outcomes));
   });

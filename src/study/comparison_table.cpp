@@ -156,10 +156,10 @@ std::string comparison_markdown(const Json& comparison) {
   }
   if (!failures.empty()) text += "\n" + failures;
   const int ranks = comparison.at("ranks").get<int>();
-  text += fmt::format("\nseeds {}; {} {}; mask-sc {}\n\n    {}\n",
+  text += fmt::format("\nseeds {}; {} {}; mask-sc {}\n\n",
                       fmt::join(comparison.at("seeds").get<std::vector<std::int64_t>>(), ", "), ranks,
-                      ranks == 1 ? "rank" : "ranks", comparison.at("version").get<std::string>(),
-                      comparison.at("command").get<std::string>());
+                      ranks == 1 ? "rank" : "ranks", comparison.at("version").get<std::string>());
+  for (const Json& command : comparison.at("commands")) text += fmt::format("    {}\n", command.get<std::string>());
   return text;
 }
 

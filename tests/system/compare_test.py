@@ -99,6 +99,8 @@ class Comparison(unittest.TestCase):
         self.assertEqual(rows, {"gmm": 3, **dict.fromkeys(METHODS.split(","), 2)})
         self.assertEqual(table(self.output)["seeds"], [0, 1, 2])
         self.assertIn("| seeds |", fewer.out)
+        for methods in (METHODS, METHODS + ",gmm", "gmm"):  # what was typed for the rows
+            self.assertRegex(fewer.out, rf"\n    mpirun -np 2 masksc_compare .*--methods {methods} --seeds")
         other = compare(self.output, "--methods", "gmm", "--seeds", "3", "--epochs", "3")  # a matter of mask-sc alone
         self.assertEqual(other.codes, [0, 0], other)
         self.assertIn("2 results of other settings, which the tables leave out (mask-sc_seed-0, mask-sc_seed-1)", other.err)
@@ -108,7 +110,25 @@ class Comparison(unittest.TestCase):
     def test_other_settings_are_refused(self):
         done = compare(self.output, "--methods", METHODS, "--seeds", "2", "--matrix", "12x12")
         self.assertEqual(done.codes, [2, 2], done)
+        self.assertIn("matrix = 16x16, now it is 12x12; ", done.err)
         self.assertIn("--overwrite", done.err)
+
+    def test_other_programs_leave_it_alone(self):
+        before = (self.output / "report.html").read_bytes()
+        for done in (support.train(self.output, "--overwrite"),
+                     support.run("masksc_sweep", "--input", support.SIMULATED, "--output", self.output, "--sweep",
+                                 "dim=16,32")):
+            self.assertEqual(done.codes, [2, 2], done)
+            self.assertIn("holds a comparison; choose another --output", done.err)
+        self.assertEqual((self.output / "report.html").read_bytes(), before)
+
+    def test_its_page_shows_no_genes(self):
+        done = support.run("masksc_report", self.output, "--report-genes", "Gene7", ranks=1)
+        self.assertEqual(done.codes, [2], done)
+        self.assertIn("is a comparison, whose page shows no cells", done.err)
+        done = support.run("masksc_report", f"{self.output}/points/kmeans_seed-0/", ranks=1)
+        self.assertEqual(done.codes, [2], done)
+        self.assertIn(f"the page is that of the comparison: '{self.output}'", done.err)
 
     def test_without_labels_only_the_estimated_number(self):
         output = support.fresh("compare", "unlabelled")

@@ -1,5 +1,6 @@
 """masksc_sweep: points spread over ranks, killed and resumed, failed, stopped."""
 import csv
+import fcntl
 import json
 import re
 import resource
@@ -116,6 +117,13 @@ class Grid(unittest.TestCase):
         whole = sweep(self.output, "--sweep", "mask-ratio=0.25,0.5,0.75", "--sweep", "dim=16,32", "--collect")
         self.assertEqual((whole.codes, len(rows(self.output))), ([0, 0], 6), whole)
 
+    def test_3_one_program_at_a_time(self):
+        with open(self.output / ".lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            done = sweep(self.output, *GRID)
+        self.assertEqual(done.codes, [2, 2], done)
+        self.assertIn("is in use by", done.err)
+
     def test_3_other_settings_are_refused(self):
         done = sweep(self.output, *GRID, "--learning-rate", "0.002")
         self.assertEqual(done.codes, [2, 2], done)
@@ -165,7 +173,7 @@ class Troubles(unittest.TestCase):
                 self.assertFalse(output.exists())
 
     def test_a_rank_that_fails_alone_ends_the_sweep(self):
-        """The other rank of its point waits for it in the middle of training: no table can be made, and all are told."""
+        """The other rank of its point waits for it in the middle of a run: no table can be made, and all are told."""
         output = support.fresh("sweep", "alone")
         options = arguments(output, "--sweep", "dim=16,32", "--ranks-per-point", "2", "--epochs", "40",
                             "--checkpoint-every-steps", "4", "--stall-timeout", "6")
@@ -180,7 +188,8 @@ class Troubles(unittest.TestCase):
         error = running.process.communicate(timeout=support.patience(60))[1]
         self.assertLess(time.monotonic() - since, support.patience(30), error)
         self.assertNotEqual(running.process.returncode, 0, error)
-        self.assertRegex(error, r"error rank 1 \(host \S+, pid \d+\) ended in stage train at step \d+: ")
+        # Where it next asks for memory: mostly a checkpoint, but the allocator may have enough for all of the training.
+        self.assertRegex(error, r"error rank 1 \(host \S+, pid \d+\) ended in stage (train at step \d+|embed): ")
         done = support.run("masksc_sweep", *options)
         self.assertEqual(done.codes, [0, 0], done)
         resumed = [line["step"] for path in ranks() for line in support.log_lines(path.parent.parent)

@@ -2,8 +2,7 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
-#include <string>
+#include <optional>
 
 #include "masksc/core/folder_lock.hpp"
 
@@ -27,9 +26,24 @@ const char* described(FolderContent content);
 /// set of files a folder.
 void refuse_other_content(const std::filesystem::path& output, FolderContent mine);
 
-/// Makes the folder that --output names where it is not there, and keeps others from it as long as what is returned
-/// lives. On one rank. Throws as refuse_other_content and FolderLock.
-std::unique_ptr<FolderLock> hold_output(const std::filesystem::path& output, FolderContent mine,
-                                        Hold hold = Hold::alone);
+/// Makes the folder that --output names; false where it was there. Throws UserError where a link leads nowhere,
+/// EnvironmentError when the disk refuses.
+bool make_output_folder(const std::filesystem::path& output);
+
+/// Keeps others from the folder that --output names, which it makes where it is not there; one that it made and that is
+/// empty at the end goes.
+class OutputLock {
+ public:
+  /// On one rank. Throws as refuse_other_content, make_output_folder and FolderLock.
+  OutputLock(std::filesystem::path output, FolderContent mine, Hold hold = Hold::alone);
+  OutputLock(const OutputLock&) = delete;
+  OutputLock& operator=(const OutputLock&) = delete;
+  ~OutputLock();
+
+ private:
+  std::filesystem::path output_;
+  bool made_ = false;
+  std::optional<FolderLock> lock_;
+};
 
 }  // namespace masksc

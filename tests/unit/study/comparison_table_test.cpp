@@ -47,9 +47,15 @@ TEST(ComparisonTable, AsCommaSeparatedValues) {
 }
 
 TEST(ComparisonTable, AsMarkdown) {
-  Json comparison = {{"input", "a|b.h5ad"},        {"cells", 10},     {"labels", nullptr}, {"categories", 0},
-                     {"preparation", "shared"},    {"seeds", {3, 4}}, {"ranks", 1},        {"version", "1"},
-                     {"command", "masksc_compare"}};
+  Json comparison = {{"input", "a|b.h5ad"},
+                     {"cells", 10},
+                     {"labels", nullptr},
+                     {"categories", 0},
+                     {"preparation", "shared"},
+                     {"seeds", {3, 4}},
+                     {"ranks", 1},
+                     {"version", "1"},
+                     {"commands", {"masksc_compare --methods a", "masksc_compare --methods c"}}};
   comparison["methods"] = comparison_rows({"a", "c"}, points());
   const std::string text = comparison_markdown(comparison);
   EXPECT_THAT(text, HasSubstr("`a\\|b.h5ad`"));
@@ -57,7 +63,8 @@ TEST(ComparisonTable, AsMarkdown) {
   EXPECT_THAT(text, HasSubstr("| `a` | 0.600 ± 0.141 | 0.250 ± 0.000 | 3.5 | 2 |"));
   EXPECT_THAT(text, HasSubstr("| `c` | – | – | – | 0 |"));
   EXPECT_THAT(text, HasSubstr("- `c` failed: seed 0: out of \\| memory"));
-  EXPECT_THAT(text, HasSubstr("seeds 3, 4; 1 rank; mask-sc 1"));
+  EXPECT_THAT(text,
+              HasSubstr("seeds 3, 4; 1 rank; mask-sc 1\n\n    masksc_compare --methods a\n    masksc_compare --"));
   EXPECT_THAT(text, Not(HasSubstr("Compared with the labels")));
 }
 
