@@ -8,6 +8,7 @@
 #include <boost/program_options.hpp>
 #include <cstdio>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -120,8 +121,11 @@ std::optional<std::string> printed(const po::option& argument, const std::vector
 }  // namespace
 
 void apply_configuration(const std::string& text, const std::string& path, OptionTable& table) {
+  std::set<std::string> named;
   for (const auto& [name, value] : configuration_entries(text, path)) {
     const Option* option = table.find(name);
+    if (!named.insert(name).second && option != nullptr && !option->repeats)
+      throw UserError(fmt::format("configuration '{}' sets '{}' twice; leave one of the lines out", path, name));
     if (option != nullptr && command_line_only(option->role))
       throw UserError(
           fmt::format("configuration '{}' holds '{}', which belongs on the command line: configurations "

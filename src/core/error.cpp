@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <new>
+#include <system_error>
 
 namespace masksc {
 
@@ -16,6 +17,8 @@ Failure describe_failure(const std::exception_ptr& error) {
             "with more memory"};
   } catch (const std::filesystem::filesystem_error& e) {
     return {ExitCode::environment, e.what()};  // no permission, a name that is too long, a disk that is gone
+  } catch (const std::system_error& e) {       // so {fmt} tells that it can't write
+    return {ExitCode::environment, e.what()};
   } catch (const std::exception& e) {
     return {ExitCode::invariant, e.what()};
   } catch (...) {

@@ -92,9 +92,14 @@ void OptionTable::add_list(std::string name, std::vector<std::string>& field, st
     check_text(name, text, saved);
     field.emplace_back(text);
   };
-  add_option({std::move(name), {}, std::move(value), std::move(help), {}, set, [&field] {
-                return fmt::format("{}", fmt::join(field, " "));
-              }});
+  add_option({std::move(name),
+              {},
+              std::move(value),
+              std::move(help),
+              {},
+              set,
+              [&field] { return fmt::format("{}", fmt::join(field, " ")); },
+              true});
 }
 
 void OptionTable::add(std::string name, bool& field, std::string help) {

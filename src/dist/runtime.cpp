@@ -1,12 +1,16 @@
 // The runtime of a process: starts and ends MPI, and the program's life among its peers.
 #include "masksc/dist/runtime.hpp"
 
+#include <fmt/format.h>
 #include <sched.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
+#include <cstring>
 #include <thread>
 
 #include "masksc/core/log.hpp"
@@ -74,7 +78,10 @@ int run_program(int argc, char** argv, const std::function<ExitCode(Runtime&)>& 
     const int rank = runtime.world().rank();
     log::configure(rank);
     try {
-      return static_cast<int>(body(runtime));
+      const ExitCode code = body(runtime);
+      if (std::fflush(stdout) != 0)
+        throw EnvironmentError(fmt::format("cannot write to standard output: {}", std::strerror(errno)));
+      return static_cast<int>(code);
     } catch (...) {
       const Failure failure = describe_failure(std::current_exception());
       const int code = static_cast<int>(failure.code);

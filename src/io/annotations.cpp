@@ -61,6 +61,16 @@ std::vector<ObsColumn> read_obs(const std::filesystem::path& path) {
   return columns;
 }
 
+bool has_obs_column(const std::filesystem::path& path, const std::string& name) {
+  const ArrayFile file = open_h5ad_file(path);
+  if (frame_index(file, "obs") == name)
+    throw UserError(
+        fmt::format("obs['{}'] of '{}' holds the names of the cells: choose another column for the clusters",
+                    shown(name), path.string()));
+  const std::vector<std::string> columns = ordered_columns(file, "obs");
+  return std::find(columns.begin(), columns.end(), name) != columns.end();
+}
+
 std::int64_t count_cells(const std::filesystem::path& path) {
   const std::int64_t cells = frame_rows(open_h5ad_file(path), "obs");
   if (cells < 1) throw UserError(fmt::format("'{}' has no cells", path.string()));

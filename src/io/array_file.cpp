@@ -27,7 +27,13 @@ void check_readable(const std::filesystem::path& path) {
   if (file < 0)
     throw UserError(
         fmt::format("cannot open '{}': {}; check the name and the permissions", path.string(), std::strerror(code)));
-  if (known && S_ISDIR(status.st_mode)) throw UserError(fmt::format("'{}' is a folder: {}", path.string(), wanted));
+  if (known && S_ISDIR(status.st_mode)) {
+    std::error_code ignored;
+    const std::filesystem::path result = path / "result.h5ad";
+    if (std::filesystem::exists(result, ignored))
+      throw UserError(fmt::format("'{}' is the folder of a run: give '{}'", path.string(), result.string()));
+    throw UserError(fmt::format("'{}' is a folder: {}", path.string(), wanted));
+  }
   const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
   if (is_hdf5 > 0) return;
   if (known && status.st_size == 0) throw UserError(fmt::format("'{}' is empty (0 bytes): {}", path.string(), wanted));

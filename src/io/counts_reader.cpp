@@ -89,6 +89,9 @@ void check_shape(const ArrayFile& file, const std::string& matrix, MatrixShape s
 std::unique_ptr<CountsReader> open_counts(const std::filesystem::path& path, const InputSettings& settings) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) return open_mtx(path, settings);
+  if (const std::string name = path.filename().string(); name.ends_with(".mtx") || name.ends_with(".mtx.gz"))
+    throw UserError(fmt::format("'{}' is read with its genes and barcodes: give the folder that holds them, '{}'",
+                                path.string(), std::filesystem::absolute(path).parent_path().string()));
   if (is_prepared(path)) return open_prepared(path, settings);
   ArrayFile file = ArrayFile::open(path);
   const bool is_h5ad = looks_like_h5ad(file);

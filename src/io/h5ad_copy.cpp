@@ -58,10 +58,7 @@ void write_uns_of(const ArrayFile& input, ArrayFile& to, const std::string& colu
 
 void write_copy(const ArrayFile& input, const std::filesystem::path& to, const ClusterColumn& added) {
   const auto& [column, labels, record] = added;
-  if (frame_index(input, "obs") == column)
-    throw UserError(
-        fmt::format("obs['{}'] of '{}' holds the names of the cells: choose another column for the clusters",
-                    shown(column), input.path().string()));
+  ensure(frame_index(input, "obs") != column, "the names of the cells stay");
   ensure(static_cast<std::int64_t>(labels.codes.size()) == frame_rows(input, "obs"), "one label a cell");
   StagedFile staged(to);
   ArrayFile file = ArrayFile::create(staged.path());

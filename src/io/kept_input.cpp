@@ -34,12 +34,12 @@ class Keeper {
     for (const std::string& child : from_.children(group))
       part(group + "/" + child, (to.empty() ? group : to) + "/" + child, of_cells, axes);
   }
-  /// uns but what says that X holds logarithms: that of the result holds counts.
-  void uns() {
+  /// uns but, where the result's X holds `counts`, what says that it holds logarithms.
+  void uns(bool counts) {
     if (!from_.exists("uns") || !from_.info("uns").is_group()) return;
     to_.create_group("uns");
     for (const std::string& child : from_.children("uns"))
-      if (child == "log1p")
+      if (counts && child == "log1p")
         left_out_.emplace_back("'uns/log1p' (X holds counts in the result)");
       else
         part("uns/" + child, "uns/" + child, false, {});
@@ -62,9 +62,12 @@ class Keeper {
     for (const char* name : {"raw/var", "raw/varm"})
       if (from_.exists(name)) copy_tree(from_, name, to_, name);
   }
+  /// A part of var's genes, where the result has those of raw.
   void other_genes(const std::string& name) {
-    if (from_.exists(name) && (!from_.info(name).is_group() || !from_.children(name).empty()))
-      left_out_.push_back(fmt::format("'{}' (its genes are not those of raw)", shown(name)));
+    const bool empty =
+        !from_.exists(name) || (name == "var" ? ordered_columns(from_, name).empty()
+                                              : from_.info(name).is_group() && from_.children(name).empty());
+    if (!empty) left_out_.push_back(fmt::format("'{}' (its genes are not those of raw)", shown(name)));
   }
   [[nodiscard]] std::vector<std::string> left_out() const { return left_out_; }
 
@@ -96,6 +99,14 @@ class Keeper {
   std::vector<std::string> left_out_;
 };
 
+/// Whether var and raw/var have the same genes, in the same order.
+bool same_genes(const ArrayFile& input) {
+  if (!input.exists("var")) return false;
+  const std::int64_t count = frame_rows(input, "raw/var");
+  return frame_rows(input, "var") == count &&
+         read_frame_names(input, "var", count) == read_frame_names(input, "raw/var", count);
+}
+
 }  // namespace
 
 void require_h5ad(const std::filesystem::path& path) {
@@ -112,23 +123,24 @@ std::vector<std::string> keep_input(const std::filesystem::path& from, const Inp
   StagedFile staged(to);
   ArrayFile file = ArrayFile::create(staged.path());
   const bool counts_of_raw = settings.layer == "raw" && input.exists("raw/X") && input.exists("raw/var");
+  const bool genes_of_raw = counts_of_raw && !same_genes(input);
   const MatrixShape shape = matrix_shape(input, counts_of_raw            ? "raw/X"
                                                 : settings.layer.empty() ? "X"
                                                                          : "layers/" + settings.layer);
   Keeper keeper(input, file, CellSelection(shape.rows, rows));
   keeper.frame("obs", "obs", true);
-  keeper.frame(counts_of_raw ? "raw/var" : "var", "var", false);
+  keeper.frame(genes_of_raw ? "raw/var" : "var", "var", false);
   keeper.members("obsm", true);
   keeper.members("obsp", true, {true, true});
-  keeper.members(counts_of_raw ? "raw/varm" : "varm", false, {}, "varm");
-  keeper.uns();
-  if (counts_of_raw) {
-    for (const char* name : {"X", "layers", "varp"}) keeper.other_genes(name);
+  keeper.members(genes_of_raw ? "raw/varm" : "varm", false, {}, "varm");
+  keeper.uns(!settings.layer.empty() || !settings.allow_noninteger);
+  if (genes_of_raw) {
+    for (const char* name : {"X", "layers", "var", "varm", "varp"}) keeper.other_genes(name);
   } else {
     keeper.members("layers", true);
     if (!settings.layer.empty()) keeper.old_X();
     keeper.members("varp", false);
-    keeper.raw();
+    if (!counts_of_raw) keeper.raw();
   }
   file.close();
   staged.publish();

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <numeric>
 #include <set>
 
@@ -54,16 +53,13 @@ Json pack_column(const ObsColumn& column) {
 /// Numbers of the genes to colour cells by: those asked for, then the best markers of each cluster in turn.
 std::vector<std::int64_t> coloured_genes(const RunContent& run, const std::vector<std::string>& wanted,
                                          const ClusterMarkers& markers) {
-  std::map<std::string, std::int64_t> known;
-  for (std::size_t g = 0; g < run.genes.size(); ++g) known.emplace(run.genes[g], static_cast<std::int64_t>(g));
   std::vector<std::int64_t> genes;
   std::set<std::int64_t> taken;
   const auto take = [&](std::int64_t gene) {
     const auto room = most_gene_values / std::max<std::int64_t>(run.counts.rows, 1);
     if (static_cast<std::int64_t>(genes.size()) < room && taken.insert(gene).second) genes.push_back(gene);
   };
-  require_report_genes(wanted, run.genes);
-  for (const std::string& name : wanted) take(known.at(name));
+  for (const std::int64_t gene : find_report_genes(wanted, run.genes, run.gene_ids)) take(gene);
   for (std::size_t i = 0; i < coloured_markers; ++i)
     for (const std::vector<Marker>& list : markers.of_cluster)
       if (i < list.size()) take(list[i].gene);

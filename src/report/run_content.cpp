@@ -69,7 +69,11 @@ CsrMatrix read_counts(CountsReader& reader, const std::vector<std::int64_t>& row
 /// What the run was made from: masksc_train keeps it with its checkpoints, masksc_embed in its metrics.
 void read_identity(RunContent& run) {
   const std::filesystem::path path = run.folder / "checkpoints" / "run.json";
-  const bool trained = std::filesystem::exists(path);
+  const bool trained = !run.metrics.contains("model");
+  if (trained && !std::filesystem::exists(path)) {
+    log::warning("'{}' is missing, which names the labels and the input", path.string());
+    return;
+  }
   const Json record = trained ? read_json_file(path) : run.metrics;
   read_json(fmt::format("'{}'", (trained ? path : run.folder / "metrics.json").string()), [&] {
     run.labels = record.at("labels").get<std::string>();
@@ -89,6 +93,7 @@ void read_result(RunContent& run, const std::filesystem::path& result) {
   run.shown = sample_rows(run.all_cells, most_mapped_cells, 0);
   run.cells = chosen(reader->cell_names(), run.shown);
   run.genes = reader->gene_names();
+  run.gene_ids = reader->gene_ids();
   run.clusters = {chosen(reader->labels().codes, run.shown), reader->labels().names};
   if (std::count(run.clusters.codes.begin(), run.clusters.codes.end(), -1) > 0)
     throw UserError(fmt::format("obs['masksc'] of '{}' leaves cells without a cluster", result.string()));
@@ -124,6 +129,15 @@ RunContent read_run(const std::filesystem::path& folder) {
   run.folder = folder;
   const std::filesystem::path result = folder / "result.h5ad";
   std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored))
+    throw UserError(fmt::format("'{}' {}; give the folder that was --output", folder.string(),
+                                std::filesystem::exists(folder, ignored) ? "is no folder" : "is not there"));
+  const std::filesystem::path points = std::filesystem::weakly_canonical(folder, ignored).parent_path();
+  if (points.filename() == "points" && std::filesystem::exists(result, ignored) &&
+      !std::filesystem::exists(folder / "metrics.json", ignored))
+    throw UserError(
+        fmt::format("'{}' holds the clusters of a method, not a run; the page is that of the comparison: '{}'",
+                    folder.string(), points.parent_path().string()));
   if (!std::filesystem::is_regular_file(folder / "metrics.json", ignored) ||
       !std::filesystem::is_regular_file(result, ignored))
     throw UserError(

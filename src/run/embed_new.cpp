@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <optional>
 
 #include "masksc/cluster/transfer.hpp"
 #include "masksc/core/files.hpp"
@@ -19,6 +20,7 @@
 #include "masksc/model/device.hpp"
 #include "masksc/model/one_thread.hpp"
 #include "masksc/run/clustering.hpp"
+#include "masksc/run/folder.hpp"
 #include "masksc/run/labels.hpp"
 #include "masksc/run/outputs.hpp"
 #include "masksc/run/report_stage.hpp"
@@ -38,15 +40,18 @@ void check(const EmbedOptions& o) {
     throw UserError(fmt::format("--output '{}' holds a result; give another folder or --overwrite", o.output));
 }
 
-/// The prepared form of --input: itself, or one in --output that goes at the end.
-fs::path prepared_form(const EmbedOptions& options) {
+/// The prepared form of --input: itself, or one in --output that goes at the end. With --keep-input `kept` gets the
+/// file of what is kept.
+fs::path prepared_form(const EmbedOptions& options, fs::path& kept) {
   const std::vector<fs::path> files = listed_inputs(options.inputs);
   if (files.size() == 1 && is_prepared(files.front())) {
     refuse_choices(files.front(), options.counts);
+    if (options.keep_input) refuse_to_keep(files.front());
     return files.front();
   }
-  fs::path path = fs::path(options.output) / "prepared.h5";
-  for (const std::string& warning : warnings_of(prepare_counts(files, options.counts, path)))
+  fs::path path = fs::path(options.output) / prepared_name;
+  if (options.keep_input) kept = fs::path(options.output) / kept_name;
+  for (const std::string& warning : warnings_of(prepare_counts(files, options.counts, path, kept)))
     log::warning("{}", warning);
   return path;
 }
@@ -88,7 +93,13 @@ DenseMatrix embed(const SavedModel& model, const Expression& expression, bool qu
 ResultExtras transfer(const EmbedOptions& options, const DenseMatrix& embedding, const std::string& weights,
                       Json& metrics, Collectives& ranks) {
   ResultExtras extras;
-  if (options.reference.empty()) return extras;
+  if (options.reference.empty()) {
+    const EmbedOptions defaults;
+    if (ranks.is_root() && (options.reference_labels != defaults.reference_labels ||
+                            options.reference_neighbours != defaults.reference_neighbours))
+      log::warning("no labels are transferred: --reference names no cells that have some");
+    return extras;
+  }
   ReferenceCells reference;
   together(ranks, [&] { reference = read_reference(options, weights); });
   if (ranks.is_root() && options.reference_neighbours > reference.features.rows)
@@ -130,6 +141,7 @@ OptionTable describe_embed(EmbedOptions& o) {
   table.add_switch("overwrite", o.overwrite, "replace the result in --output");
   describe(table, o.counts);
   describe_joining(table, o.counts);
+  describe_keeping(table, o.keep_input);
   table.begin_group("Labels of known cells", OptionRole::path);
   table.add("reference", o.reference, "result.h5ad of cells that this model embedded: their labels go to the new cells",
             "FILE");
@@ -155,10 +167,10 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   require_at_least("threads", options.threads, 0);
   require_one_of("device", options.device, {"auto", "cpu", "cuda"});
   validate(options.cluster);
-  std::unique_ptr<FolderLock> lock;
+  std::optional<OutputLock> lock;
   on_root(ranks, [&] {
     check(options);
-    lock = hold_output(options.output, FolderContent::embedding);
+    lock.emplace(options.output, FolderContent::embedding);
     check(options);  // another may just have ended
   });
   use_cores(options.threads, place);
@@ -166,9 +178,9 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   const std::string weights = model.network->parameters().hash();
 
   std::string path;
-  on_root(ranks, [&] { path = prepared_form(options).string(); });
-  path = broadcast_text(ranks, path);
   RunInput input;
+  on_root(ranks, [&] { path = prepared_form(options, input.kept).string(); });
+  path = broadcast_text(ranks, path);
   input.file = std::make_unique<PreparedFile>(path, ranks);
   const std::int64_t cells = input.file->cells();
   const RowRange rows = own_rows(cells, ranks);
@@ -177,6 +189,7 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   log::write(2 * match.known < wanted && ranks.is_root() ? log::Level::warning : log::Level::info,
              fmt::format("genes: {} of the model's {} are in the input; the others count as 0", match.known, wanted));
   input.batches = wanted_batches(*input.file, path, options.counts);
+  check_batches(input.batches, input.file->batch_column(), model.batch_statistics, ranks);
   if (model.batch_statistics && input.batches.empty() && ranks.is_root())
     log::warning(
         "the model standardises genes within batches, and --batch-key names none: all cells count as one batch");
@@ -187,7 +200,7 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   note_labels(input.labels, input.file->label_column(), options.cluster.clusters.empty(), ranks);
   input.label_count = count_categories(input.labels);
   check_clusters(options.cluster, cells);
-  require_report_genes(options.report.genes, input.file->gene_names());
+  static_cast<void>(find_report_genes(options.report.genes, input.file->gene_names(), input.file->gene_ids()));
 
   const double before = seconds();
   const DenseMatrix embedding = embed(model, input.expression, options.quiet, ranks);
@@ -221,7 +234,8 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   on_root(ranks, [&] {
     write_file(folder / "config.ini", configuration);
     write_file(folder / "metrics.json", metrics.dump(2) + "\n");
-    if (path == (folder / "prepared.h5").string()) fs::remove(path);
+    if (path == (folder / prepared_name).string()) fs::remove(path);
+    if (!input.kept.empty()) fs::remove(input.kept);
   });
   report_stage(options.report, folder, ranks);
   return metrics;

@@ -12,9 +12,11 @@
 
 #include "masksc/core/files.hpp"
 #include "masksc/core/json_text.hpp"
+#include "masksc/core/log.hpp"
 #include "masksc/core/output_folder.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/dist/heartbeat_record.hpp"
+#include "masksc/io/array_file.hpp"
 #include "masksc/io/inputs.hpp"
 
 namespace masksc {
@@ -67,6 +69,26 @@ bool holds_other_files(const fs::path& folder) {
     if (!ours) return true;
   }
   return false;
+}
+
+/// Whether a run can go on from some checkpoint.
+bool has_checkpoint(const fs::path& folder) {
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none))
+    if (entry.path().extension() == ".h5" && entry.is_regular_file(none)) return true;
+  return false;
+}
+
+/// Whether HDF5 opens the file; `note` tells where one that is there can't be.
+bool is_readable(const fs::path& file, std::string& note) {
+  if (!fs::exists(file)) return false;
+  try {
+    static_cast<void>(ArrayFile::open(file));
+    return true;
+  } catch (const UserError& e) {
+    note = fmt::format("{}; it is made again", e.what());
+    return false;
+  }
 }
 
 std::string quoted(const fs::path& path) { return fmt::format("'{}'", path.string()); }
@@ -129,6 +151,7 @@ void RunFolder::look() {
   state_ = FolderState::empty;
   recorded_ = {};
   replace_ = false;
+  note_.clear();
   if (!fs::exists(root_)) return;
   if (!fs::is_directory(root_)) throw UserError(fmt::format("--output '{}' is not a folder", root_.string()));
   const FolderContent content = content_of(root_);
@@ -138,11 +161,12 @@ void RunFolder::look() {
     if (fs::exists(path(name))) continue;
     replace_ = options_.overwrite;
     if (replace_ || !holds_other_files(root_)) return;
-    throw UserError(fmt::format(
-        "--output '{}' holds {}; {}", root_.string(),
-        content == FolderContent::run ? fmt::format("a run without its {}, so it can't go on", name)
-        : content == FolderContent::none ? std::string("files that are not a run of mask-sc") : described(content),
-        start_over));
+    throw UserError(fmt::format("--output '{}' holds {}; {}", root_.string(),
+                                content == FolderContent::run
+                                    ? fmt::format("a run without its {}, so it can't go on", name)
+                                : content == FolderContent::none ? std::string("files that are not a run of mask-sc")
+                                                                 : described(content),
+                                start_over));
   }
   if (options_.overwrite) {
     replace_ = true;
@@ -159,8 +183,11 @@ void RunFolder::look() {
     });
   });
   state_ = FolderState::interrupted;
+  const bool was_finished = fs::exists(path("metrics.json"));
+  if (was_finished && !has_checkpoint(path("checkpoints")))
+    note_ = fmt::format("{} holds no checkpoint: the training begins anew", quoted(path("checkpoints")));
   // A run whose result or model was deleted makes them again.
-  if (fs::exists(path("metrics.json")) && fs::exists(path("result.h5ad")) && fs::exists(path("model/model.json"))) {
+  if (was_finished && is_readable(path("result.h5ad"), note_) && fs::exists(path("model/model.json"))) {
     const Json metrics = read_record("metrics.json");
     or_start_over([&] {
       read_json(quoted(path("metrics.json")), [&] {
@@ -213,6 +240,7 @@ void RunFolder::check_data(const std::string& fingerprint) const {
 
 void RunFolder::begin(const InputIdentity& input, const std::string& configuration) {
   on_root(ranks_, [&] {
+    if (!note_.empty()) log::warning("{}", note_);
     if (replace_)
       for (const char* name : {"metrics.json", "result.h5ad", "report.html", "log.jsonl", "tensorboard", "config.ini",
                                "model", "checkpoints"})
@@ -235,7 +263,7 @@ void RunFolder::begin(const InputIdentity& input, const std::string& configurati
 
 void RunFolder::make() {
   on_root(ranks_, [&] {
-    made_ = make_folder(root_);
+    made_ = make_output_folder(root_);
     lock_ = std::make_unique<FolderLock>(path(lock_name), fmt::format("--output '{}'", root_.string()));
     look();  // the run that had it may just have ended
   });

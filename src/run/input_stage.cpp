@@ -30,11 +30,7 @@ std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& 
   const std::vector<std::filesystem::path> files = listed_inputs(options.inputs);
   if (files.size() == 1 && is_prepared(files.front())) {
     refuse_choices(files.front(), options.counts);
-    if (options.keep_input)
-      throw UserError(
-          fmt::format("--keep-input: '{}' is a prepared file, which holds nothing but counts, names and labels: give "
-                      "the h5ad file itself as --input",
-                      files.front().string()));
+    if (options.keep_input) refuse_to_keep(files.front());
     return files.front();
   }
   const std::filesystem::path path = folder.path(prepared_name);
@@ -65,6 +61,13 @@ std::int64_t block_rows(const PreparedFile& file) {
 }
 
 }  // namespace
+
+void refuse_to_keep(const std::filesystem::path& prepared) {
+  throw UserError(
+      fmt::format("--keep-input: '{}' is a prepared file, which holds nothing but counts, names and labels: give the "
+                  "h5ad file itself as --input",
+                  prepared.string()));
+}
 
 ReadCounts reader_of(const std::filesystem::path& path, Collectives& ranks) {
   std::shared_ptr<const PreparedRows> rows;
@@ -103,6 +106,7 @@ RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives
   const std::int64_t cells = file.cells();
   const RowRange rows = own_rows(cells, ranks);
   input.batches = wanted_batches(file, path, options.counts);
+  check_batches(input.batches, file.batch_column(), options.preparation.batch_statistics, ranks);
   input.labels = wanted_labels(file, path, options.counts);
   for (std::string& note : note_labels(input.labels, file.label_column(), options.cluster.clusters.empty(), ranks))
     input.warnings.push_back(std::move(note));

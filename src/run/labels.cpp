@@ -17,6 +17,26 @@ Labels wanted_labels(const PreparedFile& file, const std::filesystem::path& path
   return file.labels();
 }
 
+void check_batches(const Labels& batches, const std::string& column, bool statistics, const Collectives& ranks) {
+  if (batches.empty()) return;
+  const auto cells = std::ssize(batches.codes);
+  std::vector<std::int64_t> sizes(batches.names.size());
+  for (const std::int32_t code : batches.codes) ++sizes[static_cast<std::size_t>(code)];
+  std::erase(sizes, 0);
+  const auto kinds = std::ssize(sizes);
+  if (kinds > 1 && 2 * kinds > cells)
+    throw UserError(
+        fmt::format("--batch-key '{}': {} different values of {} cells can't be batches; give another column",
+                    shown(column), kinds, cells));
+  constexpr std::int64_t few = 10;
+  const auto small = std::count_if(sizes.begin(), sizes.end(), [&](std::int64_t size) { return size < few; });
+  if (statistics && small > 0 && ranks.is_root())
+    log::warning(
+        "--batch-statistics: {} of the {} batches '{}' have fewer than {} cells, too few for means and "
+        "deviations of their own",
+        small, kinds, shown(column), few);
+}
+
 std::int64_t count_categories(const Labels& labels) {
   std::set<std::int32_t> found(labels.codes.begin(), labels.codes.end());
   found.erase(-1);

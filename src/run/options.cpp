@@ -6,6 +6,14 @@
 
 namespace masksc {
 
+void describe_keeping(OptionTable& table, bool& keep_input) {
+  table.begin_group("Input", OptionRole::result);
+  table.add_switch(
+      "keep-input", keep_input,
+      "result.h5ad holds all that is in an h5ad input: obs, var, layers, obsm, obsp, varm, varp, uns, raw; of "
+      "several inputs their obs");
+}
+
 OptionTable describe_run(RunOptions& o) {
   OptionTable table;
   table.begin_group("Input and output", OptionRole::path);
@@ -18,9 +26,7 @@ OptionTable describe_run(RunOptions& o) {
   table.add_switch("overwrite", o.overwrite, "replace the run in --output");
   describe(table, o.counts);
   describe_joining(table, o.counts);
-  table.add_switch(
-      "keep-input", o.keep_input,
-      "result.h5ad holds all that is in an h5ad input: obs, var, layers, obsm, obsp, varm, varp, uns, raw");
+  describe_keeping(table, o.keep_input);
   describe(table, o.preparation);
   describe(table, o.data);
   describe(table, o.sequence);

@@ -34,10 +34,16 @@ void for_each_block(const DenseMatrix& embedding, RowRange rows, std::int64_t ce
 }
 
 /// Not kept of an input: what is written here.
-std::vector<std::string> written_names() {
+std::vector<std::string> written_names(const ResultExtras& extras) {
   std::vector<std::string> names = {"obs/masksc", "var/masksc", "uns/masksc"};
   for (const char* name : {features_name, components_name, tsne_name, umap_name})
     names.push_back(fmt::format("obsm/{}", name));
+  const auto add = [&](const auto& columns) {
+    for (const auto& [name, _] : columns) names.push_back("obs/" + name);
+  };
+  add(extras.categories);
+  add(extras.numbers);
+  add(extras.flags);
   return names;
 }
 
@@ -79,7 +85,7 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
   std::unique_ptr<H5adWriter> writer;
   on_root(ranks, [&] {
     writer = std::make_unique<H5adWriter>(path, names, input.file->gene_names());
-    if (!input.kept.empty()) writer->keep(input.kept, written_names());
+    if (!input.kept.empty()) writer->keep(input.kept, written_names(extras));
     writer->add_obs("masksc", name_clusters(outcome.all, outcome.clusters));
     const std::string labels = input.file->label_column();
     if (!input.labels.empty() && !writer->has("obs/" + labels)) writer->add_obs(labels, input.labels);

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <optional>
+#include <thread>
 
 #include "masksc/core/files.hpp"
 #include "masksc/core/log.hpp"
@@ -159,7 +160,7 @@ void check_fit(const RunOptions& options, const RunInput& input, Collectives& ra
                                 options.train.batch_size, ranks.size()));
   visible_tokens(input.expression.layout.tokens_with_genes(), options.model.mask_ratio);
   check_clusters(options.cluster, input.expression.cells);
-  require_report_genes(options.report.genes, input.file->gene_names());
+  static_cast<void>(find_report_genes(options.report.genes, input.file->gene_names(), input.file->gene_ids()));
   const std::string& resume = options.run.resume;
   on_root(ranks, [&] {
     if (resume != "auto" && resume != "never" && !std::filesystem::exists(resume))
@@ -188,8 +189,11 @@ Json finished_metrics(const RunFolder& folder, const RunOptions& options, Collec
   Json metrics;
   on_root(ranks, [&] { metrics = folder.read_record("metrics.json"); });
   log::info("--output '{}' holds this run, finished; its result:", folder.root().string());
-  on_root(ranks, [&] {  // a run killed while it drew its page has none
-    if (report.report && !std::filesystem::exists(folder.path("report.html")))
+  on_root(ranks, [&] {
+    const std::filesystem::path page = folder.path("report.html");
+    if (report.report && !report.genes.empty())  // another page
+      write_report(folder.root(), page, {report.genes, at::get_num_threads()});
+    else if (report.report && !std::filesystem::exists(page))  // a run killed while it drew its page has none
       report_or_warn(folder.root(), {report.genes, at::get_num_threads()});
     if (!std::filesystem::exists(folder.path("tensorboard"))) make_board(options.run, folder, ranks);
   });
@@ -199,6 +203,9 @@ Json finished_metrics(const RunFolder& folder, const RunOptions& options, Collec
 }  // namespace
 
 void use_cores(std::int64_t threads, const RunPlace& place) {
+  if (const auto there = static_cast<std::int64_t>(std::thread::hardware_concurrency());
+      there > 0 && threads > there && place.ranks.is_root())
+    log::warning("--threads {}: this machine has {} cores, which more threads only share", threads, there);
   at::set_num_threads(threads > 0 ? static_cast<int>(threads) : place.cores_per_rank);
 }
 

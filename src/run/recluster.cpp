@@ -8,6 +8,7 @@
 #include "masksc/cluster/leiden.hpp"
 #include "masksc/cluster/order.hpp"
 #include "masksc/core/apart.hpp"
+#include "masksc/core/log.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/io/annotations.hpp"
@@ -23,8 +24,9 @@ namespace {
 struct KnownCells {
   std::int64_t cells = 0;
   Labels labels;
-  DenseMatrix embedding;   // of all cells
-  DenseMatrix components;  // likewise, or nothing
+  DenseMatrix embedding;    // of all cells
+  DenseMatrix components;   // likewise, or nothing
+  bool has_column = false;  // of the name that the clusters get
 };
 
 /// The matrix of obsm that --components means; "" for none.
@@ -40,6 +42,7 @@ std::string components_of(const ReclusterOptions& options) {
 KnownCells read_cells(const ReclusterOptions& options) {
   KnownCells known;
   known.cells = count_cells(options.input);
+  known.has_column = has_obs_column(options.input, options.column);
   if (!options.labels.empty()) known.labels = read_obs_labels(options.input, options.labels);
   known.embedding = read_obsm(options.input, options.features, known.cells);
   const std::string components = components_of(options);
@@ -108,6 +111,9 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
   together(ranks, [&] { known = read_cells(options); });
   note_labels(known.labels, options.labels, options.method == ClusterMethod::kmeans && options.cluster.clusters.empty(),
               ranks);
+  if (known.has_column && ranks.is_root())
+    log::warning("obs['{}'] of '{}' is not in the copy: the new clusters take its place", shown(options.column),
+                 options.input);
   const std::int64_t cells = known.cells;
   const RowRange rows = own_rows(cells, ranks);
   const DenseMatrix embedding = part_of(std::exchange(known.embedding, {}), rows);

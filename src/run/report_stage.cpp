@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "masksc/core/log.hpp"
+#include "masksc/core/output_folder.hpp"
 #include "masksc/dist/root_work.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 #include "masksc/run/attention.hpp"
@@ -72,10 +73,12 @@ RunContent read_attended_run(const std::filesystem::path& folder) {
 
 void write_report(const std::filesystem::path& folder, const std::filesystem::path& page,
                   const PageSettings& settings) {
-  std::error_code ignored;
   Json data;
-  if (std::filesystem::exists(folder / "comparison.json", ignored) ||
-      std::filesystem::exists(folder / "sweep.json", ignored)) {
+  const FolderContent content = content_of(folder);
+  if (content == FolderContent::comparison || content == FolderContent::sweep) {
+    if (!settings.genes.empty())
+      throw UserError(fmt::format("--report-genes: '{}' is {}, whose page shows no cells: leave the option out",
+                                  folder.string(), described(content)));
     data = page_of_study(folder);
   } else {
     data = page_of_run(read_attended_run(folder), settings);

@@ -89,7 +89,10 @@ class Cluster(unittest.TestCase):
 
     def test_a_column_of_that_name_is_replaced(self):
         output = support.fresh("cluster", "again.h5ad")
-        self.assertEqual(cluster(output, "--clusters", "2", "--column", "masksc").codes, [0, 0])
+        done = cluster(output, "--clusters", "2", "--column", "masksc")
+        self.assertEqual(done.codes, [0, 0], done)
+        self.assertIn("obs['masksc'] of", done.err)
+        self.assertIn("the new clusters take its place", done.err)
         found = anndata.read_h5ad(output).obs
         self.assertEqual(found["masksc"].nunique(), 2)
         self.assertEqual(list(found.columns).count("masksc"), 1)
@@ -209,6 +212,9 @@ class Refused(unittest.TestCase):
         path = support.fresh("featureless.h5ad")
         anndata.AnnData(np.ones((4, 2), dtype=np.float32)).write_h5ad(path)
         self.check(["obsm['X_masksc'] is not in"], data=path)
+
+    def test_the_folder_of_a_run(self):
+        self.check([f"give '{RESULT}'"], data=support.BASE)
 
     def test_a_column_that_hdf5_would_cut(self):
         self.check(["--column 'a/b'"], "--column", "a/b", "--clusters", "2")

@@ -43,13 +43,23 @@ class Help(unittest.TestCase):
         self.assertEqual([option for option in listed if f"`--{option}" not in readme], [])
 
 
+class Unwritable(unittest.TestCase):
+    def test_output_that_is_lost_is_an_error(self):
+        for arguments in (["--help"], ["--version"], ["--man"], ["--plan"]):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([support.program("masksc_train"), *arguments], stdout=full, stderr=subprocess.PIPE,
+                                      text=True, env=support.environment(), timeout=60)
+            self.assertEqual(done.returncode, 3, (arguments, done.stderr))
+            self.assertIn("No space left", done.stderr)
+
+
 class Refused(unittest.TestCase):
     """Each row: arguments after the small run's, and what the one message must contain."""
 
-    def check(self, arguments, *words):
+    def check(self, arguments, *words, ranks=2):
         output = support.fresh("refused")
-        done = support.train(output, *arguments)
-        self.assertEqual(done.codes, [2, 2], done)
+        done = support.train(output, *arguments, ranks=ranks)
+        self.assertEqual(done.codes, [2] * ranks, done)
         self.assertLess(done.seconds, support.patience(10))
         saying = [line for line in done.err.splitlines() if all(word in line for word in words)]
         self.assertEqual(len(saying), 1, done)  # by rank 0 alone
@@ -59,7 +69,12 @@ class Refused(unittest.TestCase):
         for line in ("no-equals%option%%invalid_line%", "= 3", "[section]", "epochs ="):  # Boost hung on the first
             path = support.WORK / "bad.ini"
             path.write_text(f"# a comment\n{line}\n")
-            self.check(["--config", str(path)], "bad.ini")
+            self.check(["--config", str(path)], "bad.ini", ranks=1)
+
+    def test_a_name_twice_in_a_configuration(self):
+        path = support.WORK / "twice.ini"
+        path.write_text("epochs = 3\ndim = 32\nepochs = 4\n")
+        self.check(["--config", str(path)], "twice.ini", "sets 'epochs' twice")
 
     def test_a_configuration_of_windows(self):
         path = support.WORK / "windows.ini"
@@ -68,7 +83,7 @@ class Refused(unittest.TestCase):
 
     def test_values_are_printed_harmless(self):
         for option in ("--plan-device", "--precision", "--matrix", "--clusters", "--genes"):
-            self.check([option, "\x1b[31mred"], option, "\\x1b[31mred")
+            self.check([option, "\x1b[31mred"], option, "\\x1b[31mred", ranks=1)
 
     def test_unknown_option_with_the_nearest(self):
         self.check(["--epoch-s", "3"], "epoch-s", "epochs")
@@ -96,7 +111,7 @@ class Refused(unittest.TestCase):
                               ("--checkpoint-every-minutes", "-1"), ("--progress-seconds", "-1"),
                               ("--reduce-precision", "fp16")]:
             with self.subTest(option=option, value=value):
-                self.check([option, value], option.lstrip("-"), value)
+                self.check([option, value], option.lstrip("-"), value, ranks=1)
 
     def test_nccl_needs_gpus(self):
         self.check(["--collectives", "nccl", "--device", "cpu"], "collectives", "GPU")

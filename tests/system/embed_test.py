@@ -85,6 +85,11 @@ class Refused(unittest.TestCase):
         cells.write_h5ad(path)
         self.check(["none of the model's", "gene", "ENSG0"], "--input", path)
 
+    def test_the_folder_of_a_reference(self):
+        done = embed(support.fresh("refused"), "--input", support.SIMULATED, "--reference", support.BASE)
+        self.assertEqual(done.codes, [2], done)
+        self.assertIn(f"give '{support.BASE / 'result.h5ad'}'", done.err)
+
     def test_a_reference_of_another_model(self):
         copy = support.fresh("other-result.h5ad")
         shutil.copy(support.BASE / "result.h5ad", copy)

@@ -192,10 +192,46 @@ class Keep(KeepCase):
         self.assertNotIn("log1p", result.uns)
         self.assertIn("'uns/log1p' (X holds counts in the result)", done.err)
 
+    def test_values_that_stay_logarithms(self):
+        data = rich()
+        data.X = data.X.log1p()
+        data.uns["log1p"] = {"base": None}
+        done = self.train(self.write(data), "--keep-input", "--allow-noninteger")
+        self.assertIn("look like logarithms", done.err)
+        self.assertIn("log1p", self.result().uns)
+
+    def test_counts_of_raw_with_the_same_genes(self):
+        data = rich()
+        data.raw = data.copy()
+        data.X = data.X.multiply(0.5).tocsr()
+        done = self.train(self.write(data), "--keep-input", "--layer", "raw")
+        self.assertNotIn("genes are not those of raw", done.err)
+        result = self.result()
+        self.assertEqual(sorted(result.layers), sorted([*data.layers, "X"]))
+        self.same(result.layers["X"], data.X, "X of the input")
+        self.same(result.X, data.raw.X, "X")
+        self.same(result.varm["loadings"], data.varm["loadings"], "varm")
+        self.assertEqual(list(result.var["kind"]), list(data.var["kind"]))
+        self.assertIn("pairs", result.varp)
+
+    def test_of_new_cells(self):
+        data = rich(EMPTY)
+        path = self.write(data)
+        self.train(path)
+        model, self.output = self.output / "model", support.fresh(FOLDER, "embedded")
+        done = support.run("masksc_embed", "--model", model, "--input", path, "--output", self.output, "--keep-input",
+                           "--clusters", "3", "--report", "no")
+        self.assertEqual(done.codes, [0, 0], done)
+        result = self.result()
+        self.same(result.layers["dense"], data.layers["dense"][[i for i in range(60) if i not in EMPTY]], "layers/dense")
+        self.assertIn("nested", result.uns)
+        self.assertEqual(sorted(path.name for path in self.output.iterdir()), ["config.ini", "metrics.json", "result.h5ad"])
+
     def test_counts_of_raw(self):
         path = self.write(rich(EMPTY))
         done = self.train(path, "--keep-input", "--layer", "raw", "--matrix", "12x12", "--patch", "4")
-        self.assertIn("'layers' (its genes are not those of raw)", done.err)
+        for name in ("X", "layers", "var", "varm", "varp"):
+            self.assertIn(f"'{name}' (its genes are not those of raw)", done.err)
         result, whole = self.result(), anndata.read_h5ad(path)
         self.assertEqual(list(result.var_names), list(whole.raw.var_names))
         self.assertEqual(list(result.var["mean"]), list(whole.raw.var["mean"]))

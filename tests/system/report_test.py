@@ -74,6 +74,18 @@ class Report(unittest.TestCase):
         self.assertEqual(done.codes, [0], done)
         self.assertIn('"name":"Gene7"', page.read_text())
 
+    def test_genes_by_their_identifiers(self):
+        data = anndata.read_h5ad(support.SIMULATED)
+        data.var["gene_ids"] = [f"ENSG{i:05}" for i in range(data.n_vars)]
+        path, output = support.fresh("identified.h5ad"), support.fresh("identified")
+        data.write_h5ad(path)
+        done = support.train(output, "--epochs", "1", "--report-genes", "ENSG00007", data=path)
+        self.assertEqual(done.codes, [0, 0], done)
+        self.assertIn(f'"name":"{data.var_names[7]}"', (output / "report.html").read_text())
+        done = support.run("masksc_report", output, "--report-genes", "ENSG00007,ENSG00008", ranks=1)
+        self.assertEqual(done.codes, [2], done)
+        self.assertIn("give the option once for each gene", done.err)
+
     def test_an_unknown_gene(self):
         page = support.fresh("page.html")
         done = support.run("masksc_report", support.BASE, "--report-genes", "Gene7x", "--output", page, ranks=1)
@@ -82,9 +94,11 @@ class Report(unittest.TestCase):
         self.assertFalse(page.exists())
 
     def test_folders_without_a_run(self):
-        for folder in (support.WORK / "nowhere", support.WORK):
+        for folder, word in ((support.WORK / "nowhere", "is not there"), (support.WORK, "holds no finished run"),
+                             (support.SIMULATED, "is no folder")):
             done = support.run("masksc_report", folder, ranks=1)
             self.assertEqual(done.codes, [2], done)
+            self.assertIn(word, done.err)
         self.assertEqual(support.run("masksc_report", ranks=1).codes, [2])
 
     def test_a_damaged_model_costs_only_the_attention(self):

@@ -2,6 +2,8 @@
 import shutil
 import unittest
 
+import anndata
+
 import support
 
 
@@ -52,6 +54,47 @@ class StartedAgain(unittest.TestCase):
         self.assertEqual(done.codes, [0, 0], done)
         self.assertTrue((self.output / "result.h5ad").exists())
         self.assertEqual(support.metrics(self.output)["embedding_hash"], self.before["embedding_hash"])
+
+    def test_a_truncated_result_is_made_again(self):
+        (self.output / "result.h5ad").write_bytes(self.result_bytes[: len(self.result_bytes) // 2])
+        done = support.train(self.output)
+        self.assertEqual(done.codes, [0, 0], done)
+        self.assertIn("it is made again", done.err)
+        self.assertEqual(anndata.read_h5ad(self.output / "result.h5ad").n_obs, support.CELLS)
+        self.assertEqual(support.metrics(self.output)["embedding_hash"], self.before["embedding_hash"])
+
+    def test_without_its_checkpoints_it_says_that_it_begins_anew(self):
+        for path in (self.output / "checkpoints").glob("*"):
+            if path.name != "run.json":
+                path.unlink()
+        self.assertIn("finished", support.train(self.output).err)
+        self.assert_untouched()
+        done = support.train(self.output, "--epochs", "5")
+        self.assertEqual(done.codes, [0, 0], done)
+        self.assertIn("holds no checkpoint: the training begins anew", done.err)
+
+    def test_what_a_run_lacks_is_named(self):
+        for name in ("checkpoints/run.json", "config.ini"):
+            (self.output / name).unlink()
+            self.assert_refused(support.train(self.output), f"a run without its {name}")
+
+    def test_other_programs_leave_it_alone(self):
+        page = (self.output / "report.html").read_bytes()
+        for program, arguments in (("masksc_sweep", ["--sweep", "mask-ratio=0.5,0.75"]), ("masksc_compare", []),
+                                   ("masksc_embed", ["--model", support.BASE / "model", "--overwrite"])):
+            done = support.run(program, "--input", support.SIMULATED, "--output", self.output, *arguments)
+            self.assertEqual(done.codes, [2, 2], done)
+            self.assertIn("holds a training run; choose another --output", done.err)
+        self.assert_untouched()
+        self.assertEqual((self.output / "report.html").read_bytes(), page)
+
+    def test_genes_for_its_page_are_drawn(self):
+        done = support.train(self.output, "--report-genes", "Gene7x")
+        self.assertEqual(done.codes, [2, 2], done)
+        self.assertIn("did you mean 'Gene7", done.err)
+        self.assertEqual(support.train(self.output, "--report-genes", "Gene7").codes, [0, 0])
+        self.assertIn('"name":"Gene7"', (self.output / "report.html").read_text())
+        self.assert_untouched()
 
     def test_for_other_clusters_it_names_masksc_cluster(self):
         self.assert_refused(support.train(self.output, "--clusters", "3"), "clusters = ", "masksc_cluster")

@@ -31,6 +31,7 @@ struct Option {
   OptionRole role = OptionRole::result;
   std::function<void(std::string_view)> set;  // throws UserError that names option and value
   std::function<std::string()> get;           // text that `set` reads back to the same value
+  bool repeats = false;                       // each `set` adds to a list
 };
 
 class OptionTable {

@@ -21,6 +21,10 @@ struct ObsColumn {
 /// none of a kind that is not read. Throws UserError when the file is no h5ad, or damaged.
 std::vector<ObsColumn> read_obs(const std::filesystem::path& path);
 
+/// Whether obs has a column `name`. Throws UserError when that is the one with the names of the cells, which can't be
+/// replaced, and as read_obs.
+bool has_obs_column(const std::filesystem::path& path, const std::string& name);
+
 /// Cells of an h5ad file. Throws UserError when it is none, or has none.
 std::int64_t count_cells(const std::filesystem::path& path);
 

@@ -39,11 +39,12 @@ struct RunContent {
   std::int64_t all_cells = 0;       // of the run; what follows is of the `shown` ones
   std::vector<std::int64_t> shown;  // ascending; all of them up to most_mapped_cells, else a sample
   std::vector<std::string> cells, genes;
-  CsrMatrix counts;                // [cells, genes]
-  Labels clusters;                 // obs['masksc']
-  std::vector<ObsColumn> columns;  // obs, the clusters first
-  DenseMatrix features;            // obsm['X_masksc']
-  std::optional<CellMaps> maps;    // those of result.h5ad, where it has any
+  std::vector<std::string> gene_ids;  // var['gene_ids'], or empty
+  CsrMatrix counts;                   // [cells, genes]
+  Labels clusters;                    // obs['masksc']
+  std::vector<ObsColumn> columns;     // obs, the clusters first
+  DenseMatrix features;               // obsm['X_masksc']
+  std::optional<CellMaps> maps;       // those of result.h5ad, where it has any
   std::optional<AttentionGrid> attention;
 };
 

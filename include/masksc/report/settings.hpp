@@ -1,6 +1,7 @@
 // What is asked of the report.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,9 @@ struct ReportSettings {
 void describe(OptionTable& table, ReportSettings& settings);
 /// --report-genes alone.
 void describe_report_genes(OptionTable& table, std::vector<std::string>& genes);
-/// Throws UserError unless all of `wanted` are among the `genes` of the data.
-void require_report_genes(const std::vector<std::string>& wanted, const std::vector<std::string>& genes);
+/// The places of all `wanted` among the `genes` of the data or, where they have some, their identifiers `ids`. Throws
+/// UserError for one that is neither, with the nearest name.
+std::vector<std::int64_t> find_report_genes(const std::vector<std::string>& wanted,
+                                            const std::vector<std::string>& genes, const std::vector<std::string>& ids);
 
 }  // namespace masksc

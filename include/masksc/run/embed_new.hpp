@@ -19,6 +19,7 @@ struct EmbedOptions {
   std::string reference;            // result.h5ad of cells embedded by the same model; "" transfers no labels
   bool overwrite = false;
   InputSettings counts;
+  bool keep_input = false;                  // as RunOptions'
   std::string reference_labels = "masksc";  // column of the reference's obs
   std::int64_t reference_neighbours = 15;
   ClusterSettings cluster;

@@ -80,6 +80,7 @@ class RunFolder {
   std::string labels_;
   std::string sequence_model_;
   bool replace_ = false;  // what is there goes when the run begins
+  std::string note_;      // of what a run lacks that goes on; "" for none
   bool made_ = false;
   bool begun_ = false;
   std::unique_ptr<FolderLock> lock_;  // on rank 0, once made

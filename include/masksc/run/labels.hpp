@@ -1,4 +1,5 @@
-// Labels that clusters are compared with: where they come from, and whether they can be types of cells.
+// Labels that clusters are compared with, and batches: where they come from, and whether they can be what they are
+// taken for.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,10 @@ namespace masksc {
 /// The labels that `settings` ask for, of the prepared file at `path`; empty when they ask for none. A collective.
 /// Throws UserError when the file has none, or others.
 Labels wanted_labels(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings);
+
+/// Throws UserError where the batches of `column` can't be any: more of them than half the cells. Rank 0 warns of small
+/// ones where genes are standardised within them (`statistics`). Not a collective: equal on all ranks.
+void check_batches(const Labels& batches, const std::string& column, bool statistics, const Collectives& ranks);
 
 /// Categories that occur.
 std::int64_t count_categories(const Labels& labels);

@@ -36,6 +36,8 @@ struct RunOptions {
   PlanSettings plan;
 };
 
+/// --keep-input alone.
+void describe_keeping(OptionTable& table, bool& keep_input);
 /// Adds every option; `options` must outlive the table.
 OptionTable describe_run(RunOptions& options);
 
