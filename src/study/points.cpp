@@ -224,8 +224,9 @@ std::vector<PointOutcome> run_points(const std::vector<Point>& points, const Poi
   std::optional<FolderLock> lock;
   on_root(world, [&] {
     check_points(agreed, world);
-    if (settings.only >= 0) lock.emplace(points_folder(folder) / (session_name(settings.only) + lock_name),
- fmt::format("point {} in --output '{}'", settings.only, folder.string()));
+    if (settings.only >= 0)
+      lock.emplace(points_folder(folder) / (session_name(settings.only) + lock_name),
+                   fmt::format("point {} in --output '{}'", settings.only, folder.string()));
     pending = pending_points(agreed, settings, folder);
     const std::size_t all = settings.only >= 0 ? 1 : agreed.size();
     if (pending.size() < all) log::info("{} of {} {}s are there already", all - pending.size(), all, settings.what);

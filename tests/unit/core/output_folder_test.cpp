@@ -54,9 +54,7 @@ TEST(OutputFolder, WithoutTablesIsKnownByItsPoints) {
 TEST(OutputFolder, IsHeldByProgramsOfItsKind) {
   const TemporaryFolder folder;
   const fs::path output = folder / "new/output";
-  {
-    const OutputLock nothing_written(output, FolderContent::sweep);
-  }
+  { const OutputLock nothing_written(output, FolderContent::sweep); }
   EXPECT_FALSE(fs::exists(output));
   const OutputLock held(output, FolderContent::sweep, Hold::shared);
   const OutputLock shared(output, FolderContent::sweep, Hold::shared);
