@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "command_line.hpp"
@@ -67,6 +68,9 @@ masksc::ExitCode work(const masksc::Sweep& sweep, const masksc::RunOptions& opti
   masksc::on_root(world, [&] {
     if (settings.only >= 0) outcomes = {outcomes[static_cast<std::size_t>(settings.only)]};
     code = static_cast<std::int32_t>(masksc::exit_code(outcomes));
+    const auto missing = [](const masksc::PointOutcome& o) { return o.status == masksc::PointStatus::missing; };
+    if (code == 0 && std::any_of(outcomes.begin(), outcomes.end(), missing))  // --collect of a sweep under way
+      code = static_cast<std::int32_t>(masksc::ExitCode::stopped);
     const std::vector<std::string> others = masksc::other_points(points, options.output);
     if (settings.only < 0 && !others.empty())
       masksc::log::warning(

@@ -14,7 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kind = "checkpoint";
 constexpr const char* latest = "latest";
 
 std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
@@ -99,8 +98,8 @@ void CheckpointFolder::begin(std::int64_t step, Json header, std::vector<ArraySo
   ensure(!pending(), "one save at a time");
   Json whole = {{"stage", stage_}, {"step", step}, {"identity", identity_}};
   if (!header.is_null()) whole.update(header);
-  write_ = std::make_unique<SealedWrite>(folder_ / fmt::format("{}-{:08}.h5", stage_, step), kind, std::move(whole),
-                                         std::move(arrays), ranks_, background);
+  write_ = std::make_unique<SealedWrite>(folder_ / fmt::format("{}-{:08}.h5", stage_, step), checkpoint_kind,
+                                         std::move(whole), std::move(arrays), ranks_, background);
   step_ = step;
 }
 
@@ -127,7 +126,7 @@ void CheckpointFolder::prune() const {
 }
 
 Checkpoint CheckpointFolder::open(const fs::path& file) const {
-  Seal seal = open_sealed(file, kind);
+  Seal seal = open_sealed(file, checkpoint_kind);
   try {
     const Json& header = seal.header;
     const auto step = header.at("step").get<std::int64_t>();

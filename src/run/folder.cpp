@@ -91,6 +91,14 @@ bool is_readable(const fs::path& file, std::string& note) {
   }
 }
 
+/// Those of --profile, a rank each.
+void remove_traces(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("trace-") && name.ends_with(".json")) fs::remove(entry.path());
+  }
+}
+
 std::string quoted(const fs::path& path) { return fmt::format("'{}'", path.string()); }
 
 /// Adds to the error of a damaged record what to do.
@@ -245,6 +253,7 @@ void RunFolder::begin(const InputIdentity& input, const std::string& configurati
       for (const char* name : {"metrics.json", "result.h5ad", "report.html", "log.jsonl", "tensorboard", "config.ini",
                                "model", "checkpoints"})
         fs::remove_all(path(name));
+    if (replace_) remove_traces(root_);
     make_folder(path("checkpoints"));
     make_folder(path("model"));
     const Json record = {{"input",

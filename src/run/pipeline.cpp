@@ -13,6 +13,8 @@
 #include "masksc/core/version.hpp"
 #include "masksc/dist/gpu_place.hpp"
 #include "masksc/dist/heartbeat.hpp"
+#include "masksc/io/checkpoint_folder.hpp"
+#include "masksc/io/sealed_file.hpp"
 #include "masksc/model/device.hpp"
 #include "masksc/model/host_memory.hpp"
 #include "masksc/model/mask.hpp"
@@ -86,7 +88,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, const S
   const Json description = describe_for_checkpoints(options, configuration, ranks.size());
   const SequenceEncoders encoders = clock.time(
       "sequence", [&] { return sequence_stage(options, expression, identity, description, folder, given, context); });
-  Targets targets = target_stage(options, input, encoders, context);
+  Targets targets = clock.time_unlogged("guidance", [&] { return target_stage(options, input, encoders, context); });
   MaskedAutoencoder model(autoencoder_shape(options, expression, targets),
                           static_cast<std::uint64_t>(options.train.seed), context.device);
   log::info("stage 2: {} parameters, {} tokens of {} genes, {} steps", model.parameters().count(),
@@ -161,10 +163,15 @@ void check_fit(const RunOptions& options, const RunInput& input, Collectives& ra
   visible_tokens(input.expression.layout.tokens_with_genes(), options.model.mask_ratio);
   check_clusters(options.cluster, input.expression.cells);
   static_cast<void>(find_report_genes(options.report.genes, input.file->gene_names(), input.file->gene_ids()));
-  const std::string& resume = options.run.resume;
+}
+
+/// That the checkpoint of --resume PATH is one, before anything is done. A collective; throws UserError.
+void check_resume(const std::string& resume, Collectives& ranks) {
+  if (resume == "auto" || resume == "never") return;
   on_root(ranks, [&] {
-    if (resume != "auto" && resume != "never" && !std::filesystem::exists(resume))
+    if (!std::filesystem::exists(resume))
       throw UserError(fmt::format("--resume {}: there is no such checkpoint; give auto, never, or a path", resume));
+    if (!std::filesystem::is_directory(resume)) static_cast<void>(open_sealed(resume, checkpoint_kind));
   });
 }
 
@@ -220,6 +227,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
   install_stop_signals(stop_signals);
   take_stop_signals_apart(stop_signals);
   watch_time_limit(options.run, ranks);
+  check_resume(options.run.resume, ranks);
   RunFolder folder(options, table, ranks);
   const auto is_finished = [&] {
     return folder.state() == FolderState::finished && input_unchanged(options, folder, ranks);

@@ -22,7 +22,7 @@ class StageClock {
     log_.event(stage, "end", 0, {{"seconds", seconds_[stage]}});
     return result;
   }
-  /// What is no stage of the log: drawing.
+  /// What is no stage of the log: the choice of what guides the training, drawing.
   template <typename Work>
   auto time_unlogged(const std::string& stage, Work&& work) {
     heartbeat_.begin_stage(stage);

@@ -163,6 +163,11 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
     context.log.event("train", "resumed", resumed->step);
     log::info("resumed at step {} of {}", resumed->step, total);
   }
+  const std::int64_t first_traced = profiled_steps(options.engine.profile).first;
+  if (context.ranks.is_root() &&
+      (first_traced > total || (resumed && first_traced > 0 && first_traced <= resumed->step)))
+    log::warning("--profile {}: there is no trace of steps that this process does not train ({} to {})",
+                 options.engine.profile, resumed ? resumed->step + 1 : 1, total);
   StepTrace trace(options.engine.profile, folder.path(fmt::format("trace-{}.json", context.ranks.rank())).string());
   const TrainJob job{.expression = expression,
                      .targets = targets,

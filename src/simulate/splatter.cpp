@@ -66,6 +66,12 @@ std::int64_t draw_count(const SimulationSettings& settings, double mean, double 
   const double bcv = (settings.bcv + 1 / std::sqrt(mean)) * variation;
   const double square = bcv * bcv;
   const double rate = draw_gamma(random, 1 / square) * mean * square;
+  constexpr double most = 1e9;  // far beyond any sequencer
+  if (!(rate < most))
+    throw UserError(
+        fmt::format("an expected count of {:.3g} came up, more than {:.0e}: take a smaller --library-location or "
+                    "--library-scale, a larger --bcv-degrees, or means that vary less (--mean-shape)",
+                    rate, most));
   const std::int64_t count = draw_poisson(random, rate);
   if (count == 0 || settings.dropout == Dropout::none) return count;
   const double lost =

@@ -1,4 +1,5 @@
 """Options, configuration files, help and version."""
+import pathlib
 import re
 import subprocess
 import unittest
@@ -41,6 +42,20 @@ class Help(unittest.TestCase):
         listed = re.findall(r"^ +--([a-z-]+)", direct("masksc_train", "--help").stdout, re.MULTILINE)
         self.assertGreater(len(listed), 30)
         self.assertEqual([option for option in listed if f"`--{option}" not in readme], [])
+
+
+class Threads(unittest.TestCase):
+    def test_spin_briefly_unless_told_otherwise(self):
+        for given, brief in (({}, True), ({"OMP_WAIT_POLICY": "ACTIVE"}, False)):
+            environment = {**support.environment(), **given}
+            del environment["GOMP_SPINCOUNT"]
+            running = subprocess.Popen([support.program("masksc_simulate"), "--cells", "50000", "--output",
+                                        support.fresh("threads.h5ad")], env=environment, stderr=subprocess.DEVNULL)
+            self.addCleanup(running.wait)
+            self.addCleanup(running.kill)
+            of = lambda name: pathlib.Path("/proc", str(running.pid), name).read_bytes()
+            self.assertEqual(support.wait_for(lambda: b"GOMP_SPINCOUNT=1000" in of("environ"), 20 if brief else 1), brief)
+            self.assertEqual(of("comm"), b"masksc_simulate"[:15] + b"\n")
 
 
 class Unwritable(unittest.TestCase):

@@ -15,6 +15,9 @@
 
 namespace masksc {
 
+/// What the sealed file of a checkpoint is.
+constexpr const char* checkpoint_kind = "checkpoint";
+
 /// Which checkpoints stay: the newest `last`, and of every `every` steps the first one saved (0: none).
 struct Retention {
   std::int64_t last = 2;
