@@ -42,6 +42,7 @@ void fill_engine(const RunOptions& o, PlanInput& input) {
   input.last_queries = input.masked() + 1;  // with the global token
   const int parts = o.train.parts(static_cast<int>(input.ranks));
   const std::int64_t rows = BatchPlan(input.cells, input.batch).padded_rows(parts);
+  input.deterministic = o.train.deterministic;
   input.gradient_copies = o.train.deterministic ? parts / input.ranks : 1;
   input.micro_batch = micro_batch_of(o.engine, rows, input.tokens, input.dim, on_cpu, 1);
   input.shard_optimizer = o.engine.shard_optimizer;

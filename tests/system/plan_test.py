@@ -35,6 +35,10 @@ class Plan(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         for word in ("142.81 M", "fits the 79 GiB of h100", "every=4", "Assumed, not measured", "1024"):
             self.assertIn(word, done.stdout)
+        self.assertNotIn("Left out", done.stdout)
+        cores = direct("--plan", "--plan-device", "cpu", "--deterministic").stdout
+        self.assertIn("Left out: what --deterministic costs", cores)
+        self.assertIn("Left out: the program itself", cores)
 
     def test_defaults_need_no_configuration(self):
         done = direct("--plan", "--json")
