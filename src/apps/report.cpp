@@ -5,6 +5,7 @@
 
 #include "command_line.hpp"
 #include "figure_formats.hpp"
+#include "masksc/core/files.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/dist/runtime.hpp"
 #include "masksc/run/report_stage.hpp"
@@ -56,10 +57,7 @@ masksc::FigureFormat format_of(Wanted wanted) {
 void write_figures(const fs::path& folder, const fs::path& to, masksc::FigureFormat format, int threads) {
   masksc::check_format(format);
   const std::vector<masksc::Figure> figures = masksc::figures_of(folder, threads);
-  std::error_code error;
-  fs::create_directories(to, error);
-  if (error)
-    throw masksc::EnvironmentError(fmt::format("cannot make the folder '{}': {}", to.string(), error.message()));
+  masksc::make_folder(to);
   for (const masksc::Figure& figure : figures)
     masksc::log::info("figure: {}", masksc::write_figure(to / figure.name, figure.svg, format).string());
 }

@@ -40,6 +40,13 @@ void publish(const std::filesystem::path& staged, const std::filesystem::path& p
   flush_to_disk(path.has_parent_path() ? path.parent_path() : ".", O_RDONLY | O_DIRECTORY);
 }
 
+bool make_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  const bool made = std::filesystem::create_directories(folder, error);
+  if (error) throw EnvironmentError(fmt::format("cannot make the folder '{}': {}", folder.string(), error.message()));
+  return made;
+}
+
 void write_file(const std::filesystem::path& path, std::string_view text) {
   StagedFile staged(path);
   {

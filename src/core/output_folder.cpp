@@ -65,9 +65,7 @@ bool make_output_folder(const fs::path& output) {
     throw UserError(
         fmt::format("--output '{}' is a link to '{}', which is not there: make that folder, or give another",
                     output.string(), fs::read_symlink(output, error).string()));
-  const bool made = fs::create_directories(output, error);
-  if (error) throw EnvironmentError(fmt::format("cannot make folder '{}': {}", output.string(), error.message()));
-  return made;
+  return make_folder(output);
 }
 
 OutputLock::OutputLock(fs::path output, FolderContent mine, Hold hold) : output_(std::move(output)) {

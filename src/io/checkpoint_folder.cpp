@@ -86,9 +86,8 @@ CheckpointFolder::CheckpointFolder(fs::path folder, std::string stage, Checkpoin
       retention_(retention),
       ranks_(ranks) {
   on_root(ranks_, [&] {
+    make_folder(folder_);
     std::error_code error;
-    fs::create_directories(folder_, error);
-    if (error) throw EnvironmentError(fmt::format("cannot make folder '{}': {}", folder_.string(), error.message()));
     for (const auto& entry : fs::directory_iterator(folder_))
       if (entry.path().extension() == ".partial") fs::remove(entry.path(), error);
   });

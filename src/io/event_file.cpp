@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/files.hpp"
 #include "masksc/core/host.hpp"
 
 namespace masksc {
@@ -110,9 +111,7 @@ std::string encode_event(const ScalarEvent& scalars) {
 }
 
 EventFile::EventFile(const std::filesystem::path& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) throw EnvironmentError(fmt::format("cannot make the folder '{}': {}", folder.string(), error.message()));
+  make_folder(folder);
   static std::atomic<int> made = 0;  // by this process: two within a second have names of their own, in their order
   path_ = folder / fmt::format("{}{:010}.{}.{}.{:06}", name_prefix, static_cast<std::int64_t>(now()), host_name(),
                                ::getpid(), made++);

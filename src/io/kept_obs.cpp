@@ -11,6 +11,7 @@
 #include "columns.hpp"
 #include "h5ad_uns.hpp"
 #include "joined_reader.hpp"
+#include "masksc/core/chosen.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/text.hpp"
 
@@ -48,7 +49,6 @@ Place place_of(const ArrayFile& file, const std::string& name) {
       place.kind = Kind::floating;
       break;
     case ArrayInfo::Kind::text:
-      place.values = name;
       break;
     default:
       throw UserError("another encoding");
@@ -63,14 +63,6 @@ Kind common_kind(const std::vector<Place>& places) {
   if (all([](const Place& p) { return p.kind == Kind::integer && p.mask.empty(); })) return Kind::integer;
   if (all([](const Place& p) { return p.kind == Kind::integer || p.kind == Kind::floating; })) return Kind::floating;
   return Kind::text;
-}
-
-template <typename T>
-std::vector<T> chosen(const std::vector<T>& values, const std::vector<std::int64_t>& rows) {
-  std::vector<T> some;
-  some.reserve(rows.size());
-  for (const std::int64_t row : rows) some.push_back(values.at(static_cast<std::size_t>(row)));
-  return some;
 }
 
 /// The values of all files; NaN where a mask says that one is missing.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "masksc/core/chosen.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/json_text.hpp"
@@ -42,14 +43,6 @@ std::optional<CellMaps> read_maps(const std::filesystem::path& result, std::int6
   maps.tsne = read_obsm(result, tsne_name, cells);
   if (maps.umap.columns != 2 || maps.tsne.columns != 2) return std::nullopt;
   return maps;
-}
-
-template <typename T>
-std::vector<T> chosen(const std::vector<T>& values, const std::vector<std::int64_t>& rows) {
-  if (values.empty()) return {};
-  std::vector<T> some;
-  for (const std::int64_t row : rows) some.push_back(values.at(static_cast<std::size_t>(row)));
-  return some;
 }
 
 /// The counts of `rows`, read in blocks.

@@ -111,14 +111,6 @@ decltype(auto) or_start_over(const Work& work) {
   }
 }
 
-/// Whether it was not there.
-bool make_folder(const fs::path& folder) {
-  std::error_code error;
-  const bool made = fs::create_directories(folder, error);
-  if (error) throw EnvironmentError(fmt::format("cannot make folder '{}': {}", folder.string(), error.message()));
-  return made;
-}
-
 }  // namespace
 
 InputIdentity identify(const std::vector<std::string>& inputs) {
@@ -249,11 +241,12 @@ void RunFolder::check_data(const std::string& fingerprint) const {
 void RunFolder::begin(const InputIdentity& input, const std::string& configuration) {
   on_root(ranks_, [&] {
     if (!note_.empty()) log::warning("{}", note_);
-    if (replace_)
+    if (replace_) {
       for (const char* name : {"metrics.json", "result.h5ad", "report.html", "log.jsonl", "tensorboard", "config.ini",
                                "model", "checkpoints"})
         fs::remove_all(path(name));
-    if (replace_) remove_traces(root_);
+      remove_traces(root_);
+    }
     make_folder(path("checkpoints"));
     make_folder(path("model"));
     const Json record = {{"input",

@@ -39,6 +39,9 @@ class StagedFile {
   bool published_ = false;
 };
 
+/// Makes `folder` and those above it; false where it was there. Throws EnvironmentError.
+bool make_folder(const std::filesystem::path& folder);
+
 /// Writes `text` to `path` through a staging file. Throws EnvironmentError; an existing file is never damaged.
 void write_file(const std::filesystem::path& path, std::string_view text);
 
