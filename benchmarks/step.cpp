@@ -139,7 +139,7 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
   std::vector<double> times;
   std::vector<double> losses;
   StepSeconds parts;
-  StepTrace trace(s.trace.empty() ? "none" : "3:3", s.trace);
+  StepTrace trace(s.trace.empty() ? "none" : "3:3", s.trace, ranks);
   for (std::int64_t step = 0; step < s.warmup + s.steps; ++step) {
     ranks.barrier();
     trace.step(step + 1, true);

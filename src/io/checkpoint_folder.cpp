@@ -66,6 +66,14 @@ std::string first_difference(const CheckpointIdentity& there, const CheckpointId
   return "";
 }
 
+void check_identity(const fs::path& file, const Json& header, const CheckpointIdentity& identity) {
+  const std::string difference = first_difference(header.at("identity"), identity);
+  if (difference.empty()) return;
+  throw UserError(
+      fmt::format("checkpoint '{}' does not belong to this run: {}; use the same data and model, or another --output",
+                  file.string(), difference));
+}
+
 std::vector<std::size_t> surplus(const std::vector<std::int64_t>& steps, Retention retention) {
   std::vector<std::size_t> gone;
   const std::size_t last = std::min(static_cast<std::size_t>(retention.last), steps.size());
@@ -136,12 +144,7 @@ Checkpoint CheckpointFolder::open(const fs::path& file) const {
           fmt::format("'{}' is damaged: its content is step {} of stage '{}'", file.string(), step, stage));
     if (stage != stage_)
       throw UserError(fmt::format("checkpoint '{}' is of stage '{}', not of '{}'", file.string(), stage, stage_));
-    const std::string difference = first_difference(header.at("identity"), identity_);
-    if (!difference.empty())
-      throw UserError(
-          fmt::format("checkpoint '{}' does not belong to this run: {}; use the same data and model, or another "
-                      "--output",
-                      file.string(), difference));
+    check_identity(file, header, identity_);
     return {step, header, std::move(seal)};
   } catch (const Json::exception& e) {
     throw DamagedFile(

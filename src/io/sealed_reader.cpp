@@ -51,7 +51,9 @@ void check_array(const RawFile& file, const SealedArray& array, std::int64_t bod
     throw DamagedFile(fmt::format("array '{}' does not agree with its checksum", shown(array.name)));
 }
 
-Seal check_all(const std::filesystem::path& path) {
+enum class Checked { manifest, all };
+
+Seal check(const std::filesystem::path& path, Checked checked) {
   const RawFile file(path, O_RDONLY);
   const std::int64_t size = file.size();
   std::int64_t body = 0;
@@ -62,25 +64,19 @@ Seal check_all(const std::filesystem::path& path) {
                                 path.string(), format, sealed_format));
   Seal seal{path, manifest.at("header"), {}, size};
   for (const Json& array : manifest.at("arrays")) seal.arrays.push_back(parse_array(array));
+  if (checked == Checked::manifest) return seal;
   for (const SealedArray& array : seal.arrays) check_array(file, array, body);
   if (hash_rest(file, seal.arrays, body) != manifest.at("rest").get<std::string>())
     throw DamagedFile("bytes outside the arrays do not agree with their checksum");
   return seal;
 }
 
-}  // namespace
-
-const SealedArray* Seal::find(const std::string& name) const {
-  const auto found = std::find_if(arrays.begin(), arrays.end(), [&](const SealedArray& a) { return a.name == name; });
-  return found == arrays.end() ? nullptr : &*found;
-}
-
-Seal open_sealed(const std::filesystem::path& path, const std::string& kind) {
+Seal open(const std::filesystem::path& path, const std::string& kind, Checked checked) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error))
     throw UserError(fmt::format("cannot read '{}': {}", path.string(), error ? error.message() : "not a file"));
   try {
-    Seal seal = check_all(path);
+    Seal seal = check(path, checked);
     const auto is = seal.header.at("kind").get<std::string>();
     if (!kind.empty() && is != kind)
       throw UserError(fmt::format("'{}' is a {}, not a {}", path.string(), shown(is), kind));
@@ -91,6 +87,19 @@ Seal open_sealed(const std::filesystem::path& path, const std::string& kind) {
     throw DamagedFile(
         fmt::format("'{}' is damaged: its manifest is not what it should be ({})", path.string(), e.what()));
   }
+}
+
+}  // namespace
+
+const SealedArray* Seal::find(const std::string& name) const {
+  const auto found = std::find_if(arrays.begin(), arrays.end(), [&](const SealedArray& a) { return a.name == name; });
+  return found == arrays.end() ? nullptr : &*found;
+}
+
+Seal open_sealed(const std::filesystem::path& path, const std::string& kind) { return open(path, kind, Checked::all); }
+
+Seal open_manifest(const std::filesystem::path& path, const std::string& kind) {
+  return open(path, kind, Checked::manifest);
 }
 
 void read_array(const Seal& seal, const SealedArray& array, std::span<float> values, std::int64_t first) {

@@ -20,11 +20,17 @@ Json parts(const ForwardFlop& flop) {
 
 Json memory_json(const PlanInput& input) {
   const PlanMemory memory = memory_of(input);
-  return {{"weights", whole(memory.weights)},     {"gradients", whole(memory.gradients)},
-          {"optimizer", whole(memory.optimizer)}, {"activations", whole(memory.activations)},
-          {"data", whole(memory.data)},           {"buffers", whole(memory.buffers)},
-          {"total", whole(memory.total())},       {"components", whole(memory.components)},
-          {"device", whole(input.device.memory)}, {"fits", memory.peak() <= input.device.memory}};
+  return {{"weights", whole(memory.weights)},
+          {"gradients", whole(memory.gradients)},
+          {"optimizer", whole(memory.optimizer)},
+          {"activations", whole(memory.activations)},
+          {"data", whole(memory.data)},
+          {"buffers", whole(memory.buffers)},
+          {"snapshot", whole(memory.snapshot)},
+          {"total", whole(memory.total())},
+          {"components", whole(memory.components)},
+          {"device", whole(input.device.memory)},
+          {"fits", memory.peak() <= input.device.memory}};
 }
 
 Json counts_json(const PlanInput& input) {

@@ -140,6 +140,7 @@ PlanMemory memory_of(const PlanInput& input) {
   const double longest = std::max(backward_bytes(input, input.visible + 1),
                                   input.decoder.depth > 0 ? backward_bytes(input, decoder_tokens) : 0);
   memory.buffers = real(rows.micro) * std::max(longest, target_bytes(input));
+  if (input.async_checkpoint && input.device_name == "cpu") memory.snapshot = parameters * 3 * fp32 / real(input.ranks);
   const double genes = real(input.tokens) * real(input.patch_genes);
   memory.components = fp64 * genes * genes;
   return memory;

@@ -68,6 +68,7 @@ std::string memory_text(const PlanInput& input) {
   text += line("activations", unit.show(memory.activations));
   text += line("data", unit.show(memory.data));
   text += line("buffers", unit.show(memory.buffers));
+  if (memory.snapshot > 0) text += line("snapshot", unit.show(memory.snapshot), "a checkpoint being written");
   text += line("total", unit.show(memory.total()),
                fmt::format("{} the {} of {}", memory.peak() <= input.device.memory ? "fits" : "DOES NOT FIT",
                            format_bytes(input.device.memory), input.device_name));

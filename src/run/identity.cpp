@@ -1,9 +1,12 @@
 #include "masksc/run/identity.hpp"
 
+#include <fmt/format.h>
 #include <torch/headeronly/version.h>
 
+#include <filesystem>
 #include <initializer_list>
 
+#include "masksc/core/json_text.hpp"
 #include "masksc/dist/runtime.hpp"
 #include "masksc/io/array_file.hpp"
 
@@ -48,6 +51,21 @@ CheckpointIdentity training_identity(const RunOptions& options, const RunIdentit
   if (options.model.decoder != Decoder::full) add_options(identity, options, {"decoder"});
   if (options.target.guidance_target != GuidanceTarget::automatic) add_options(identity, options, {"guidance-target"});
   return identity;
+}
+
+void check_resumed(const RunOptions& options, const RunIdentity& run) {
+  std::filesystem::path file = options.run.resume;
+  if (std::filesystem::is_directory(file)) {
+    const std::vector<std::filesystem::path> files = checkpoint_files(file, training_stage);
+    if (files.empty()) return;  // nothing to say before the folder's checkpoints are looked at one by one
+    file = files.back();
+  }
+  Json header = open_manifest(file, checkpoint_kind).header;
+  CheckpointIdentity known = training_identity(options, run, "");
+  read_json(fmt::format("the header of '{}'", file.string()), [&] {
+    for (Json* identity : {&known, &header.at("identity")}) identity->erase("sequence encoder");  // of stage 1
+    check_identity(file, header, known);
+  });
 }
 
 Json clustering_identity(const RunOptions& options, const std::string& embedding, std::int64_t label_count) {

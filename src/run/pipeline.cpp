@@ -72,6 +72,8 @@ struct SecondsBefore {
   double prepare = 0;
 };
 
+bool resumes_path(const RunOptions& options) { return options.run.resume != "auto" && options.run.resume != "never"; }
+
 /// Everything after the input is known to be good.
 Json train_and_cluster(const RunOptions& options, const RunInput& input, const SecondsBefore& before,
                        const std::string& configuration, RunFolder& folder, const SequenceEncoders& given,
@@ -85,6 +87,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, const S
   context.resident = resident.get();
 
   const RunIdentity identity = {input.identity.fingerprint, genes_hash(expression), input.shuffle};
+  if (resumes_path(options)) on_root(ranks, [&] { check_resumed(options, identity); });
   const Json description = describe_for_checkpoints(options, configuration, ranks.size());
   const SequenceEncoders encoders = clock.time(
       "sequence", [&] { return sequence_stage(options, expression, identity, description, folder, given, context); });
@@ -165,13 +168,14 @@ void check_fit(const RunOptions& options, const RunInput& input, Collectives& ra
   static_cast<void>(find_report_genes(options.report.genes, input.file->gene_names(), input.file->gene_ids()));
 }
 
-/// That the checkpoint of --resume PATH is one, before anything is done. A collective; throws UserError.
-void check_resume(const std::string& resume, Collectives& ranks) {
-  if (resume == "auto" || resume == "never") return;
+/// That --resume PATH is a checkpoint, before anything is read. A collective; throws UserError.
+void check_resume(const RunOptions& options, Collectives& ranks) {
+  const std::string& resume = options.run.resume;
+  if (!resumes_path(options)) return;
   on_root(ranks, [&] {
     if (!std::filesystem::exists(resume))
       throw UserError(fmt::format("--resume {}: there is no such checkpoint; give auto, never, or a path", resume));
-    if (!std::filesystem::is_directory(resume)) static_cast<void>(open_sealed(resume, checkpoint_kind));
+    if (!std::filesystem::is_directory(resume)) static_cast<void>(open_manifest(resume, checkpoint_kind));
   });
 }
 
@@ -227,7 +231,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
   install_stop_signals(stop_signals);
   take_stop_signals_apart(stop_signals);
   watch_time_limit(options.run, ranks);
-  check_resume(options.run.resume, ranks);
+  check_resume(options, ranks);
   RunFolder folder(options, table, ranks);
   const auto is_finished = [&] {
     return folder.state() == FolderState::finished && input_unchanged(options, folder, ranks);
@@ -253,7 +257,9 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     const double prepare_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const std::string configuration = resolved_configuration(table);
     folder.begin(input.identity, configuration);
-    log::info("{} ranks on {}, {} threads each", ranks.size(), device.str(), at::get_num_threads());
+    if (ranks.is_root()) warn_if_slow(working_type(options.train.precision, device), device);
+    log::info("{} rank{} on {}, {} thread{} each", ranks.size(), ranks.size() == 1 ? "" : "s", device.str(),
+              at::get_num_threads(), at::get_num_threads() == 1 ? "" : "s");
     std::unique_ptr<RunLog> log = std::make_unique<RunLog>();
     double earlier_seconds = 0;
     on_root(ranks, [&] {

@@ -45,6 +45,7 @@ void fill_engine(const RunOptions& o, PlanInput& input) {
   input.deterministic = o.train.deterministic;
   input.gradient_copies = o.train.deterministic ? parts / input.ranks : 1;
   input.micro_batch = micro_batch_of(o.engine, rows, input.tokens, input.dim, on_cpu, 1);
+  input.async_checkpoint = o.run.cadence.background;
   input.shard_optimizer = o.engine.shard_optimizer;
   const auto parameters = static_cast<std::int64_t>(parameter_count(input));
   input.bucket_bytes = (1 << 20) * bucket_mib_of(o.engine, parameters);

@@ -42,6 +42,14 @@ std::filesystem::path given_file(const RunOptions& options, const NeededEncoder&
   return std::filesystem::path(options.sequence.model) / needed.file;
 }
 
+/// The folder of a run in place of its model/ is a likely mistake. Throws UserError.
+void check_given(const std::string& folder, const char* file) {
+  const std::filesystem::path path = folder;
+  if (!std::filesystem::exists(path / file) && std::filesystem::exists(path / "model" / file))
+    throw UserError(
+        fmt::format("--sequence-model {}: that is the folder of a run; give {}", folder, (path / "model").string()));
+}
+
 std::vector<NeededEncoder> needed_encoders(const TargetSettings& target, const Expression& expression) {
   const std::int64_t patch_genes = expression.layout.patch_genes();
   const std::int64_t tokens = expression.layout.tokens_with_genes();
@@ -74,6 +82,7 @@ SequenceEncoders given_sequence_encoders(const RunOptions& options, const Expres
   const std::string genes = genes_hash(expression);
   for (const NeededEncoder& needed : needed_encoders(options.target, expression)) {
     auto encoder = std::make_shared<SequenceEncoder>(needed.shape, 0, needed.parameter_set, device);
+    on_root(ranks, [&] { check_given(options.sequence.model, needed.file); });
     load_sequence_encoder(given_file(options, needed), *encoder, genes, ranks);
     needed.of(given) = encoder;
   }
@@ -148,7 +157,7 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
   const int threads_of_a_part = options.train.deterministic ? 1 : each.threads();
   const std::int64_t micro_batch = micro_batch_of(options.engine, rows, model.shape().tokens(), options.model.dim,
                                                   context.device.is_cpu(), threads_of_a_part);
-  CheckpointFolder checkpoints(folder.path("checkpoints"), "step", identity,
+  CheckpointFolder checkpoints(folder.path("checkpoints"), training_stage, identity,
                                {options.run.keep_last, options.run.keep_every}, context.ranks);
   const std::int64_t total = total_steps(expression.cells, options.train);
   std::optional<Checkpoint> resumed;
@@ -168,7 +177,8 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
       (first_traced > total || (resumed && first_traced > 0 && first_traced <= resumed->step)))
     log::warning("--profile {}: there is no trace of steps that this process does not train ({} to {})",
                  options.engine.profile, resumed ? resumed->step + 1 : 1, total);
-  StepTrace trace(options.engine.profile, folder.path(fmt::format("trace-{}.json", context.ranks.rank())).string());
+  StepTrace trace(options.engine.profile, folder.path(fmt::format("trace-{}.json", context.ranks.rank())).string(),
+                  context.ranks);
   const TrainJob job{.expression = expression,
                      .targets = targets,
                      .target_settings = options.target,

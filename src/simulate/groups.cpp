@@ -55,8 +55,8 @@ GroupPlan plan_groups(const std::string& text, std::int64_t cells) {
     std::int64_t total = 0;
     for (const std::int64_t size : plan.sizes) total += std::min(size, cells + 1);  // no overflow
     if (total != cells)
-      throw UserError(fmt::format("--groups {}: the sizes add up to {}{}, but --cells is {}", shown(text),
-                                  total > cells ? "more, at least " : "", total, cells));
+      throw UserError(fmt::format("--groups {}: the sizes add up to {}, but --cells is {}", shown(text),
+                                  total > cells ? "more" : fmt::format("{}", total), cells));
     return plan;
   }
   if (!parse_all(parts, plan.probabilities)) refuse(text);

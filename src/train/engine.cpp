@@ -1,5 +1,6 @@
 #include "masksc/train/engine.hpp"
 
+#include <ATen/record_function.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <numeric>
 #include <utility>
 
+#include "masksc/core/log.hpp"
 #include "masksc/core/on_threads.hpp"
 #include "masksc/dist/tree_sum.hpp"
 #include "masksc/model/distributed.hpp"
@@ -74,6 +76,17 @@ at::ScalarType working_type(const std::string& precision, at::Device device) {
   return precision == "auto" && device.is_cuda() ? at::kBFloat16 : at::kFloat;
 }
 
+void warn_if_slow(at::ScalarType type, at::Device device) {
+#ifdef __x86_64__
+  if (device.is_cuda() || type == at::kFloat) return;
+  const bool bf16 = type == at::kBFloat16;
+  const int there = bf16 ? __builtin_cpu_supports("avx512bf16") : __builtin_cpu_supports("avx512fp16");
+  if (there == 0)
+    log::warning("--precision {0}: this CPU has no {0} instructions (AVX-512); fp32 may be several times faster",
+                 bf16 ? "bf16" : "fp16");
+#endif
+}
+
 TrainingEngine::TrainingEngine(FlatParameters& parameters, const TrainSettings& train, const EngineSettings& engine,
                                Collectives& ranks, int threads, NcclCollectives* nccl)
     : parameters_(parameters),
@@ -123,15 +136,23 @@ void TrainingEngine::run_passes(Lane& lane, const std::function<LossShares(std::
   const auto note = [&] { moments.emplace_back(parameters_.values().device()); };
   for (std::int64_t pass = lane.begin; pass < lane.end; pass += lane.stride) {
     note();
-    const LossShares shares = pass_loss(pass);
-    at::Tensor loss = shares.masked;
-    if (shares.guidance.defined()) loss = loss + guidance_weight * shares.guidance;
-    if (scale_.scale != 1) loss = loss * scale_.scale;
+    LossShares shares;
+    at::Tensor loss;
+    {
+      RECORD_USER_SCOPE("forward");
+      shares = pass_loss(pass);
+      loss = shares.masked;
+      if (shares.guidance.defined()) loss = loss + guidance_weight * shares.guidance;
+      if (scale_.scale != 1) loss = loss * scale_.scale;
+    }
     note();
     if (pass + lane.stride >= lane.end) exchange_.last_pass(lane.replica);
-    loss.backward();
-    add_to(lane.sums.masked, shares.masked);
-    add_to(lane.sums.guidance, shares.guidance);
+    {
+      RECORD_USER_SCOPE("backward");
+      loss.backward();
+      add_to(lane.sums.masked, shares.masked);
+      add_to(lane.sums.guidance, shares.guidance);
+    }
     note();
   }
 }
@@ -163,8 +184,12 @@ StepReport TrainingEngine::step(std::int64_t passes, const std::function<LossSha
   const double masked = add_up(lanes, &LossShares::masked);
   const double guidance = add_up(lanes, &LossShares::guidance);
   add_passes(report.seconds, moments[0]);
-  exchange_.finish();
+  {
+    RECORD_USER_SCOPE("communication");
+    exchange_.finish();
+  }
   const Moment combined(parameters_.values().device());
+  RECORD_USER_SCOPE("update");
 
   // Every rank sees the same numbers, so all decide alike. Owned gradients are all of them, or this rank's slices.
   const auto vote = [](bool yes) { return yes ? 1.0 : 0.0; };

@@ -1,5 +1,6 @@
 #include "masksc/train/trainer.hpp"
 
+#include <ATen/record_function.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -68,7 +69,8 @@ class BadSteps {
 struct DeviceBatch {
   DeviceBatch(const Batch& batch, const AutoencoderShape& shape, std::uint64_t seed, std::uint32_t epoch,
               std::int64_t micro_batch, bool deterministic, const TrainContext& context)
-      : copies(deterministic),
+      : global_cells(batch.global_cells),
+        copies(deterministic),
         part_rows(batch.part_rows),
         pass_rows(std::min(micro_batch, part_rows)),
         passes_of_part((part_rows + pass_rows - 1) / pass_rows),
@@ -99,6 +101,7 @@ struct DeviceBatch {
     return mine;
   }
 
+  std::int64_t global_cells;
   bool copies;
   std::int64_t part_rows;
   std::int64_t pass_rows;
@@ -196,18 +199,20 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
       context.log.event("train", "epoch", step + 1, {{"epoch", epoch + 1}, {"order_hash", loader.order_hash()}});
     }
     starts = false;
-    const Batch batch = loader.batch(step % steps_per_epoch);
     const RowRange positions = loader.plan().batch(step % steps_per_epoch);
-    const DeviceBatch device(batch, model.shape(), seed, static_cast<std::uint32_t>(epoch), job.micro_batch,
-                             job.settings.deterministic, context);
+    const DeviceBatch batch = [&] {
+      RECORD_USER_SCOPE("data");
+      return DeviceBatch(loader.batch(step % steps_per_epoch), model.shape(), seed, static_cast<std::uint32_t>(epoch),
+                         job.micro_batch, job.settings.deterministic, context);
+    }();
     const Moment batched(context.device);
     const double learning_rate = scheduled_learning_rate(step, total, job.settings.learning_rate, job.settings.warmup);
     StepReport report = engine.step(
-        device.passes,
+        batch.passes,
         [&](std::int64_t pass) {
-          return batch_loss(model, job.targets, job.target_settings, device.rows(device.patches, pass),
-                            device.rows(device.weights, pass), device.rows(device.keep, pass),
-                            device.rows(device.masked, pass), batch.global_cells, device.key_of(pass));
+          return batch_loss(model, job.targets, job.target_settings, batch.rows(batch.patches, pass),
+                            batch.rows(batch.weights, pass), batch.rows(batch.keep, pass),
+                            batch.rows(batch.masked, pass), batch.global_cells, batch.key_of(pass));
         },
         guidance, learning_rate, saver.votes(epoch_ends));
     context.ranks.end_step();

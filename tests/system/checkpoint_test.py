@@ -90,6 +90,14 @@ class Kept(unittest.TestCase):
                 for word in ["latest", *words]:
                     self.assertIn(word, done.err)
 
+    def test_another_run_refuses_it_before_stage_1(self):
+        output = support.fresh("checkpoint", "early")
+        done = support.train(output, "--seed", "5", "--resume", self.folder / "latest")
+        self.assertEqual(done.codes, [2, 2], done)
+        self.assertIn("--seed is 0 there and 5 here", done.err)
+        self.assertNotIn("sequence encoder", done.err)
+        self.assertFalse((output / "model" / "sequence_encoder.h5").exists())
+
     def test_another_folder_takes_it_up(self):
         output = support.fresh("checkpoint", "taken")
         done = support.train(output, *SAVING, "--resume", self.folder / "step-00000010.h5")

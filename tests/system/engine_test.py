@@ -71,8 +71,26 @@ class Options(unittest.TestCase):
     def test_trace(self):
         _, output = course("trace", "--profile", "3:4")
         for rank in (0, 1):
-            events = json.loads((output / f"trace-{rank}.json").read_text())["traceEvents"]
-            self.assertIn("aten::scaled_dot_product_attention", {event.get("name") for event in events})
+            trace = (output / f"trace-{rank}.json").read_text()
+            events = json.loads(trace)["traceEvents"]
+            names = [event.get("name") for event in events]
+            self.assertIn("aten::scaled_dot_product_attention", names)
+            for part in ("data", "communication", "update", "ProfilerStep#3", "ProfilerStep#4"):
+                self.assertIn(part, names)
+            passes = [event for event in events if event.get("name") == "forward"]
+            self.assertEqual(len(passes), names.count("backward"))
+            self.assertEqual(json.loads(trace)["distributedInfo"], {"rank": rank, "world_size": 2})
+
+    def test_trace_has_every_thread(self):
+        output = support.fresh("engine", "threads")
+        done = support.train(output, "--sequence-model", support.BASE / "model", "--max-steps", "4", "--profile", "3:3",
+                             "--threads", "2", ranks=1)
+        self.assertEqual(done.codes, [0], done)
+        self.assertNotIn("gpuGetDeviceCount", done.err)
+        events = json.loads((output / "trace-0.json").read_text())["traceEvents"]
+        threads = lambda name: {event["tid"] for event in events if event.get("name") == name}
+        self.assertEqual(len(threads("forward")), 2)
+        self.assertEqual(threads("forward"), threads("aten::scaled_dot_product_attention"))
 
 
 if __name__ == "__main__":

@@ -100,6 +100,9 @@ std::vector<std::filesystem::path> checkpoint_files(const std::filesystem::path&
 /// The first name whose values differ, as "NAME is VALUE there and VALUE here"; "" when all agree.
 std::string first_difference(const CheckpointIdentity& there, const CheckpointIdentity& here);
 
+/// Throws UserError that names the first difference between what a checkpoint's header says and `identity`.
+void check_identity(const std::filesystem::path& file, const Json& header, const CheckpointIdentity& identity);
+
 /// Files that `retention` does not keep, of `steps` in ascending order: their indices.
 std::vector<std::size_t> surplus(const std::vector<std::int64_t>& steps, Retention retention);
 

@@ -69,6 +69,9 @@ struct Seal {
 /// this `kind` ("" admits all).
 Seal open_sealed(const std::filesystem::path& path, const std::string& kind);
 
+/// As open_sealed, but only the manifest is checked, not the arrays: fast, whatever the size.
+Seal open_manifest(const std::filesystem::path& path, const std::string& kind);
+
 /// Reads elements [first, first + values.size()) of an array. Throws DamagedFile when it is too short.
 void read_array(const Seal& seal, const SealedArray& array, std::span<float> values, std::int64_t first = 0);
 

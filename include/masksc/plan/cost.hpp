@@ -51,9 +51,12 @@ struct PlanMemory {
   double activations = 0;
   double data = 0;        // the rank's batch, its targets, the frozen encoders
   double buffers = 0;     // gradients of activations on the way, and other short-lived tensors
+  double snapshot = 0;    // on CPUs with --async-checkpoint: this rank's part of what is being written
   double components = 0;  // before training: products of all pairs of genes, in double, for principal components
 
-  [[nodiscard]] double total() const { return weights + gradients + optimizer + activations + data + buffers; }
+  [[nodiscard]] double total() const {
+    return weights + gradients + optimizer + activations + data + buffers + snapshot;
+  }
   [[nodiscard]] double peak() const { return std::max(total(), components); }
 };
 

@@ -53,7 +53,8 @@ struct PlanInput {
   std::int64_t micro_batch = 0;  // of a rank; 0: the rank's whole batch
   PlanPrecision precision = PlanPrecision::fp32;
   bool shard_optimizer = false;
-  bool deterministic = false;        // costs what no plan tells
+  bool deterministic = false;  // costs what no plan tells
+  bool async_checkpoint = false;
   std::int64_t gradient_copies = 1;  // virtual shards of a rank
   double reduce_bytes = 4;           // of a gradient on its way
   double bucket_bytes = 25 << 20;    // of one all-reduce

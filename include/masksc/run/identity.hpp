@@ -9,6 +9,9 @@
 
 namespace masksc {
 
+/// Stage 2, in the names of its checkpoints.
+constexpr const char* training_stage = "step";
+
 /// What every stage's files are tied to.
 struct RunIdentity {
   std::string data;   // fingerprint of the prepared counts
@@ -21,6 +24,9 @@ CheckpointIdentity sequence_identity(const RunOptions& options, const RunIdentit
 /// Of stage 2's: `sequence_encoders` is their hash.
 CheckpointIdentity training_identity(const RunOptions& options, const RunIdentity& run,
                                      const std::string& sequence_encoders);
+/// That the checkpoint of --resume PATH (of a folder, the newest) is one of this run, as far as that is known before
+/// stage 1, and without reading it whole. Throws UserError.
+void check_resumed(const RunOptions& options, const RunIdentity& run);
 /// Of the clustering: `embedding` is its hash.
 Json clustering_identity(const RunOptions& options, const std::string& embedding, std::int64_t label_count);
 

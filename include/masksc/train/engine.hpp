@@ -63,6 +63,9 @@ struct StepReport {
 /// bf16, fp16 or float as --precision says for this device. `auto` is bf16 on a GPU and fp32 on a CPU.
 at::ScalarType working_type(const std::string& precision, at::Device device);
 
+/// Half precision on a CPU without instructions for it is several times slower than fp32.
+void warn_if_slow(at::ScalarType type, at::Device device);
+
 class TrainingEngine {
  public:
   /// `parameters` get the working copy of the precision as long as the engine lives. On a CPU `threads` passes run at

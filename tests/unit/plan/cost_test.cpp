@@ -106,6 +106,17 @@ TEST(Memory, OfPrincipalComponentsIsThePeakOfASmallModel) {
   EXPECT_EQ(memory_of(input).peak(), memory_of(input).components);
 }
 
+TEST(Memory, AsyncCheckpointsOfCpusKeepASnapshotOfEachRanksPart) {
+  PlanInput input = paper();
+  const PlanMemory without = memory_of(input);
+  input.async_checkpoint = true;
+  EXPECT_EQ(memory_of(input).total(), without.total()) << "a GPU's snapshot is in host memory";
+  input.device_name = "cpu";
+  const PlanMemory with = memory_of(input);
+  input.async_checkpoint = false;
+  EXPECT_EQ(with.total() - memory_of(input).total(), 142805052 * 3.0 * 4 / static_cast<double>(input.ranks));
+}
+
 TEST(Memory, ShardingDividesTheOptimizer) {
   PlanInput input = paper();
   input.shard_optimizer = true;
