@@ -32,7 +32,7 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
       throw masksc::UserError("--input is missing: give an h5ad file, such as result.h5ad of a run");
     masksc::check({options.output, options.overwrite}, options.input);
   });
-  const masksc::Json scores = masksc::recluster(options, {world, runtime.local_rank(), runtime.cores_per_rank()});
+  const masksc::Json scores = masksc::recluster(options, masksc::place_of(runtime));
   if (world.is_root()) fmt::print("{}", table_of(scores, options.output));
   return masksc::ExitCode::done;
 }

@@ -43,8 +43,8 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
   masksc::RunOptions paper = options;
   masksc::OptionTable paper_table = masksc::describe_run(paper);
   masksc::apply_configuration(masksc::paper_configuration, "configs/paper.ini", paper_table);
-  const masksc::ComparisonOutcome outcome = masksc::compare(options, paper, settings, command_of(argc, argv),
-                                                            {world, runtime.local_rank(), runtime.cores_per_rank()});
+  const masksc::ComparisonOutcome outcome =
+      masksc::compare(options, paper, settings, command_of(argc, argv), masksc::place_of(runtime));
   if (world.is_root()) {
     fmt::print("{}", masksc::comparison_markdown(outcome.table));
     masksc::report_or_warn(options.output, {});

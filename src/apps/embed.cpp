@@ -21,8 +21,7 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
   if (masksc::parse_command_line(argc, argv, table, program, world.is_root()) == masksc::CommandLineAction::exit_done)
     return masksc::ExitCode::done;
   if (options.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
-  const masksc::Json metrics =
-      masksc::embed_new_cells(options, table, {world, runtime.local_rank(), runtime.cores_per_rank()});
+  const masksc::Json metrics = masksc::embed_new_cells(options, table, masksc::place_of(runtime));
   if (world.is_root()) fmt::print("{}", masksc::result_table(metrics, options.output));
   return masksc::ExitCode::done;
 }

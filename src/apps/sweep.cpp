@@ -36,8 +36,7 @@ masksc::Json report(const masksc::Sweep& sweep, const std::vector<masksc::PointO
 masksc::ExitCode work(const masksc::Sweep& sweep, const masksc::RunOptions& options, masksc::Runtime& runtime) {
   masksc::Collectives& world = runtime.world();
   std::vector<masksc::Point> points;
-  masksc::together(
-      world, [&] { points = masksc::work_of(sweep, runtime.local_rank(), runtime.cores_per_rank(), world.is_root()); });
+  masksc::together(world, [&] { points = masksc::work_of(sweep, masksc::place_of(runtime), world.is_root()); });
   masksc::PointsSettings settings;
   settings.stop_signals = options.run.stop_signals;
   settings.overwrite = options.overwrite;
@@ -95,6 +94,8 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
   if (masksc::parse_command_line(argc, argv, table, program, world.is_root()) == masksc::CommandLineAction::exit_done)
     return masksc::ExitCode::done;
   if (options.run.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
+  // A task of an array has its ranks for its point alone.
+  if (settings.point != "all" && !settings.list && !options.plan.plan) settings.ranks_per_point = world.size();
   masksc::Sweep sweep = masksc::make_sweep(options, settings);
   if (settings.list || options.plan.plan) {
     if (!world.is_root()) return masksc::ExitCode::done;
@@ -105,11 +106,6 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
     else
       fmt::print("{}", masksc::plan_sweep_table(sweep));
     return masksc::ExitCode::done;
-  }
-  const int only = masksc::chosen_point(sweep);
-  if (only >= 0) {  // an array task has its ranks for this point alone
-    masksc::SweepPoint& point = sweep.points[static_cast<std::size_t>(only)];
-    if (!masksc::ranks_are_swept(sweep)) point.ranks = world.size();
   }
   return work(sweep, options, runtime);
 }

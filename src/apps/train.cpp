@@ -31,8 +31,7 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
     return masksc::ExitCode::done;
   if (options.plan.plan) return plan(options, world.is_root());
   if (options.run.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
-  const masksc::Json metrics = masksc::run_pipeline(
-      options, table, {.ranks = world, .local_rank = runtime.local_rank(), .cores_per_rank = runtime.cores_per_rank()});
+  const masksc::Json metrics = masksc::run_pipeline(options, table, masksc::place_of(runtime));
   if (world.is_root())
     fmt::print("{}", masksc::read_json(fmt::format("'{}/metrics.json'", options.output),
                                        [&] { return masksc::result_table(metrics, options.output); }));

@@ -4,7 +4,10 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "masksc/core/on_threads.hpp"
 #include "masksc/dist/collectives.hpp"
@@ -88,6 +91,24 @@ void find_nearest(const DenseMatrix& queries, RowRange batch, const TiledRows& d
     nearest[static_cast<std::size_t>(q)].write_to(table.rows.data() + (batch.begin + q) * table.count);
 }
 
+/// Gives each of the queries that are among more identical rows than it has neighbours those that follow it.
+void spread_over_identical(const DenseMatrix& rows, RowRange selves, NeighbourTable& table) {
+  std::unordered_map<std::string_view, std::vector<std::int32_t>> same;
+  for (std::int64_t r = 0; r < rows.rows; ++r) {
+    const auto row = rows.row(r);
+    same[{reinterpret_cast<const char*>(row.data()), row.size_bytes()}].push_back(static_cast<std::int32_t>(r));
+  }
+  for (const auto& [_, group] : same) {
+    if (std::ssize(group) <= table.count + 1) continue;
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      if (group[i] < selves.begin || group[i] >= selves.end) continue;
+      std::int32_t* const near = table.rows.data() + (group[i] - selves.begin) * table.count;
+      for (std::int64_t n = 0; n < table.count; ++n)
+        near[n] = group[(i + 1 + static_cast<std::size_t>(n)) % group.size()];
+    }
+  }
+}
+
 }  // namespace
 
 double distance_between(std::span<const float> a, std::span<const float> b) {
@@ -111,6 +132,7 @@ NeighbourTable nearest_rows(const DenseMatrix& queries, const DenseMatrix& rows,
     const std::int64_t begin = batch * batch_queries;
     find_nearest(queries, {begin, std::min(begin + batch_queries, queries.rows)}, data, first_self, table);
   });
+  if (first_self >= 0) spread_over_identical(rows, {first_self, first_self + queries.rows}, table);
   return table;
 }
 

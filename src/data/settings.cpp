@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -51,20 +53,47 @@ double available_on_node() {
   return std::numeric_limits<double>::infinity();
 }
 
-/// What the cgroup of this process, and those around it, leave (version 2; where there is none, everything).
-double available_in_group() {
+/// Bytes of pages of files, which the kernel gives up when they are needed: "NAME BYTES" lines of memory.stat.
+double cached_in(const std::filesystem::path& statistics, const std::string& prefix) {
+  std::ifstream file(statistics);
+  std::string name;
+  double cached = 0;
+  for (double bytes = 0; file >> name >> bytes;)
+    if (name == prefix + "inactive_file" || name == prefix + "active_file") cached += bytes;
+  return cached;
+}
+
+/// How cgroups of a version tell of memory.
+struct GroupFiles {
+  std::string_view line;  // of /proc/self/cgroup, before the path
+  const char* root;
+  const char* limit;
+  const char* used;
+  const char* prefix;  // in memory.stat, of what this group and those within it have
+};
+constexpr std::array<GroupFiles, 2> group_versions = {
+    {{":memory:/", "/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"},
+     {"0::/", "/sys/fs/cgroup", "memory.max", "memory.current", ""}}};
+
+/// What the cgroup at `group` and those around it leave; infinite where nothing limits them.
+double available_in(const std::filesystem::path& group, const GroupFiles& files) {
+  const double limit = number_in(group / files.limit);
+  double left = std::numeric_limits<double>::infinity();
+  if (std::isfinite(limit))
+    left = limit - number_in(group / files.used) + cached_in(group / "memory.stat", files.prefix);
+  if (group == files.root || group == group.root_path()) return std::max(left, 0.0);
+  return std::max(std::min(left, available_in(group.parent_path(), files)), 0.0);
+}
+
+/// What the cgroups of this process leave.
+double available_in_groups() {
   std::ifstream file("/proc/self/cgroup");
   double least = std::numeric_limits<double>::infinity();
-  for (std::string line; std::getline(file, line);) {
-    constexpr std::string_view unified = "0::/";
-    if (!line.starts_with(unified)) continue;
-    const std::filesystem::path root = "/sys/fs/cgroup";
-    for (std::filesystem::path group = root / line.substr(unified.size());; group = group.parent_path()) {
-      const double limit = number_in(group / "memory.max");
-      if (limit < least) least = std::min(least, std::max(0.0, limit - number_in(group / "memory.current")));
-      if (group == root || group == group.root_path()) break;
-    }
-  }
+  for (std::string line; std::getline(file, line);)
+    for (const GroupFiles& files : group_versions)
+      if (const std::size_t at = line.find(files.line); at != std::string::npos)
+        least = std::min(least,
+                         available_in(std::filesystem::path(files.root) / line.substr(at + files.line.size()), files));
   return least;
 }
 
@@ -120,6 +149,6 @@ bool decide_streaming(const DataBytes& needed, double budget, bool asked_for, co
   return false;
 }
 
-double free_memory() { return std::min(available_on_node(), available_in_group()); }
+double free_memory() { return std::min(available_on_node(), available_in_groups()); }
 
 }  // namespace masksc

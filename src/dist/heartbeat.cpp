@@ -108,8 +108,13 @@ void Heartbeat::write(const RankActivity& activity) {
 
 void Heartbeat::look() {
   std::vector<std::optional<HeartbeatRecord>> seen;
-  for (int rank = ranks_.is_root() ? 1 : 0; rank < (ranks_.is_root() ? ranks_.size() : 1); ++rank)
+  Clock::time_point beaten = Clock::now();
+  for (int rank = ranks_.is_root() ? 1 : 0; rank < (ranks_.is_root() ? ranks_.size() : 1); ++rank) {
     seen.push_back(read_heartbeat(heartbeat_path(settings_.folder, rank)));
+    if (Clock::now() - beaten < settings_.period) continue;
+    write(ranks_.activity());  // many files, or a slow disk: this rank must not seem to hang
+    beaten = Clock::now();
+  }
   const Verdict verdict = lookout_.look(record_, seen, Clock::now());
   {
     const std::scoped_lock lock(notes_->mutex);

@@ -207,12 +207,27 @@ class MpiCollectives final : public Collectives {
   }
   void all_to_all_raw(const void* send, const std::vector<std::int64_t>& send_counts, void* received,
                       const std::vector<std::int64_t>& received_counts, ElementType type) override {
-    const Layout out(send_counts);
-    const Layout in(received_counts);
-    watched("all-to-all", [&] {
-      return MPI_Alltoallv(send, out.counts.data(), out.starts.data(), mpi_type(type), received, in.counts.data(),
-                           in.starts.data(), mpi_type(type), comm_);
+    // Not MPI_Alltoallv: all together may be more elements than its ints count.
+    std::vector<MPI_Request> requests;
+    const auto post = [&](const void* values, const std::vector<std::int64_t>& counts, const auto& call) {
+      auto* at = static_cast<std::byte*>(const_cast<void*>(values));
+      for (int peer = 0; peer < size(); ++peer) {
+        const auto count = static_cast<std::size_t>(counts[static_cast<std::size_t>(peer)]);
+        slices(at, count, type, [&](void* slice, int n) {
+          requests.push_back(MPI_REQUEST_NULL);
+          check_mpi(call(slice, n, peer, &requests.back()), "all-to-all");
+        });
+        at += count * size_of(type);
+      }
+    };
+    post(received, received_counts, [&](void* to, int n, int peer, MPI_Request* request) {
+      return MPI_Irecv(to, n, mpi_type(type), peer, 0, comm_, request);
     });
+    post(send, send_counts, [&](void* from, int n, int peer, MPI_Request* request) {
+      return MPI_Isend(from, n, mpi_type(type), peer, 0, comm_, request);
+    });
+    watched("all-to-all",
+            [&] { return MPI_Waitall(static_cast<int>(requests.size()), requests.data(), MPI_STATUSES_IGNORE); });
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <chrono>
 #include <optional>
 
@@ -38,6 +39,9 @@ void check(const EmbedOptions& o) {
   if (o.output.empty()) throw UserError("--output is missing: give the folder of the results");
   if (!o.overwrite && fs::exists(fs::path(o.output) / "metrics.json"))
     throw UserError(fmt::format("--output '{}' holds a result; give another folder or --overwrite", o.output));
+  constexpr std::array written = {"result.h5ad", "metrics.json", "config.ini", "report.html"};
+  for (const fs::path& input : listed_inputs(o.inputs)) refuse_replaced("input", input, o.output, written);
+  if (!o.reference.empty()) refuse_replaced("reference", o.reference, o.output, written);
 }
 
 /// The prepared form of --input: itself, or one in --output that goes at the end. With --keep-input `kept` gets the

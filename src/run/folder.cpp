@@ -4,8 +4,10 @@
 #include <fmt/ranges.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <sstream>
 #include <unordered_map>
@@ -26,6 +28,24 @@ namespace fs = std::filesystem;
 using Values = std::unordered_map<std::string, std::string>;
 
 constexpr const char* start_over = "choose another --output, or replace it with --overwrite";
+constexpr std::array<const char*, 8> replaced = {"metrics.json", "result.h5ad", "report.html", "log.jsonl",
+                                                 "tensorboard",  "config.ini",  "model",       "checkpoints"};
+
+/// The Slurm job of this process, as run.json has it; null outside of jobs.
+Json slurm_start() {
+  const char* const job = std::getenv("SLURM_JOB_ID");
+  if (job == nullptr) return nullptr;
+  const char* const restarts = std::getenv("SLURM_RESTART_COUNT");  // set once it was requeued
+  return {{"job", job}, {"restarts", restarts != nullptr ? std::atoi(restarts) : 0}};
+}
+
+/// Whether the process that wrote `record` was an earlier start of this very job.
+bool is_requeued(const Json& record) {
+  const Json now = slurm_start();
+  const Json then = record.value("slurm", Json());
+  return now.is_object() && then.is_object() && then.value("job", Json()) == now.at("job") &&
+         then.value("restarts", std::int64_t{0}) < now.at("restarts").get<std::int64_t>();
+}
 
 /// Whether an option of a run changes nothing but its clusters.
 bool only_clusters(const std::string& option) {
@@ -128,6 +148,18 @@ InputIdentity identify(const std::vector<std::string>& inputs) {
   return identity;
 }
 
+void refuse_replaced(const char* option, const fs::path& file, const fs::path& folder,
+                     std::span<const char* const> names) {
+  const fs::path needed = fs::weakly_canonical(file);
+  for (const char* const name : names) {
+    const fs::path gone = fs::weakly_canonical(folder / name);
+    if (const fs::path within = needed.lexically_relative(gone); within.empty() || *within.begin() == "..") continue;
+    throw UserError(
+        fmt::format("--{} {} lies in what this run would replace, {}: give a copy elsewhere, or another --output",
+                    option, file.string(), (folder / name).string()));
+  }
+}
+
 Json one_or_all(const std::vector<std::string>& paths) { return paths.size() == 1 ? Json(paths.front()) : Json(paths); }
 
 RunFolder::RunFolder(const RunOptions& options, const OptionTable& table, Collectives& ranks)
@@ -148,6 +180,26 @@ Json RunFolder::read_record(const char* record) const {
 }
 
 void RunFolder::look() {
+  find();
+  if (replace_) check_replaced();
+}
+
+void RunFolder::start_anew() {
+  state_ = FolderState::empty;
+  recorded_ = {};
+  note_.clear();
+  replace_ = true;
+}
+
+/// That nothing is replaced that this run reads.
+void RunFolder::check_replaced() const {
+  for (const fs::path& input : listed_inputs(options_.inputs)) refuse_replaced("input", input, root_, replaced);
+  if (!options_.sequence.model.empty()) refuse_replaced("sequence-model", options_.sequence.model, root_, replaced);
+  const std::string& resume = options_.run.resume;
+  if (resume != "auto" && resume != "never") refuse_replaced("resume", resume, root_, replaced);
+}
+
+void RunFolder::find() {
   state_ = FolderState::empty;
   recorded_ = {};
   replace_ = false;
@@ -168,11 +220,22 @@ void RunFolder::look() {
                                                                  : described(content),
                                 start_over));
   }
-  if (options_.overwrite) {
-    replace_ = true;
+  try {
+    find_run();
+  } catch (const UserError&) {
+    if (!options_.overwrite) throw;
+    start_anew();  // whatever is wrong with it
+  }
+}
+
+void RunFolder::find_run() {
+  const Json record = read_record("checkpoints/run.json");
+  const bool requeued = or_start_over(
+      [&] { return read_json(quoted(path("checkpoints/run.json")), [&] { return is_requeued(record); }); });
+  if (options_.overwrite && !options_.keep_same && !requeued) {
+    start_anew();
     return;
   }
-  const Json record = read_record("checkpoints/run.json");
   or_start_over([&] {
     read_json(quoted(path("checkpoints/run.json")), [&] {
       recorded_ = {texts_of(record.at("input").value("path", Json(""))),
@@ -197,7 +260,7 @@ void RunFolder::look() {
       });
     });
   }
-  if (state_ == FolderState::interrupted && options_.run.resume == "never") {
+  if (state_ == FolderState::interrupted && options_.run.resume == "never" && !requeued) {
     replace_ = true;
     state_ = FolderState::empty;
     return;
@@ -232,8 +295,12 @@ void RunFolder::compare() const {
                     root_.string(), epochs, max_steps, options_.train.epochs, options_.train.max_steps, start_over));
 }
 
-void RunFolder::check_data(const std::string& fingerprint) const {
+void RunFolder::check_data(const std::string& fingerprint) {
   if (recorded_.fingerprint.empty() || recorded_.fingerprint == fingerprint) return;
+  if (options_.overwrite) {
+    start_anew();
+    return;
+  }
   throw UserError(fmt::format("--output '{}' holds a run on other data ('{}'); {}", root_.string(),
                               fmt::join(recorded_.paths, "', '"), start_over));
 }
@@ -242,21 +309,20 @@ void RunFolder::begin(const InputIdentity& input, const std::string& configurati
   on_root(ranks_, [&] {
     if (!note_.empty()) log::warning("{}", note_);
     if (replace_) {
-      for (const char* name : {"metrics.json", "result.h5ad", "report.html", "log.jsonl", "tensorboard", "config.ini",
-                               "model", "checkpoints"})
-        fs::remove_all(path(name));
+      for (const char* name : replaced) fs::remove_all(path(name));
       remove_traces(root_);
     }
     make_folder(path("checkpoints"));
     make_folder(path("model"));
-    const Json record = {{"input",
-                          {{"path", one_or_all(input.paths)},
-                           {"bytes", input.bytes},
-                           {"modified", input.modified},
-                           {"fingerprint", input.fingerprint}}},
-                         {"labels", options_.counts.labels},
-                         {"sequence_model", options_.sequence.model},
-                         {"version", version_and_commit()}};
+    Json record = {{"input",
+                    {{"path", one_or_all(input.paths)},
+                     {"bytes", input.bytes},
+                     {"modified", input.modified},
+                     {"fingerprint", input.fingerprint}}},
+                   {"labels", options_.counts.labels},
+                   {"sequence_model", options_.sequence.model},
+                   {"version", version_and_commit()}};
+    if (Json slurm = slurm_start(); !slurm.is_null()) record["slurm"] = std::move(slurm);
     write_file(path("checkpoints/run.json"), record.dump(2) + "\n");
     write_file(path("config.ini"), configuration);
   });

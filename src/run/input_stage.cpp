@@ -5,7 +5,6 @@
 
 #include "masksc/core/log.hpp"
 #include "masksc/core/text.hpp"
-#include "masksc/dist/root_work.hpp"
 #include "masksc/io/inputs.hpp"
 #include "masksc/io/prepared_rows.hpp"
 #include "masksc/run/labels.hpp"
@@ -48,9 +47,9 @@ std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& 
 }
 
 /// Bytes of counts that a rank may hold; the same on all ranks. A collective.
-double memory_budget(const DataSettings& settings, Collectives& ranks) {
+double memory_budget(const DataSettings& settings, const RunPlace& place) {
   if (settings.memory_gib > 0) return settings.memory_gib * 1024 * 1024 * 1024;
-  return ranks.all_reduce(free_memory() / 2 / ranks_on_node(ranks), ReduceOp::min);
+  return place.ranks.all_reduce(free_memory() / 2 / place.local_size, ReduceOp::min);
 }
 
 /// Rows of which about 32 MiB are read at a time.
@@ -91,7 +90,8 @@ RowRange own_rows(std::int64_t cells, const Collectives& ranks) {
   return rows_of_rank(cells, ranks.rank(), ranks.size());
 }
 
-RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives& ranks) {
+RunInput prepare_input(const RunOptions& options, RunFolder& folder, const RunPlace& place) {
+  Collectives& ranks = place.ranks;
   RunInput input;
   std::string path;
   on_root(ranks, [&] {
@@ -112,7 +112,7 @@ RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives
     input.warnings.push_back(std::move(note));
   input.shuffle = choose_shuffle(options.data, file.nonzeros());
   const DataBytes needed = data_bytes(cells, file.nonzeros(), ranks.size(), input.shuffle);
-  const double budget = memory_budget(options.data, ranks);
+  const double budget = memory_budget(options.data, place);
   if (decide_streaming(needed, budget, options.data.memory_gib > 0, input.shuffle)) {
     log::info("the counts stay on disk: {} a rank in memory at a time, where all would take {}",
               format_bytes(needed.streamed), format_bytes(needed.resident));

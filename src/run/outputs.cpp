@@ -7,6 +7,7 @@
 #include "masksc/cluster/order.hpp"
 #include "masksc/core/hash.hpp"
 #include "masksc/core/text.hpp"
+#include "masksc/dist/root_work.hpp"
 #include "masksc/io/h5ad_writer.hpp"
 #include "masksc/io/result_names.hpp"
 
@@ -83,7 +84,7 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
   const std::int64_t cells = input.expression.cells;
   const std::vector<std::string> names = input.file->cell_names(ranks.is_root() ? RowRange{0, cells} : RowRange{0, 0});
   std::unique_ptr<H5adWriter> writer;
-  on_root(ranks, [&] {
+  on_root_alone(ranks, [&] {  // what is kept may take long
     writer = std::make_unique<H5adWriter>(path, names, input.file->gene_names());
     if (!input.kept.empty()) writer->keep(input.kept, written_names(extras));
     writer->add_obs("masksc", name_clusters(outcome.all, outcome.clusters));

@@ -146,6 +146,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, const S
        {"weights_hash", model.parameters().hash()},
        {"embedding_hash", hash},
        {"version", version_and_commit()}});
+  heartbeat.begin_stage("result");
   write_result(folder.path("result.h5ad"), input, embedding, outcome,
                {.maps = maps, .categories = {}, .numbers = {}, .flags = {}}, metrics, configuration, ranks);
   on_root(ranks, [&] {
@@ -247,7 +248,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
                                                .stall_timeout = std::chrono::seconds(options.run.stall_timeout)});
     const auto start = std::chrono::steady_clock::now();
     const at::Device device = choose_device(options.run.device, place.local_rank, options.train.deterministic);
-    RunInput input = prepare_input(options, folder, ranks);
+    RunInput input = prepare_input(options, folder, place);
     decide_standardization(options, input, device, ranks);
     check_fit(options, input, ranks);
     const SequenceEncoders given = given_sequence_encoders(options, input.expression, device, ranks);
@@ -272,6 +273,10 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     for (const std::string& warning : input.warnings) log->event("sequence", "warning", 0, {{"message", warning}});
     TrainContext context{ranks, *log, device, ranks.is_root() && !options.run.quiet, nccl.get()};
     context.shuffle = input.shuffle;
+    if (options.overwrite && !options.keep_same)
+      context.again = "the same command without --overwrite";
+    else if (options.run.resume == "never")
+      context.again = "the same command without --resume never";
     if (options.train.deterministic) context.shards = static_cast<int>(options.train.virtual_shards);
     Json metrics = train_and_cluster(options, input, {.earlier = earlier_seconds, .prepare = prepare_seconds},
                                      configuration, folder, given, *heartbeat, context);

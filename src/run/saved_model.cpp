@@ -53,9 +53,14 @@ bool is_sound(const Expression& expression) {
       layout.columns < layout.patch_columns || layout.columns > most || layout.rows % layout.patch_rows != 0 ||
       layout.columns % layout.patch_columns != 0)
     return false;
-  return static_cast<std::int64_t>(layout.slot_to_column.size()) == layout.rows * layout.columns &&
-         std::all_of(layout.slot_to_column.begin(), layout.slot_to_column.end(),
-                     [&](std::int32_t column) { return column >= -1 && column < genes; });
+  if (static_cast<std::int64_t>(layout.slot_to_column.size()) != layout.rows * layout.columns) return false;
+  std::vector<std::int32_t> columns;  // every gene has one place
+  for (const std::int32_t column : layout.slot_to_column)
+    if (column != -1) columns.push_back(column);
+  std::sort(columns.begin(), columns.end());
+  for (std::int64_t gene = 0; gene < genes; ++gene)
+    if (std::ssize(columns) != genes || columns[static_cast<std::size_t>(gene)] != gene) return false;
+  return true;
 }
 
 void mark_tokens(MatrixLayout& layout) {

@@ -28,6 +28,7 @@ RunOptions run_of(const RunOptions& recipe, const ComparedCells& cells, std::int
   run.counts.labels = recipe.counts.labels;
   run.output = folder.string();
   run.train.seed = seed;
+  run.keep_same = true;
   run.run.quiet = true;
   return run;
 }
@@ -62,9 +63,7 @@ Json run_method(const Comparison& comparison, const std::string& method, std::in
   wanted.clusters.push_back(0);
   if (is_ours(method)) {
     const RunOptions run = run_of(comparison.recipe(method), cells, seed, folder);
-    const MethodOutcome outcome = measured([&] {
-      return run_mask_sc(run, {group, place.local_rank, place.cores_per_rank}, wanted);
-    });
+    const MethodOutcome outcome = measured([&] { return run_mask_sc(run, place.with(group), wanted); });
     return score(outcome, cells, poll);
   }
   const Baseline& baseline = find_baseline(method);

@@ -41,7 +41,7 @@ fs::path prepare(const RunOptions& options, Collectives& ranks) {
       path = files.front().string();
       return;
     }
-    const fs::path target = fs::path(options.output) / "prepared.h5";
+    const fs::path target = fs::path(options.output) / prepared_name;
     const PreparationReport report = prepare_counts(files, options.counts, target);
     for (const std::string& warning : warnings_of(report)) log::warning("{}", warning);
     path = target.string();
@@ -236,6 +236,8 @@ ComparisonOutcome compare(const RunOptions& options, const RunOptions& paper, co
     const std::string typed = ranks.size() > 1 ? fmt::format("mpirun -np {} {}", ranks.size(), command) : command;
     outcome.table = table_of(comparison, methods, results, all_commands(options.output, results, typed));
     write_tables(outcome.table, options.output);
+    std::error_code ignored;
+    fs::remove(fs::path(options.output) / prepared_name, ignored);
     code = static_cast<std::int32_t>(exit_code(outcomes));
   });
   ranks.broadcast(std::span(&code, 1));

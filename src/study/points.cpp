@@ -36,8 +36,8 @@ void check_points(const std::vector<Point>& points, const Collectives& world) {
   }
 }
 
-/// The points to work on, dearest first. Records of failed ones, and of others that are to be replaced, go. On one
-/// rank.
+/// The points to work on, dearest first; after them those that failed before, which may end the program. Records of
+/// failed ones, and of others that are to be replaced, go. On one rank.
 Indices pending_points(const std::vector<Point>& points, const PointsSettings& settings, const fs::path& folder) {
   Indices pending;
   for (std::size_t i = 0; i < points.size(); ++i) {
@@ -45,17 +45,21 @@ Indices pending_points(const std::vector<Point>& points, const PointsSettings& s
     if (read_record(folder, points[i], settings.overwrite).status == PointStatus::done) continue;
     pending.push_back(static_cast<std::int64_t>(i));
   }
+  std::set<std::int64_t> failed;
   for (const std::int64_t i : pending) {
     const Point& point = points[static_cast<std::size_t>(i)];
     const fs::path record = record_path(folder, point);
+    const PointStatus status = read_record(folder, point, true).status;
     // A point that is replaced begins anew; one that failed goes on where it was.
-    if (fs::exists(record) && read_record(folder, point, true).status == PointStatus::missing)
-      fs::remove_all(points_folder(folder) / point.name);
+    if (status == PointStatus::failed) failed.insert(i);
+    if (status == PointStatus::missing && fs::exists(record)) fs::remove_all(points_folder(folder) / point.name);
     fs::remove(record);
   }
-  std::stable_sort(pending.begin(), pending.end(), [&](std::int64_t a, std::int64_t b) {
-    return points[static_cast<std::size_t>(a)].cost > points[static_cast<std::size_t>(b)].cost;
-  });
+  const auto rank_of = [&](std::int64_t i) {
+    return std::pair(failed.contains(i), -points[static_cast<std::size_t>(i)].cost);
+  };
+  std::stable_sort(pending.begin(), pending.end(),
+                   [&](std::int64_t a, std::int64_t b) { return rank_of(a) < rank_of(b); });
   return pending;
 }
 
@@ -122,6 +126,7 @@ class Group {
     } catch (...) {
       error = std::current_exception();
     }
+    if (error && control_) note_failure(point, describe_failure(error));
     const std::optional<Failure> failure = settle(error, control_ ? *control_ : *ranks_);
     if (failure && failure->code == ExitCode::stopped) {
       static_cast<void>(session_.mark(stop_mark));
@@ -135,6 +140,16 @@ class Group {
       static_cast<void>(session_.mark(end_mark(index)));
     });
     return true;
+  }
+
+  /// The record of a point that failed on this rank, before it waits for the others: where they are stuck in the
+  /// middle of the point the program ends.
+  void note_failure(const Point& point, const Failure& failure) const {
+    if (failure.code == ExitCode::stopped) return;
+    PointOutcome outcome;
+    outcome.status = PointStatus::failed;
+    outcome.failure = failure;
+    write_record(folder_, point, outcome);
   }
 
   const std::vector<Point>& points_;
@@ -240,7 +255,15 @@ std::vector<PointOutcome> run_points(const std::vector<Point>& points, const Poi
   take_stop_signals_apart(stop_signals);
   const bool stopped = !pending.empty() && work_through(pending, agreed, settings, folder, world);
   std::vector<PointOutcome> outcomes;
-  on_root(world, [&] { outcomes = read_points(agreed, folder); });
+  on_root(world, [&] {
+    if (settings.only < 0) {
+      outcomes = read_points(agreed, folder);
+    } else {  // other tasks work on the others
+      outcomes.resize(agreed.size());
+      const auto only = static_cast<std::size_t>(settings.only);
+      outcomes[only] = read_record(folder, agreed[only], false);
+    }
+  });
   if (stopped) {
     const auto done = std::count_if(outcomes.begin(), outcomes.end(),
                                     [](const PointOutcome& o) { return o.status == PointStatus::done; });

@@ -59,8 +59,8 @@ void refuse_unsuitable(const Factor& factor) {
   for (const auto& [option, value] : assignments(factor.name, factor.values.front())) {
     if (option == "seed") throw UserError("--sweep seed: give --seeds, the number of seeds from --seed on");
     for (const char* other :
-         {"output", "overwrite", "resume", "plan", "json", "sweep", "design", "seeds", "points-at-once", "point",
-          "list", "collect", "time-limit", "stop-signals", "quiet", "tensorboard"})
+         {"output", "overwrite", "resume", "device", "plan", "json", "sweep", "design", "seeds", "points-at-once",
+          "point", "list", "collect", "time-limit", "stop-signals", "quiet", "tensorboard"})
       if (option == other) throw UserError(fmt::format("--sweep {}: this option is one of the whole sweep", option));
   }
 }
@@ -216,7 +216,7 @@ int chosen_point(const Sweep& sweep) {
   return static_cast<int>(number);
 }
 
-std::vector<Point> work_of(const Sweep& sweep, int local_rank, int cores_per_rank, bool with_identities) {
+std::vector<Point> work_of(const Sweep& sweep, const RunPlace& place, bool with_identities) {
   std::vector<Point> work;
   std::map<std::vector<std::string>, std::string> contents;  // --input may be swept
   const auto content = [&](const std::vector<std::string>& inputs) {
@@ -229,14 +229,14 @@ std::vector<Point> work_of(const Sweep& sweep, int local_rank, int cores_per_ran
     if (with_identities) made.identity = identity_of(point, content(point.options.inputs));
     made.ranks = point.ranks;
     made.cost = cost_of(point);
-    made.run = [options = point.options, local_rank, cores_per_rank](Collectives& ranks,
-                                                                     const std::filesystem::path& folder) {
+    made.run = [options = point.options, place](Collectives& ranks, const std::filesystem::path& folder) {
       RunOptions mine = options;
       mine.output = folder.string();
       mine.run.quiet = true;  // many runs on one terminal
+      mine.keep_same = true;
       const OptionTable table = describe_run(mine);
       start_peak_memory();
-      return run_pipeline(mine, table, {.ranks = ranks, .local_rank = local_rank, .cores_per_rank = cores_per_rank});
+      return run_pipeline(mine, table, place.with(ranks));
     };
     work.push_back(std::move(made));
   }

@@ -250,7 +250,8 @@ void TrainingEngine::restore(const Checkpoint& checkpoint) {
   at::Tensor(optimizer_.first_moment()).copy_(exchange_.own_part(first));
   at::Tensor(optimizer_.second_moment()).copy_(exchange_.own_part(second));
   optimizer_.set_steps(checkpoint.header.at("optimizer_steps").get<std::int64_t>());
-  if (scale_.dynamic) {
+  // A scale of 1 is that of another precision: fp16's begins anew.
+  if (scale_.dynamic && checkpoint.header.at("loss_scale").get<double>() != 1) {
     scale_.scale = checkpoint.header.at("loss_scale").get<double>();
     scale_.good_steps = checkpoint.header.at("good_steps").get<std::int64_t>();
   }

@@ -27,7 +27,7 @@ StepVotes share_votes(Collectives& ranks, const StepVotes& mine) {
 void leave_as_asked(TrainContext& context, const std::string& stage, std::int64_t step, const std::string& where) {
   context.log.event(stage, "stop", step, {{"reason", stop_reason()}});
   throw StopRequested(
-      fmt::format("stopped on request ({}) {}; start the same command to resume", stop_reason(), where));
+      fmt::format("stopped on request ({}) {}; start {} to resume", stop_reason(), where, context.again));
 }
 
 double SaveClock::elapsed() const { return seconds_since(last_); }

@@ -24,7 +24,9 @@ struct NeighbourTable {
 double distance_between(std::span<const float> a, std::span<const float> b);
 
 /// The `count` nearest of `rows` to each query; of all when there are fewer. With first_self >= 0, query q is itself
-/// row first_self + q and isn't its own neighbour. The same bits for any grouping of the queries and any `threads`.
+/// row first_self + q and isn't its own neighbour; of more identical rows than `count` + 1 each then has those that
+/// follow it, in a circle: the lowest numbers would be neighbours of all, and graphs of neighbours have as many edges
+/// as there are pairs. The same bits for any grouping of the queries and any `threads`.
 NeighbourTable nearest_rows(const DenseMatrix& queries, const DenseMatrix& rows, std::int64_t count,
                             std::int64_t first_self = -1, int threads = 1);
 

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,9 +19,10 @@
 
 namespace masksc {
 
-// Files of a run under way: the prepared counts, and what --keep-input keeps.
-constexpr const char* prepared_name = "prepared.h5";
-constexpr const char* kept_name = "kept.h5";
+// Files of a run under way, which it removes at its end: the prepared counts, and what --keep-input keeps. Hidden, so
+// that they are not a user's.
+constexpr const char* prepared_name = ".prepared.h5";
+constexpr const char* kept_name = ".kept.h5";
 
 /// What identifies the input of a run.
 struct InputIdentity {
@@ -44,14 +46,16 @@ class RunFolder {
  public:
   /// Looks at the folder; changes nothing. A collective. Throws UserError when the folder holds something else, or a
   /// run whose settings differ from these in a way that changes the result (the first difference is named), unless
-  /// --overwrite or --resume never.
+  /// --overwrite or --resume never. With those the run is replaced, unless this is the Slurm job that began it,
+  /// requeued. Throws UserError, too, when what is replaced has files that this run needs.
   RunFolder(const RunOptions& options, const OptionTable& table, Collectives& ranks);
 
   [[nodiscard]] FolderState state() const { return state_; }
   [[nodiscard]] const InputIdentity& recorded_input() const { return recorded_; }
 
-  /// Throws UserError when the folder's run has other data. Not a collective: equal on all ranks.
-  void check_data(const std::string& fingerprint) const;
+  /// When the folder's run has other data it is replaced, if --overwrite, or this throws UserError. Not a collective:
+  /// equal on all ranks.
+  void check_data(const std::string& fingerprint);
   /// Makes the folder if it is not there (for the prepared file and the heartbeats), keeps others from it, and looks
   /// again. A collective. Throws UserError while another run uses it.
   void make();
@@ -68,7 +72,11 @@ class RunFolder {
 
  private:
   void look();
+  void find();
+  void find_run();
   void compare() const;
+  void start_anew();
+  void check_replaced() const;
   void share();  // what rank 0 has found
 
   const RunOptions& options_;
@@ -85,6 +93,11 @@ class RunFolder {
   bool begun_ = false;
   std::unique_ptr<FolderLock> lock_;  // on rank 0, once made
 };
+
+/// Throws UserError when `file`, which `option` names, is one of the `names` in `folder` (or within it): they are about
+/// to be replaced.
+void refuse_replaced(const char* option, const std::filesystem::path& file, const std::filesystem::path& folder,
+                     std::span<const char* const> names);
 
 /// Size, time and absolute paths of the files that --input names; the fingerprint is left empty. Throws UserError when
 /// one is not there.

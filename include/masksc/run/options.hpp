@@ -21,6 +21,8 @@ struct RunOptions {
   std::vector<std::string> inputs;  // files of counts, or a prepared file; see listed_inputs
   std::string output;               // folder of the run
   bool overwrite = false;
+  bool keep_same =
+      false;  // no option: with `overwrite`, a run of the same settings and data goes on (points of a study)
   InputSettings counts;
   bool keep_input = false;
   PreparationSettings preparation;

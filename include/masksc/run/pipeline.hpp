@@ -2,17 +2,10 @@
 #pragma once
 
 #include "masksc/core/json.hpp"
-#include "masksc/dist/collectives.hpp"
 #include "masksc/run/options.hpp"
+#include "masksc/run/place.hpp"
 
 namespace masksc {
-
-/// The ranks of a run, and what this one has for itself.
-struct RunPlace {
-  Collectives& ranks;      // all of the program's, or a part of them
-  int local_rank = 0;      // among the program's ranks on this node: which GPU it takes
-  int cores_per_rank = 1;  // threads where --threads does not say
-};
 
 /// From now on this rank computes with so many `threads`, or where that is 0 with its cores.
 void use_cores(std::int64_t threads, const RunPlace& place);

@@ -17,6 +17,7 @@
 #include "masksc/run/folder.hpp"
 #include "masksc/run/identity.hpp"
 #include "masksc/run/options.hpp"
+#include "masksc/run/place.hpp"
 #include "masksc/train/context.hpp"
 #include "masksc/train/trainer.hpp"
 
@@ -53,7 +54,7 @@ Labels wanted_batches(const PreparedFile& file, const std::filesystem::path& pat
 RowRange own_rows(std::int64_t cells, const Collectives& ranks);
 
 /// Opens the prepared file, or makes it from --input (rank 0, streamed), and prepares the expression. A collective.
-RunInput prepare_input(const RunOptions& options, RunFolder& folder, Collectives& ranks);
+RunInput prepare_input(const RunOptions& options, RunFolder& folder, const RunPlace& place);
 
 /// The frozen sequence encoders that the targets need.
 struct SequenceEncoders {

@@ -52,11 +52,11 @@ struct PointsSettings {
 /// it is done with one; rank 0 tells of every point's end. A point that fails gets a record that says why, and the
 /// others go on. A request to stop (train/stop.hpp) that any rank gets stops all groups.
 ///
-/// Returns an outcome a point, on rank 0 (empty elsewhere). A collective. Throws on all ranks: UserError, before any
-/// work, for two points of one name, a point that wants more ranks than there are, a record of a point with another
-/// identity (unless `overwrite`), or another task at work on the `only` point; StopRequested once all groups have
-/// stopped; EnvironmentError when FOLDER cannot be written. The caller keeps others from FOLDER
-/// (core/output_folder.hpp).
+/// Returns an outcome a point, on rank 0 (empty elsewhere); with `only` those of the others are missing. A collective.
+/// Throws on all ranks: UserError, before any work, for two points of one name, a point that wants more ranks than
+/// there are, a record of a point with another identity (unless `overwrite`), or another task at work on the `only`
+/// point; StopRequested once all groups have stopped; EnvironmentError when FOLDER cannot be written. The caller keeps
+/// others from FOLDER (core/output_folder.hpp).
 std::vector<PointOutcome> run_points(const std::vector<Point>& points, const PointsSettings& settings,
                                      Collectives& world, const std::filesystem::path& folder);
 

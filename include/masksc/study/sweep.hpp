@@ -7,6 +7,7 @@
 
 #include "masksc/core/json.hpp"
 #include "masksc/run/options.hpp"
+#include "masksc/run/place.hpp"
 #include "masksc/study/design.hpp"
 #include "masksc/study/points.hpp"
 
@@ -58,9 +59,9 @@ std::string list_points(const Sweep& sweep);
 /// The index that --point asks for; -1 is all. Throws UserError.
 int chosen_point(const Sweep& sweep);
 
-/// The points as work. `local_rank` and `cores_per_rank` as RunPlace has them; identities, for which the input files
-/// are read through, only `with_identities`: rank 0 needs them. Throws UserError for a file that cannot be read.
-std::vector<Point> work_of(const Sweep& sweep, int local_rank, int cores_per_rank, bool with_identities);
+/// The points as work; identities, for which the input files are read through, only `with_identities`: rank 0 needs
+/// them. Throws UserError for a file that cannot be read.
+std::vector<Point> work_of(const Sweep& sweep, const RunPlace& place, bool with_identities);
 
 /// "ARI 0.785, 3 min 05 s": a result for people.
 std::string describe_metrics(const Json& metrics);

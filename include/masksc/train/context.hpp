@@ -18,6 +18,7 @@ struct TrainContext {
   NcclCollectives* nccl = nullptr;          // for gradients, where every rank has a GPU of its own
   int shards = 0;                           // virtual shards of --deterministic, over all ranks; 0 without it
   Shuffle shuffle = {};                     // of the cells of an epoch
+  const char* again = "the same command";   // that goes on with a stopped run
   const ResidentCells* resident = nullptr;  // rows of all cells on the device, where they stay there
 
   /// Tiles that a rank computes at the same time, each on one of its `threads`: with --deterministic, where LibTorch's

@@ -1,0 +1,24 @@
+// The ranks of a run, and what this one has for itself.
+#pragma once
+
+#include "masksc/dist/collectives.hpp"
+#include "masksc/dist/runtime.hpp"
+
+namespace masksc {
+
+struct RunPlace {
+  Collectives& ranks;      // all of the program's, or a part of them
+  int local_rank = 0;      // among the program's ranks on this node: which GPU it takes
+  int local_size = 1;      // the program's ranks on this node, which share its memory
+  int cores_per_rank = 1;  // threads where --threads does not say
+
+  /// This rank's place among a part of the ranks.
+  [[nodiscard]] RunPlace with(Collectives& part) const { return {part, local_rank, local_size, cores_per_rank}; }
+};
+
+/// All ranks of a program.
+inline RunPlace place_of(Runtime& runtime) {
+  return {runtime.world(), runtime.local_rank(), runtime.local_size(), runtime.cores_per_rank()};
+}
+
+}  // namespace masksc
