@@ -160,8 +160,7 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
   CheckpointFolder checkpoints(folder.path("checkpoints"), training_stage, identity,
                                {options.run.keep_last, options.run.keep_every}, context.ranks);
   const std::int64_t total = total_steps(expression.cells, options.train);
-  std::optional<Checkpoint> resumed;
-  if (options.run.resume != "never") resumed = checkpoints.load();
+  std::optional<Checkpoint> resumed = checkpoints.load();  // with --resume never RunFolder has removed them
   if (!resumed && options.run.resume != "never" && options.run.resume != "auto")
     resumed = checkpoints.load(std::filesystem::path(options.run.resume));
   if (resumed) {

@@ -149,7 +149,10 @@ class Group {
     PointOutcome outcome;
     outcome.status = PointStatus::failed;
     outcome.failure = failure;
-    write_record(folder_, point, outcome);
+    try {
+      write_record(folder_, point, outcome);
+    } catch (const std::exception&) {  // a full disk, or no memory left: the message says what went wrong
+    }
   }
 
   const std::vector<Point>& points_;

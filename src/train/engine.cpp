@@ -227,8 +227,10 @@ SavedState TrainingEngine::state(bool copy) {
   const std::vector<ParameterShare> shares = deal_parameters(parameters_, ranks_.size());
   const ParameterShare& mine = shares[static_cast<std::size_t>(ranks_.rank())];
   SavedState state;
-  state.header = {
-      {"optimizer_steps", optimizer_.steps()}, {"loss_scale", scale_.scale}, {"good_steps", scale_.good_steps}};
+  state.header = {{"optimizer_steps", optimizer_.steps()},
+                  {"loss_scale", scale_.scale},
+                  {"loss_scaling", scale_.dynamic},
+                  {"good_steps", scale_.good_steps}};
   add_parameters(state.arrays, parameters_, "weights", mine, host_part(parameters_.values(), mine, copy));
   add_parameters(state.arrays, parameters_, "adam_m", mine, exchange_.gather(optimizer_.first_moment(), shares, copy));
   add_parameters(state.arrays, parameters_, "adam_v", mine, exchange_.gather(optimizer_.second_moment(), shares, copy));
@@ -250,9 +252,10 @@ void TrainingEngine::restore(const Checkpoint& checkpoint) {
   at::Tensor(optimizer_.first_moment()).copy_(exchange_.own_part(first));
   at::Tensor(optimizer_.second_moment()).copy_(exchange_.own_part(second));
   optimizer_.set_steps(checkpoint.header.at("optimizer_steps").get<std::int64_t>());
-  // A scale of 1 is that of another precision: fp16's begins anew.
-  if (scale_.dynamic && checkpoint.header.at("loss_scale").get<double>() != 1) {
-    scale_.scale = checkpoint.header.at("loss_scale").get<double>();
+  const auto scale = checkpoint.header.at("loss_scale").get<double>();
+  // After other precisions fp16's begins anew. (Older checkpoints don't say: they have 1 for those.)
+  if (scale_.dynamic && checkpoint.header.value("loss_scaling", scale != 1)) {
+    scale_.scale = scale;
     scale_.good_steps = checkpoint.header.at("good_steps").get<std::int64_t>();
   }
   parameters_.refresh_working_copy();

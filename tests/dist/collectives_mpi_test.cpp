@@ -118,6 +118,27 @@ TYPED_TEST(CollectivesOverMpi, AllToAll) {
   EXPECT_EQ(static_cast<int>(received_counts.size()), size());
 }
 
+// Messages go in slices of 2^28 elements.
+TEST(MpiWorld, AllToAllOfLongMessages) {
+  if (size() > 2) GTEST_SKIP() << "a quarter of a gigabyte a rank";
+  const auto more = (std::int64_t{1} << 28) + 5;
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(size()));
+  counts.back() = rank() == 0 ? more : 3;
+  std::vector<std::uint8_t> send(static_cast<std::size_t>(counts.back()));
+  for (std::size_t i = 0; i < send.size(); ++i)
+    send[i] = static_cast<std::uint8_t>(i % 251 + static_cast<std::size_t>(rank()));
+  const auto received = test_world().all_to_all(std::span<const std::uint8_t>(send), counts);
+  if (rank() != size() - 1) {
+    EXPECT_TRUE(received.empty());
+    return;
+  }
+  ASSERT_EQ(std::ssize(received), more + 3 * (size() - 1));
+  std::int64_t wrong = 0;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(more); ++i)
+    wrong += received[i] != static_cast<std::uint8_t>(i % 251);
+  EXPECT_EQ(wrong, 0);
+}
+
 TEST(MpiWorld, SumsAreTheSameBitsOnEveryRank) {
   std::vector<double> values(1003);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = 1.0 / static_cast<double>(i + 1 + 17 * rank());

@@ -1,4 +1,5 @@
 """masksc_embed: new cells through a trained model."""
+import json
 import shutil
 import unittest
 
@@ -117,6 +118,18 @@ class Refused(unittest.TestCase):
                            support.fresh("embed", "refused"), ranks=1)
         self.assertEqual(done.codes, [2], done)
         self.assertIn("mask-sc model 9", done.err)
+
+    def test_a_model_whose_matrix_lacks_a_gene(self):
+        copy = support.fresh("spoilt")
+        shutil.copytree(MODEL, copy)
+        model = json.loads((copy / "model.json").read_text())
+        places = model["expression"]["slot_to_column"]
+        places[next(i for i, column in enumerate(places) if column >= 0)] = -1
+        (copy / "model.json").write_text(json.dumps(model))
+        done = support.run("masksc_embed", "--model", copy, "--input", support.SIMULATED, "--output",
+                           support.fresh("embed", "refused"), ranks=1)
+        self.assertEqual(done.codes, [2], done)
+        self.assertIn("model.json", done.err)
 
     def test_a_result_is_not_replaced_unasked(self):
         output = support.fresh("taken")

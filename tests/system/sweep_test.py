@@ -190,6 +190,8 @@ class Troubles(unittest.TestCase):
         self.assertNotEqual(running.process.returncode, 0, error)
         # Where it next asks for memory: mostly a checkpoint, but the allocator may have enough for all of the training.
         self.assertRegex(error, r"error rank 1 \(host \S+, pid \d+\) ended in stage (train at step \d+|embed): ")
+        failed = [json.loads(path.read_text()) for path in (output / "points").glob("*.json")]
+        self.assertEqual([record["status"] for record in failed], ["failed"])
         done = support.run("masksc_sweep", *options)
         self.assertEqual(done.codes, [0, 0], done)
         resumed = [line["step"] for path in ranks() for line in support.log_lines(path.parent.parent)
@@ -228,6 +230,21 @@ class Listed(unittest.TestCase):
         self.assertEqual({name: row["status"] for name, row in rows(output).items()},
                          {"dim=16_seed=0": "missing", "dim=32_seed=0": "done"})
         self.assertIn("0 to 1", direct(*options, "--point", "2").stderr)
+
+    def test_a_task_looks_at_its_own_point_alone(self):
+        output = support.fresh("sweep", "tasks")
+        options = arguments(output, "--sweep", "dim=16,32")
+        for point in ("0", "1"):
+            self.assertEqual(direct(*options, "--point", point, "--max-steps", "1").returncode, 0)
+        done = direct(*options, "--point", "1", "--max-steps", "2", "--overwrite")
+        self.assertEqual(done.returncode, 0, "point 0 is of other settings: " + done.stderr)
+
+    def test_weak_scaling_of_a_task(self):
+        output = support.fresh("sweep", "weak")
+        done = support.run("masksc_sweep", *arguments(output, "--sweep", "dim=16", "--scaling", "weak", "--max-steps", "1",
+                                                      "--batch-size", "16", "--point", "0"))
+        self.assertEqual(done.codes, [0, 0], done)
+        self.assertIn("batch-size = 32\n", (output / "points" / "dim=16_seed=0" / "config.ini").read_text())
 
     def test_plan_of_the_scaling_sweep(self):
         done = direct("--config", support.ROOT / "configs" / "sweep_scaling.ini", "--plan", "--json", "--sweep",

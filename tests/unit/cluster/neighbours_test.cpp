@@ -54,6 +54,28 @@ TEST(Neighbours, AreTheNearestOfAllRows) {
   }
 }
 
+// With the lowest numbers a graph of shared neighbours would have an edge for each pair of them: 180,000.
+TEST(Neighbours, OfManyIdenticalRowsAreSpread) {
+  DenseMatrix x = random_rows(1000, 4);
+  for (std::int64_t i = 200; i < 800; ++i) std::copy_n(x.values.begin(), 4, x.values.begin() + 4 * i);
+  const NeighbourTable table = nearest_rows(x, x, 10, 0);
+  std::vector<int> hosts(1000);
+  for (std::int32_t i = 0; i < 1000; ++i)
+    for (const std::int32_t near : table.of(i)) {
+      EXPECT_NE(near, i);
+      ++hosts[static_cast<std::size_t>(near)];
+      const auto is_copy = [](std::int32_t row) { return row == 0 || (row >= 200 && row < 800); };
+      EXPECT_TRUE(!is_copy(i) || is_copy(near)) << i << " " << near;
+    }
+  EXPECT_LE(*std::max_element(hosts.begin() + 200, hosts.begin() + 800), 10 + 400);
+  EXPECT_EQ(std::count_if(hosts.begin() + 200, hosts.begin() + 800, [](int n) { return n >= 10; }), 600);
+  EXPECT_LT(std::ssize(shared_neighbour_graph(table, 1000).weights), 60'000);
+  DenseMatrix queries(300, 4);
+  std::copy_n(x.values.begin() + 4 * 500, 4 * 300, queries.values.begin());
+  const NeighbourTable part = nearest_rows(queries, x, 10, 500);
+  EXPECT_TRUE(std::equal(part.rows.begin(), part.rows.end(), table.rows.begin() + 500 * 10));
+}
+
 TEST(Neighbours, OfStrangersIncludeTheEqualRow) {
   const DenseMatrix x = random_rows(50, 3);
   const NeighbourTable found = nearest_rows(x, x, 1);

@@ -218,6 +218,22 @@ TEST(LossScaling, AnOverflowIsLeftOutOnEveryRankAndHalvesTheScale) {
   });
 }
 
+TEST(LossScaling, BeginsAnewAfterAnotherPrecision) {
+  const TemporaryFolder folder;
+  const auto alone = single_rank();
+  Toy toy("fp32", *alone);
+  toy.step(1e-3);
+  CheckpointFolder checkpoints(folder / "c", "step", CheckpointIdentity{{"data", "d"}}, Retention{}, *alone);
+  SavedState state = toy.engine.state(false);
+  checkpoints.begin(1, state.header, state.arrays, false);
+  checkpoints.complete();
+  Toy other("fp16", *alone);
+  const double scale = other.engine.loss_scale().scale;
+  other.engine.restore(checkpoints.load().value());
+  EXPECT_EQ(other.engine.loss_scale().scale, scale);
+  EXPECT_GT(scale, 1);
+}
+
 TEST(LossScaling, GrowsAfterTwoThousandGoodSteps) {
   LossScale scale{1024, 0, true};
   for (int i = 0; i < 1999; ++i) scale.update(false);
