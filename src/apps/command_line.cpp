@@ -161,4 +161,11 @@ CommandLineAction parse_command_line(int argc, char** argv, OptionTable& table, 
   return CommandLineAction::run;
 }
 
+std::string typed_command(int argc, char** argv, int ranks) {
+  std::string text = ranks > 1 ? fmt::format("mpirun -np {} ", ranks) : "";
+  text += std::filesystem::path(argv[0]).filename().string();
+  for (int i = 1; i < argc; ++i) text += " " + quoted_word(argv[i]);
+  return text;
+}
+
 }  // namespace masksc

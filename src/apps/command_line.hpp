@@ -26,4 +26,7 @@ void apply_configuration(const std::string& text, const std::string& path, Optio
 CommandLineAction parse_command_line(int argc, char** argv, OptionTable& table, const ProgramInfo& program,
                                      bool speaks);
 
+/// What was typed, as a shell takes it again: "mpirun -np 2 masksc_sweep --sweep dim=16,32".
+std::string typed_command(int argc, char** argv, int ranks);
+
 }  // namespace masksc

@@ -17,12 +17,6 @@ const masksc::ProgramInfo program = {
     "mpirun -np N masksc_compare --input FILE --output DIR [--labels COLUMN] [--methods all|LIST] [--seeds S] "
     "[options]\n       masksc_compare --list"};
 
-std::string command_of(int argc, char** argv) {
-  std::string text = program.name;
-  for (int i = 1; i < argc; ++i) text += fmt::format(" {}", argv[i]);
-  return text;
-}
-
 masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
   masksc::RunOptions options;
   options.report.report = false;  // of each run: the page of all is what is looked at
@@ -43,8 +37,8 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
   masksc::RunOptions paper = options;
   masksc::OptionTable paper_table = masksc::describe_run(paper);
   masksc::apply_configuration(masksc::paper_configuration, "configs/paper.ini", paper_table);
-  const masksc::ComparisonOutcome outcome =
-      masksc::compare(options, paper, settings, command_of(argc, argv), masksc::place_of(runtime));
+  const masksc::ComparisonOutcome outcome = masksc::compare(
+      options, paper, settings, masksc::typed_command(argc, argv, world.size()), masksc::place_of(runtime));
   if (world.is_root()) {
     fmt::print("{}", masksc::comparison_markdown(outcome.table));
     masksc::report_or_warn(options.output, {});

@@ -8,8 +8,10 @@
 #include "masksc/core/files.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/dist/runtime.hpp"
+#include "masksc/report/page.hpp"
 #include "masksc/run/report_stage.hpp"
 #include "masksc/study/figures.hpp"
+#include "output_file.hpp"
 
 namespace {
 
@@ -73,6 +75,13 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
     if (options.folder.empty()) throw masksc::UserError("which run? give the folder that was its --output");
     masksc::require_at_least("threads", options.threads, 0);
     const fs::path folder = options.folder;
+    if (options.wanted == Wanted::page && !options.output.empty()) {
+      const bool page = masksc::is_page(options.output);
+      masksc::check({options.output, /*overwrite=*/true});
+      if (fs::exists(options.output) && !page)
+        throw masksc::UserError(
+            fmt::format("--output {} exists and is no page of mask-sc; give another name", options.output));
+    }
     const int threads = options.threads > 0 ? static_cast<int>(options.threads) : runtime.cores_per_rank();
     const auto to = [&](const char* name) { return options.output.empty() ? folder / name : fs::path(options.output); };
     if (options.wanted == Wanted::page)

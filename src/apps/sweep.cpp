@@ -25,15 +25,20 @@ const masksc::ProgramInfo program = {
 
 /// Writes the tables, and the page, of what is there.
 masksc::Json report(const masksc::Sweep& sweep, const std::vector<masksc::PointOutcome>& outcomes,
-                    const std::string& folder) {
+                    const masksc::RunOptions& options, const std::string& command) {
+  const std::string& folder = options.output;
   masksc::Json json = masksc::sweep_json(sweep, outcomes);
+  json["input"] = options.inputs;
+  json["labels"] = options.counts.labels.empty() ? masksc::Json() : masksc::Json(options.counts.labels);
+  json["command"] = command;
   masksc::write_sweep(json, folder);
   masksc::report_or_warn(folder, {});
   return json;
 }
 
 /// Works on the points, and writes the tables on rank 0, also of a sweep that is stopped.
-masksc::ExitCode work(const masksc::Sweep& sweep, const masksc::RunOptions& options, masksc::Runtime& runtime) {
+masksc::ExitCode work(const masksc::Sweep& sweep, const masksc::RunOptions& options, const std::string& command,
+                      masksc::Runtime& runtime) {
   masksc::Collectives& world = runtime.world();
   std::vector<masksc::Point> points;
   masksc::together(world, [&] { points = masksc::work_of(sweep, masksc::place_of(runtime), world.is_root()); });
@@ -60,7 +65,7 @@ masksc::ExitCode work(const masksc::Sweep& sweep, const masksc::RunOptions& opti
       outcomes = masksc::run_points(points, settings, world, options.output);
   } catch (const masksc::StopRequested&) {
     if (world.is_root() && settings.only < 0)
-      report(sweep, masksc::read_points(points, options.output), options.output);
+      report(sweep, masksc::read_points(points, options.output), options, command);
     throw;
   }
   std::int32_t code = 0;
@@ -78,7 +83,7 @@ masksc::ExitCode work(const masksc::Sweep& sweep, const masksc::RunOptions& opti
           others.size(), masksc::shown(others));
     if (settings.only < 0)  // tasks of an array would write the same tables at the same time
       fmt::print("\n{}\nresults in {}/sweep.json, .csv, .md, drawings .svg\n",
-                 masksc::sweep_markdown(report(sweep, outcomes, options.output)), options.output);
+                 masksc::sweep_markdown(report(sweep, outcomes, options, command)), options.output);
   });
   world.broadcast(std::span(&code, 1));
   return static_cast<masksc::ExitCode>(code);
@@ -107,7 +112,7 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
       fmt::print("{}", masksc::plan_sweep_table(sweep));
     return masksc::ExitCode::done;
   }
-  return work(sweep, options, runtime);
+  return work(sweep, options, masksc::typed_command(argc, argv, world.size()), runtime);
 }
 
 }  // namespace

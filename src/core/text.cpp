@@ -93,6 +93,22 @@ std::string suggestion(std::string_view name, std::span<const std::string> known
   return near.empty() ? "" : fmt::format("; did you mean '{}'?", shown(near));
 }
 
+std::string quoted_word(const std::string& word) {
+  const auto is_plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("_-./=,@:+%").find(c) != std::string_view::npos;
+  };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), is_plain)) return word;
+  std::string text = "'";
+  for (const char c : word) {
+    if (c == '\'')
+      text += "'\\''";
+    else
+      text.push_back(c);
+  }
+  return text + "'";
+}
+
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view blanks = " \t\r";
   const std::size_t first = text.find_first_not_of(blanks);

@@ -153,6 +153,11 @@ class JoinedReader final : public CountsReader {
       batches_ = union_of(readers_, &CountsReader::batches);
     } else if (having == 0) {
       batches_ = file_of_each_cell(readers_, names);
+      const std::string near = suggestion(key, readers_.front()->obs_columns());
+      if (!key.empty())
+        log::write(near.empty() ? log::Level::info : log::Level::warning,
+                   fmt::format("--batch-key '{}': no input has such a column in obs{}; each input is a batch",
+                               shown(key), near));
     } else {
       const auto without = std::find_if_not(readers_.begin(), readers_.end(), has_key) - readers_.begin();
       throw UserError(

@@ -238,8 +238,9 @@ PreparationReport write_prepared(CountsReader& reader, const std::filesystem::pa
 std::vector<std::string> warnings_of(const PreparationReport& report) {
   std::vector<std::string> warnings;
   if (report.empty_cells_dropped > 0)
-    warnings.push_back(
-        fmt::format("{} cells without counts are left out of the run and its results", report.empty_cells_dropped));
+    warnings.push_back(fmt::format("{} cell{} without counts {} left out of the run and its results",
+                                   report.empty_cells_dropped, report.empty_cells_dropped == 1 ? "" : "s",
+                                   report.empty_cells_dropped == 1 ? "is" : "are"));
   const auto renamed = [&](std::int64_t count, const char* what) {
     if (count > 0)
       warnings.push_back(fmt::format(

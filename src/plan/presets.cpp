@@ -26,12 +26,13 @@ struct Preset {
 // (80GB SXM: 312 / 19.5 TFLOP/s, 2039 GB/s, NVLink 600 GB/s), "H100 Tensor Core GPU" (SXM: 1979 TFLOP/s with sparsity,
 // 67, 3.35 TB/s, 900 GB/s) and "H200 Tensor Core GPU" (as H100, 141 GB, 4.8 TB/s). Memory is what the driver leaves of
 // 80, 80 and 141 GB. Latency: NCCL's order of magnitude for a hop over NVLink.
+// Operations: what LibTorch with autograd takes on a server's CPU, an order of magnitude.
 // cpu: one core with AVX2, two FMA of 8 floats a cycle at 2.5 GHz; memory is an assumption.
 constexpr std::array<Preset<DeviceNumbers>, 4> devices = {{
-    {"a100", {312 * tera, 19.5 * tera, 79 * gib, 2039 * giga, 300 * giga, 3 * micro}},
-    {"h100", {989.4 * tera, 67 * tera, 79 * gib, 3350 * giga, 450 * giga, 3 * micro}},
-    {"h200", {989.4 * tera, 67 * tera, 139 * gib, 4800 * giga, 450 * giga, 3 * micro}},
-    {"cpu", {80 * giga, 80 * giga, 4 * gib, 10 * giga, 5 * giga, 1 * micro}},
+    {"a100", {312 * tera, 19.5 * tera, 79 * gib, 2039 * giga, 300 * giga, 3 * micro, 7 * micro}},
+    {"h100", {989.4 * tera, 67 * tera, 79 * gib, 3350 * giga, 450 * giga, 3 * micro, 7 * micro}},
+    {"h200", {989.4 * tera, 67 * tera, 139 * gib, 4800 * giga, 450 * giga, 3 * micro, 7 * micro}},
+    {"cpu", {80 * giga, 80 * giga, 4 * gib, 10 * giga, 5 * giga, 1 * micro, 0}},
 }};
 
 // Line rates: IEEE 802.3 (1, 10, 100 Gbit/s Ethernet), InfiniBand HDR 4x and NDR 4x (NVIDIA ConnectX-6 and ConnectX-7

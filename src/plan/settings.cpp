@@ -34,6 +34,7 @@ void describe(OptionTable& table, PlanSettings& s) {
   table.add("plan-memory-bandwidth", s.memory_gbps, "GB/s of the device's memory");
   table.add("plan-node-bandwidth", s.link_gbps, "GB/s of a device to the others of its node, one direction");
   table.add("plan-node-latency", s.link_us, "microseconds a message within a node");
+  table.add("plan-operation", s.operation_us, "microseconds in which the host starts an operation of the device");
   table.add("plan-network-bandwidth", s.network_gbits, "Gbit/s of a link between nodes");
   table.add("plan-network-latency", s.network_us, "microseconds a message between nodes");
 }
@@ -55,6 +56,7 @@ void validate(const PlanSettings& s) {
   require_not_negative("plan-memory-bandwidth", s.memory_gbps);
   require_not_negative("plan-node-bandwidth", s.link_gbps);
   require_not_negative("plan-node-latency", s.link_us);
+  require_not_negative("plan-operation", s.operation_us);
   require_not_negative("plan-network-bandwidth", s.network_gbits);
   require_not_negative("plan-network-latency", s.network_us);
   device_preset(s.device);
@@ -69,6 +71,7 @@ DeviceNumbers device_numbers(const PlanSettings& s) {
   replace(device.memory_bandwidth, s.memory_gbps, 1e9);
   replace(device.link_bandwidth, s.link_gbps, 1e9);
   replace(device.link_latency, s.link_us, 1e-6);
+  replace(device.operation, s.operation_us, 1e-6);
   return device;
 }
 

@@ -144,7 +144,10 @@ std::string assumption_text(const PlanInput& input) {
   text += fmt::format("{:.4g} GB/s within nodes of {} {}s;\n{} between them, {:.4g} GB/s a node; ",
                       device.link_bandwidth / 1e9, input.gpus_per_node, unit_of(input), input.network_name,
                       input.network.bandwidth / 1e9);
-  text += fmt::format("{:.0f}% of the backward pass hides communication.\n", 100 * input.overlap);
+  text += fmt::format("{:.0f}% of the backward pass hides communication", 100 * input.overlap);
+  text += device.operation > 0
+              ? fmt::format(";\nno operation starts faster than every {:.0f} µs.\n", 1e6 * device.operation)
+              : ".\n";
   if (input.deterministic) text += "Left out: what --deterministic costs, a quarter to a third of the speed on CPUs.\n";
   if (input.device_name == "cpu") text += "Left out: the program itself, 300 to 500 MiB of each rank's memory.\n";
   return text + "\n";

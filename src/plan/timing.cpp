@@ -33,6 +33,18 @@ double update_seconds(const PlanInput& input, std::int64_t ranks) {
   return parameter_count(input) * bytes / input.device.memory_bandwidth / (input.shard_optimizer ? real(ranks) : 1);
 }
 
+/// The host's part of a step: it starts about 60 operations a block (forward, backward, gradients added up), which no
+/// device can be faster than. Counted in a trace of src/model/block.cpp.
+double host_seconds(const PlanInput& input, std::int64_t passes) {
+  constexpr double of_a_block = 60;
+  constexpr double of_a_forward_block = 12;
+  constexpr double of_a_pass = 100;  // ends, loss, targets
+  const auto blocks = [&](const PlanStack& stack) {
+    return real(stack.depth) * (of_a_block + (stack.recompute_every > 0 ? of_a_forward_block : 0));
+  };
+  return input.device.operation * real(passes) * (of_a_pass + blocks(input.encoder) + blocks(input.decoder));
+}
+
 CurvePoint point(const PlanInput& input, std::int64_t ranks, std::int64_t rows, double cells, double alone) {
   CurvePoint at{ranks, rows, step_time(input, rows, ranks)};
   at.cells_per_second = cells / at.step.total();
@@ -58,10 +70,13 @@ double all_reduce_seconds(const PlanInput& input, double bytes, std::int64_t ran
 StepTime step_time(const PlanInput& input, std::int64_t rows, std::int64_t ranks) {
   const double speed = input.peak() * input.utilization;
   const double parameters = parameter_count(input);
-  const double model = real(rows) * formula_step_flop(input) / speed;
-  const double again = real(rows) * recompute_flop(input) / speed;
+  double model = real(rows) * formula_step_flop(input) / speed;
+  double again = real(rows) * recompute_flop(input) / speed;
   const std::int64_t micro = input.micro_batch > 0 ? std::min(input.micro_batch, rows) : rows;
   const double last_share = real(micro) / real(rows);  // only the last micro-batch's backward pass can hide
+  const double slower = std::max(1.0, host_seconds(input, (rows + micro - 1) / micro) / (model + again));
+  model *= slower;
+  again *= slower;
   StepTime step;
   step.compute = model + again;
   step.optimizer = update_seconds(input, ranks);

@@ -1,6 +1,9 @@
 #include "masksc/report/page.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <fstream>
 
 #include "assets.hpp"
 #include "masksc/core/error.hpp"
@@ -54,13 +57,29 @@ Json page_of_run(const RunContent& run, const PageSettings& settings) {
 Json page_of_study(const std::filesystem::path& folder) {
   Json page;
   if (std::filesystem::exists(folder / "comparison.json")) {
-    page = frame_of("Comparison: " + folder_name(folder), "by masksc_compare");
     const Json whole = read_json_file(folder / "comparison.json");
-    page["comparison"] =
-        read_json(fmt::format("'{}/comparison.json'", folder.string()), [&] { return whole.at("methods"); });
+    read_json(fmt::format("'{}/comparison.json'", folder.string()), [&] {
+      const Json labels = whole.value("labels", Json());
+      page = frame_of("Comparison: " + folder_name(folder),
+                      fmt::format("{} cells of {}{}, {} preparation; by masksc_compare",
+                                  whole.at("cells").get<std::int64_t>(), whole.at("input").get<std::string>(),
+                                  labels.is_string() ? fmt::format(", labels {}", labels.get<std::string>()) : "",
+                                  whole.at("preparation").get<std::string>()));
+      page["comparison"] = whole.at("methods");
+      page["command"] = fmt::format("{}", fmt::join(texts_of(whole.value("commands", Json::array())), "\n"));
+    });
   } else if (std::filesystem::exists(folder / "sweep.json")) {
-    page = frame_of("Sweep: " + folder_name(folder), "by masksc_sweep");
     page["sweep"] = read_json_file(folder / "sweep.json");
+    read_json(fmt::format("'{}/sweep.json'", folder.string()), [&] {
+      const Json& sweep = page.at("sweep");
+      std::string data;  // sweeps of older versions do not say
+      if (sweep.contains("input"))
+        data = fmt::format(
+            "{}{}; ", fmt::join(texts_of(sweep.at("input")), ", "),
+            sweep.at("labels").is_string() ? fmt::format(", labels {}", sweep.at("labels").get<std::string>()) : "");
+      page.update(frame_of("Sweep: " + folder_name(folder), data + "by masksc_sweep"));
+      page["command"] = sweep.value("command", "");
+    });
   } else {
     throw UserError(
         fmt::format("'{}' holds no finished run, comparison or sweep (no metrics.json, comparison.json or "
@@ -68,6 +87,14 @@ Json page_of_study(const std::filesystem::path& folder) {
                     folder.string()));
   }
   return page;
+}
+
+bool is_page(const std::filesystem::path& path) {
+  const std::string_view frame = detail::page_frame();
+  const std::string_view begin = frame.substr(0, frame.find("{{"));
+  std::string bytes(begin.size(), '\0');
+  std::ifstream(path, std::ios::binary).read(bytes.data(), std::ssize(bytes));
+  return bytes == begin;
 }
 
 void write_page(const std::filesystem::path& path, const Json& data) {

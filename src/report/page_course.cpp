@@ -131,29 +131,18 @@ Json attention_of(const RunContent& run) {
           {"clusters", clusters}};
 }
 
-/// A word as a shell takes it.
-std::string quoted(const std::string& word) {
-  std::string text = "'";
-  for (const char c : word) {
-    if (c == '\'')
-      text += "'\\''";
-    else
-      text.push_back(c);
-  }
-  return text + "'";
-}
-
 std::string command_of(const RunContent& run) {
   std::string inputs;
-  for (const std::string& input : run.inputs) inputs += fmt::format(" --input {}", quoted(input));
+  for (const std::string& input : run.inputs) inputs += fmt::format(" --input {}", quoted_word(input));
   if (inputs.empty()) inputs = " --input FILE";
-  if (!run.model.empty())
-    return fmt::format("mpirun -np {} masksc_embed --config {} --model {}{} --output DIR",
-                       run.metrics.at("ranks").get<int>(), quoted((run.folder / "config.ini").string()),
-                       quoted(run.model), inputs);
-  const std::string labels = run.labels.empty() ? "" : " --labels " + quoted(run.labels);
-  return fmt::format("mpirun -np {} masksc_train --config {}{}{} --output DIR", run.metrics.at("ranks").get<int>(),
-                     quoted((run.folder / "config.ini").string()), inputs, labels);
+  const auto option = [](const char* name, const std::string& value) {
+    return value.empty() ? std::string() : fmt::format(" --{} {}", name, quoted_word(value));
+  };
+  return fmt::format("mpirun -np {} {} --config {}{}{}{}{}{} --output DIR", run.metrics.at("ranks").get<int>(),
+                     run.model.empty() ? "masksc_train" : "masksc_embed",
+                     quoted_word(std::filesystem::absolute(run.folder / "config.ini").lexically_normal().string()),
+                     option("model", run.model), inputs, option("labels", run.labels),
+                     option("sequence-model", run.sequence_model), option("reference", run.reference));
 }
 
 }  // namespace

@@ -72,6 +72,9 @@ void read_identity(RunContent& run) {
     run.labels = record.at("labels").get<std::string>();
     run.inputs = texts_of(trained ? record.at("input").at("path") : record.at("input"));
     run.model = trained ? std::string() : record.at("model").get<std::string>();
+    // Absolute where this version wrote them.
+    run.sequence_model = record.value("sequence_model_path", record.value("sequence_model", ""));
+    run.reference = record.value("reference", "");
     return run.metrics.at("seed").get<std::uint64_t>();
   });
 }

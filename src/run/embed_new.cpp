@@ -68,13 +68,18 @@ std::string weights_of(const fs::path& path) {
   return text.empty() ? std::string() : text.front();
 }
 
-ReferenceCells read_reference(const EmbedOptions& options, const std::string& weights) {
+/// That its cells were embedded by this model and have labels. Throws UserError.
+Labels check_reference(const EmbedOptions& options, const std::string& weights) {
   if (const std::string theirs = weights_of(options.reference); theirs != weights)
     throw UserError(
         fmt::format("--reference '{}' was not embedded by --model '{}' (weights {} and {}): features of "
                     "different models can't be compared",
                     options.reference, options.model, theirs.empty() ? "unknown" : shown(theirs), weights));
-  Labels labels = read_obs_labels(options.reference, options.reference_labels, "reference-labels");
+  return read_obs_labels(options.reference, options.reference_labels, "reference-labels");
+}
+
+ReferenceCells read_reference(const EmbedOptions& options, const std::string& weights) {
+  Labels labels = check_reference(options, weights);
   DenseMatrix features = read_obsm(options.reference, features_name, std::ssize(labels.codes));
   return {std::move(features), std::move(labels)};
 }
@@ -172,14 +177,17 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   require_one_of("device", options.device, {"auto", "cpu", "cuda"});
   validate(options.cluster);
   std::optional<OutputLock> lock;
+  std::vector<std::string> inputs;  // absolute, on rank 0
   on_root(ranks, [&] {
     check(options);
+    inputs = identify(options.inputs).paths;
     lock.emplace(options.output, FolderContent::embedding);
     check(options);  // another may just have ended
   });
   use_cores(options.threads, place);
   const SavedModel model = load_model(options.model, choose_device(options.device, place.local_rank, false), ranks);
   const std::string weights = model.network->parameters().hash();
+  if (!options.reference.empty()) on_root(ranks, [&] { check_reference(options, weights); });
 
   std::string path;
   RunInput input;
@@ -219,7 +227,8 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
                   {"genes_of_model", model.expression.gene_names.size()},
                   {"ranks", ranks.size()},
                   {"seed", options.seed},
-                  {"input", one_or_all(options.inputs)},
+                  {"input", one_or_all(inputs)},
+                  {"reference", options.reference.empty() ? "" : fs::absolute(options.reference).string()},
                   {"labels", options.counts.labels},
                   {"batch", input.file->batch_column()},
                   {"model", fs::absolute(options.model).string()},

@@ -119,6 +119,10 @@ void remove_traces(const fs::path& folder) {
   }
 }
 
+std::string absolute_text(const std::string& path) {
+  return path.empty() ? path : fs::absolute(path).lexically_normal().string();
+}
+
 std::string quoted(const fs::path& path) { return fmt::format("'{}'", path.string()); }
 
 /// Adds to the error of a damaged record what to do.
@@ -282,7 +286,7 @@ void RunFolder::compare() const {
     const auto found = before.find(option.name);
     const Option* const known = unset.find(option.name);
     const std::string was = found != before.end() ? found->second : known != nullptr ? known->get() : "";
-    if (was != option.get()) differs(option.name, was, option.get());
+    if (was != option.get() && was != absolute_if_file(option)) differs(option.name, was, option.get());
   }
   if (labels_ != options_.counts.labels) differs("labels", labels_, options_.counts.labels);
   if (sequence_model_ != options_.sequence.model) differs("sequence-model", sequence_model_, options_.sequence.model);
@@ -321,6 +325,7 @@ void RunFolder::begin(const InputIdentity& input, const std::string& configurati
                      {"fingerprint", input.fingerprint}}},
                    {"labels", options_.counts.labels},
                    {"sequence_model", options_.sequence.model},
+                   {"sequence_model_path", absolute_text(options_.sequence.model)},
                    {"version", version_and_commit()}};
     if (Json slurm = slurm_start(); !slurm.is_null()) record["slurm"] = std::move(slurm);
     write_file(path("checkpoints/run.json"), record.dump(2) + "\n");

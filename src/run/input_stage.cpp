@@ -86,7 +86,8 @@ Labels wanted_batches(const PreparedFile& file, const std::filesystem::path& pat
 
 RowRange own_rows(std::int64_t cells, const Collectives& ranks) {
   if (ranks.size() > cells)
-    throw UserError(fmt::format("{} ranks for {} cells: use at most one rank a cell", ranks.size(), cells));
+    throw UserError(
+        fmt::format("{} ranks for {} cell{}: use at most one rank a cell", ranks.size(), cells, cells == 1 ? "" : "s"));
   return rows_of_rank(cells, ranks.rank(), ranks.size());
 }
 

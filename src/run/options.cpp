@@ -58,13 +58,20 @@ void validate(const RunOptions& o) {
   validate(o.run);
 }
 
+std::string absolute_if_file(const Option& option) {
+  const std::string value = option.get();
+  std::error_code none;
+  if (option.name != "genes" || !std::filesystem::is_regular_file(value, none)) return value;
+  return std::filesystem::absolute(value).lexically_normal().string();
+}
+
 std::string resolved_configuration(const OptionTable& table) {
   std::string text = "# The resolved configuration of this run; run again with --config it gives the same result.\n";
   std::string group;
   for (const Option& option : table.options()) {
     if (command_line_only(option.role)) continue;
     if (option.group != group) text += fmt::format("\n# {}\n", group = option.group);
-    const std::string value = option.get();
+    const std::string value = absolute_if_file(option);
     text += value.empty() ? fmt::format("# {} =\n", option.name) : fmt::format("{} = {}\n", option.name, value);
   }
   return text;

@@ -47,10 +47,12 @@ AutoencoderShape autoencoder_shape(const RunOptions& options, const Expression& 
 
 /// NCCL, where --collectives says so or, by auto, where every one of several ranks has a GPU of its own. A collective.
 /// Throws UserError when nccl is wanted and cannot be.
+[[noreturn]] void refuse_nccl() { throw UserError("--collectives nccl needs a GPU on every rank; use mpi, or auto"); }
+
 std::unique_ptr<NcclCollectives> choose_nccl(const RunSettings& settings, at::Device device, Collectives& ranks) {
   const std::string& wanted = settings.collectives;
   const bool all_cuda = ranks.all_reduce(std::int32_t{device.is_cuda() ? 1 : 0}, ReduceOp::min) == 1;
-  if (wanted == "nccl" && !all_cuda) throw UserError("--collectives nccl needs a GPU on every rank; use mpi, or auto");
+  if (wanted == "nccl" && !all_cuda) refuse_nccl();
   if (wanted == "mpi" || !all_cuda || (wanted == "auto" && ranks.size() == 1)) return nullptr;
   const NcclApi api = load_nccl_api();
   if (wanted == "auto") {  // with nccl wanted NcclCollectives refuses shared GPUs
@@ -159,11 +161,8 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, const S
   return metrics;
 }
 
-/// What only the data can tell is wrong, before the run begins. A collective; throws UserError.
-void check_fit(const RunOptions& options, const RunInput& input, Collectives& ranks) {
-  if (ranks.size() > options.train.batch_size)
-    throw UserError(fmt::format("--batch-size {} is smaller than the {} ranks: every rank needs a cell",
-                                options.train.batch_size, ranks.size()));
+/// What only the data can tell is wrong, before the run begins. Throws UserError.
+void check_fit(const RunOptions& options, const RunInput& input) {
   visible_tokens(input.expression.layout.tokens_with_genes(), options.model.mask_ratio);
   check_clusters(options.cluster, input.expression.cells);
   static_cast<void>(find_report_genes(options.report.genes, input.file->gene_names(), input.file->gene_ids()));
@@ -232,6 +231,10 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
   install_stop_signals(stop_signals);
   take_stop_signals_apart(stop_signals);
   watch_time_limit(options.run, ranks);
+  if (ranks.size() > options.train.batch_size)
+    throw UserError(fmt::format("--batch-size {} is smaller than the {} ranks: every rank needs a cell",
+                                options.train.batch_size, ranks.size()));
+  if (options.run.collectives == "nccl" && options.run.device == "cpu") refuse_nccl();
   check_resume(options, ranks);
   RunFolder folder(options, table, ranks);
   const auto is_finished = [&] {
@@ -248,9 +251,10 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
                                                .stall_timeout = std::chrono::seconds(options.run.stall_timeout)});
     const auto start = std::chrono::steady_clock::now();
     const at::Device device = choose_device(options.run.device, place.local_rank, options.train.deterministic);
+    if (options.run.collectives == "nccl" && !device.is_cuda()) refuse_nccl();
     RunInput input = prepare_input(options, folder, place);
     decide_standardization(options, input, device, ranks);
-    check_fit(options, input, ranks);
+    check_fit(options, input);
     const SequenceEncoders given = given_sequence_encoders(options, input.expression, device, ranks);
     const std::unique_ptr<NcclCollectives> nccl = choose_nccl(options.run, device, ranks);
     install_stop_signals(stop_signals);  // NCCL may have put handlers of its own in their place

@@ -66,6 +66,7 @@ Json run_method(const Comparison& comparison, const std::string& method, std::in
     const MethodOutcome outcome = measured([&] { return run_mask_sc(run, place.with(group), wanted); });
     return score(outcome, cells, poll);
   }
+  if (comparison.nmf_source) wanted.source = &comparison.nmf_source->data.expression;
   const Baseline& baseline = find_baseline(method);
   const ComparedData& input = comparison.published() ? comparison.data.published(baseline) : comparison.data.shared();
   const MethodOutcome outcome = measured([&] { return baseline.run(input.input(), wanted); });
@@ -110,6 +111,7 @@ Point point_of(const Comparison& comparison, const std::string& method, std::int
                     {"clusters", comparison.cells.clusters},
                     {"preparation", comparison.preparation()},
                     {"recipe", recipe_of(method, comparison.recipe(method))}};
+  if (method == "scrna-nmf" && comparison.nmf_source) point.identity["nmf source"] = comparison.nmf_source->fingerprint;
   point.cost = is_ours(method) ? 10 : 1;
   point.run = [&comparison, method, seed](Collectives& group, const fs::path& folder) {
     return run_method(comparison, method, seed, group, folder);

@@ -30,6 +30,12 @@ class DataCache {
   std::string owner_;
 };
 
+/// The data set that scrna-nmf learns from.
+struct NmfSource {
+  ComparedData data;
+  std::string fingerprint;
+};
+
 /// All that the runs of a comparison share.
 struct Comparison {
   const RunOptions& options;
@@ -39,6 +45,7 @@ struct Comparison {
   DataCache& data;
   const ComparedCells& cells;
   std::string fingerprint;  // of the data
+  const std::optional<NmfSource>& nmf_source;
 
   [[nodiscard]] bool published() const { return settings.preparation == ComparedPreparation::published; }
   [[nodiscard]] const char* preparation() const { return published() ? "published" : "shared"; }

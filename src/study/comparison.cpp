@@ -28,6 +28,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// The other data set that scrna-nmf learns from, with all its genes. A collective; every rank holds all of it.
+std::optional<NmfSource> read_nmf_source(const std::string& path, const RunOptions& options, Collectives& ranks) {
+  if (path.empty()) return std::nullopt;
+  const fs::path prepared = fs::path(options.output) / ".nmf-source.h5";
+  on_root(ranks, [&] {
+    for (const std::string& warning : warnings_of(prepare_counts({path}, InputSettings(), prepared)))
+      log::warning("--nmf-source: {}", warning);
+  });
+  NmfSource source;
+  together(ranks, [&] {
+    PreparationSettings all = options.preparation;
+    all.genes = "";
+    all.matrix = "auto";
+    all.patch = "auto";
+    source.fingerprint = PreparedFile(prepared, *single_rank()).fingerprint();
+    source.data = read_compared(prepared, all);
+  });
+  on_root(ranks, [&] { fs::remove(prepared); });
+  return source;
+}
+
 /// The prepared file of the comparison: the input itself, or made from it by rank 0. A collective.
 fs::path prepare(const RunOptions& options, Collectives& ranks) {
   std::string path;
@@ -192,6 +213,9 @@ void describe(OptionTable& table, ComparisonSettings& settings) {
   table.add_choice("preparation", settings.preparation,
                    {{"shared", ComparedPreparation::shared}, {"published", ComparedPreparation::published}},
                    "what all methods start from: the same genes, or what each one's authors used");
+  table.begin_group("Comparison", OptionRole::path);
+  table.add("nmf-source", settings.nmf_source,
+            "counts of another data set, whose dictionary scrna-nmf transfers; half of the cells without it", "FILE");
   table.begin_group("Comparison", OptionRole::request);
   table.add_switch("list", settings.list, "print the methods and stop");
 }
@@ -211,7 +235,8 @@ ComparisonOutcome compare(const RunOptions& options, const RunOptions& paper, co
   DataCache data(prepare(options, ranks), options.preparation);
   std::string fingerprint;
   const ComparedCells cells = compared_cells(options, data, fingerprint, ranks);
-  const Comparison comparison{options, paper, settings, place, data, cells, fingerprint};
+  const std::optional<NmfSource> nmf_source = read_nmf_source(settings.nmf_source, options, ranks);
+  const Comparison comparison{options, paper, settings, place, data, cells, fingerprint, nmf_source};
 
   std::vector<Point> points;
   std::vector<ComparedPoint> results;
@@ -233,8 +258,7 @@ ComparisonOutcome compare(const RunOptions& options, const RunOptions& paper, co
       results[i] = point_with(results[i].method, results[i].seed, outcomes[i]);
     const std::vector<ComparedPoint> earlier = earlier_points(comparison, results, options.output);
     results.insert(results.end(), earlier.begin(), earlier.end());
-    const std::string typed = ranks.size() > 1 ? fmt::format("mpirun -np {} {}", ranks.size(), command) : command;
-    outcome.table = table_of(comparison, methods, results, all_commands(options.output, results, typed));
+    outcome.table = table_of(comparison, methods, results, all_commands(options.output, results, command));
     write_tables(outcome.table, options.output);
     std::error_code ignored;
     fs::remove(fs::path(options.output) / prepared_name, ignored);

@@ -1,6 +1,7 @@
 #include "masksc/study/sweep_report.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -8,6 +9,7 @@
 #include <optional>
 
 #include "masksc/core/files.hpp"
+#include "masksc/core/json_text.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
 #include "table_text.hpp"
@@ -132,7 +134,11 @@ std::string sweep_csv(const Json& sweep) {
   std::string text = "point";
   for (const Json& factor : sweep.at("factors")) text += fmt::format(",{}", csv_field(factor.at("name")));
   text += ",seed,ranks";
-  for (const char* key : numbers) text += fmt::format(",{}", key);
+  const auto is_factor = [&](const char* key) {
+    const Json& factors = sweep.at("factors");
+    return std::any_of(factors.begin(), factors.end(), [&](const Json& factor) { return factor.at("name") == key; });
+  };
+  for (const char* key : numbers) text += fmt::format(",{}{}", key, is_factor(key) ? "_found" : "");
   text += ",status,error\n";
   for (const Json& point : sweep.at("points")) {
     text += csv_field(point.at("name"));
@@ -147,9 +153,16 @@ std::string sweep_csv(const Json& sweep) {
 }
 
 std::string sweep_markdown(const Json& sweep) {
+  std::string text;
+  if (sweep.contains("input"))  // as the program writes it
+    text += fmt::format(
+        "{} runs on `{}`{}, by\n\n    {}\n\n", sweep.at("points").size(),
+        fmt::join(texts_of(sweep.at("input")), "`, `"),
+        sweep.at("labels").is_string() ? fmt::format(", labels `{}`", sweep.at("labels").get<std::string>()) : "",
+        sweep.at("command").get<std::string>());
   bool scaled = false;
   for (const Json& row : sweep.at("summary")) scaled = scaled || !row.at("efficiency").at("mean").is_null();
-  std::string text = "|";
+  text += "|";
   std::string rule = "\n|";
   for (const Json& factor : sweep.at("factors")) {
     text += fmt::format(" {} |", markdown_cell(factor.at("name").get<std::string>()));

@@ -82,8 +82,10 @@ void describe(OptionTable& table, RunSettings& s) {
   table.add("keep-every", s.keep_every, "also keep one checkpoint of every N steps for good (0: none)");
   table.add("max-bad-steps", s.max_bad_steps,
             "steps in a row with a loss or gradient that is not finite, before going back to the last checkpoint");
-  table.add("resume", s.resume, "auto: go on where a stopped run was; never: start anew; or a checkpoint",
-            "auto|never|PATH");
+  table.add(
+      "resume", s.resume,
+      "auto: go on where a stopped run was; never: start it anew (a finished one stays: --overwrite); or a checkpoint",
+      "auto|never|PATH");
   table.add("stop-signals", s.stop_signals,
             "these stop the run after a checkpoint, to be resumed; another, a second later, at once", "none|LIST");
   table.add(

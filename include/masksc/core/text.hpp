@@ -18,6 +18,9 @@ std::string suggestion(std::string_view name, std::span<const std::string> known
 /// The parts of `text` between any of the characters `separators`, empty ones too: views of it.
 std::vector<std::string_view> split(std::string_view text, std::string_view separators);
 
+/// A word as a shell takes it: in quotes where it needs them.
+std::string quoted_word(const std::string& word);
+
 /// `text` without the blanks, tabs and carriage returns around it: a view of it.
 std::string_view trimmed(std::string_view text);
 

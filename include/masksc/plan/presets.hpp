@@ -14,6 +14,7 @@ struct DeviceNumbers {
   double memory_bandwidth = 0;  // bytes/s
   double link_bandwidth = 0;    // bytes/s to the other devices of the node, one direction
   double link_latency = 0;      // seconds a message
+  double operation = 0;         // seconds that its host takes to start one operation
 };
 
 /// One link of a node to the others.

@@ -29,6 +29,7 @@ struct PlanSettings {
   double memory_gbps = 0;  // GB/s
   double link_gbps = 0;    // GB/s
   double link_us = 0;
+  double operation_us = 0;
   double network_gbits = 0;
   double network_us = 0;
 };

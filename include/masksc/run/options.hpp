@@ -46,6 +46,9 @@ OptionTable describe_run(RunOptions& options);
 /// Throws UserError for values out of range and, unless --plan, for a missing --input or --output.
 void validate(const RunOptions& options);
 
+/// The value of an option as configurations hold it: of the one that may name a file, --genes, its absolute path.
+std::string absolute_if_file(const Option& option);
+
 /// The resolved configuration as INI text: every option that configurations hold. Run again it gives the same result.
 std::string resolved_configuration(const OptionTable& table);
 

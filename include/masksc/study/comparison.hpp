@@ -21,7 +21,8 @@ struct ComparisonSettings {
   std::string methods = "all";  // or names, separated by commas
   std::int64_t seeds = 1;       // --seed and those after it
   ComparedPreparation preparation = ComparedPreparation::shared;
-  bool list = false;  // prints the methods and stops
+  std::string nmf_source;  // counts of the data set that scrna-nmf learns from; "": half of the cells
+  bool list = false;       // prints the methods and stops
 };
 
 void describe(OptionTable& table, ComparisonSettings& settings);

@@ -4,7 +4,7 @@ section("summary", data.summary, () => {
   cards.replaceChildren();
   for (const {name, value, note} of data.summary) {
     const card = element("div", undefined, {class: "card"});
-    card.append(element("b", value), element("span", note ? `${name} · ${note}` : name));
+    card.append(element("b", value, value.length > 9 ? {class: "word"} : {}), element("span", note ? `${name} · ${note}` : name));
     cards.append(card);
   }
 });

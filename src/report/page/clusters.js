@@ -45,7 +45,7 @@ function paint_dots({genes: names, clusters, mean, detected}) {
   draw("dots", [{type: "scatter", mode: "markers", x, y, text, hovertemplate: "%{text}<extra></extra>",
     marker: {size, color: colour, colorscale: heat(), cmin: 0, line: {width: 0.5, color: css("--quiet")}, showscale: true,
       colorbar: {thickness: 10, title: {text: "mean"}}}}],
-    layout("Mean expression (colour) and share of cells with the gene (size)", {
+    layout("Colour: mean expression; size: share of cells", {
       xaxis: {type: "category", tickangle: -60}, yaxis: {type: "category", autorange: "reversed", title: {text: "cluster"}},
       height: 170 + 24 * clusters.length,
     }));

@@ -1,16 +1,25 @@
 // Tables and drawings of comparisons and sweeps, and the configuration.
 const scores = [["ari", "ARI"], ["nmi", "NMI"], ["silhouette", "silhouette"]];
+const compared_columns = [["ari", "ARI", 3], ["nmi", "NMI", 3], ["accuracy", "accuracy", 3], ["silhouette", "silhouette", 3],
+  ["silhouette_pca", "silhouette (PCA)", 3], ["clusters", "clusters", 1], ["ari_auto", "ARI auto", 3], ["nmi_auto", "NMI auto", 3],
+  ["silhouette_auto", "silhouette auto", 3], ["silhouette_pca_auto", "silhouette (PCA) auto", 3], ["clusters_auto", "clusters auto", 1],
+  ["seconds", "seconds", 1], ["peak_memory_bytes", "peak memory, MiB", 0]];
 
 section("comparison", data.comparison, () => {
-  const rows = data.comparison.filter(row => typeof row.ari === "number");
-  draw("comparison-bars", scores.map(([key, name], i) => ({
+  const is_there = key => data.comparison.some(row => typeof row[key] === "number");
+  const suffix = is_there("silhouette") ? "" : "_auto";  // without a given number of clusters
+  const bars = [...scores, ["silhouette_pca", "silhouette (PCA)"]].map(([key, name]) => [key + suffix, name]).filter(([key]) => is_there(key));
+  const rows = data.comparison.filter(row => bars.some(([key]) => typeof row[key] === "number"));
+  draw("comparison-bars", bars.map(([key, name], i) => ({
     type: "bar", name, x: rows.map(row => plain(row.method)), y: rows.map(row => row[key]), marker: {color: colour_of(i)},
     error_y: {type: "data", array: rows.map(row => row[key + "_sd"] || 0), thickness: 1, width: 2, color: css("--quiet")},
-  })), layout("Methods, mean ± sd over seeds", {barmode: "group", yaxis: {range: [0, 1]}, height: 380, xaxis: {tickangle: -40}}));
-  const cell = (row, key) => typeof row[key] === "number" ? digits(row[key]) + (row[key + "_sd"] ? ` ± ${digits(row[key + "_sd"])}` : "") : "–";
-  fill_table("comparison-table", ["method", "ARI", "NMI", "silhouette", "accuracy", "clusters", "seconds", ""], data.comparison.map(row =>
-    [row.method, cell(row, "ari"), cell(row, "nmi"), cell(row, "silhouette"), cell(row, "accuracy"),
-      typeof row.clusters === "number" ? digits(row.clusters, 0) : "–", typeof row.seconds === "number" ? digits(row.seconds, 1) : "–", row.message || ""]));
+  })), layout("Methods, mean ± sd over seeds", {barmode: "group", height: 380, xaxis: {tickangle: -40}}));
+  const shown = compared_columns.filter(([key]) => is_there(key));
+  const scale = key => key === "peak_memory_bytes" ? 1 / 1048576 : 1;
+  const cell = (row, [key, , n]) => typeof row[key] !== "number" ? "–"
+    : digits(row[key] * scale(key), n) + (n === 3 && row[key + "_sd"] ? ` ± ${digits(row[key + "_sd"])}` : "");
+  fill_table("comparison-table", ["method", ...shown.map(([, title]) => title), ""], data.comparison.map(row =>
+    [row.method, ...shown.map(column => cell(row, column)), row.message || ""]));
 });
 
 /// The points that tell of one factor: in a star those that change nothing else, in a grid all.
@@ -33,14 +42,30 @@ section("sweep", data.sweep, () => {
       x: values.map(plain), y: values.map(value => mean_at(value, key))})),
       layout(`${plain(factor)} (mean over ${data.sweep.design === "star" ? "seeds" : "the other factors and seeds"})`, {xaxis: {type: "category"}}));
   }
+  if (factors.length === 2 && data.sweep.design === "grid") {
+    const [down, across] = factors;
+    const key = points.some(point => typeof point.ari === "number") ? "ari" : "silhouette";
+    const mean_of = (a, b) => {
+      const met = points.filter(point => point.values[down.name] === a && point.values[across.name] === b && typeof point[key] === "number");
+      return met.length ? met.reduce((sum, point) => sum + point[key], 0) / met.length : null;
+    };
+    const z = down.values.map(a => across.values.map(b => mean_of(a, b)));
+    const plot = element("div", undefined, {class: "plot"});
+    box.prepend(plot);
+    draw(plot, [{type: "heatmap", x: across.values.map(plain), y: down.values.map(plain), z, colorscale: heat(), hoverongaps: false,
+      text: z.map(row => row.map(value => digits(value))), texttemplate: "%{text}"}],
+      layout(`${key === "ari" ? "ARI" : "silhouette"}, mean over seeds`, {xaxis: {type: "category", title: {text: plain(across.name)}},
+        yaxis: {type: "category", title: {text: plain(down.name)}}}));
+  }
   const number = (point, key, n) => typeof point[key] === "number" ? digits(point[key], n) : "–";
   fill_table("sweep-table", ["point", "seed", ...factors.map(factor => factor.name), "ARI", "NMI", "silhouette", "cells/s", ""], points.map(point =>
     [point.name, String(point.seed), ...factors.map(factor => String(point.values[factor.name])), ...scores.map(([key]) => number(point, key, 3)),
       number(point, "cells_per_second", 0), point.error || (point.status === "done" ? "" : point.status)]));
 });
 
-section("configuration", data.configuration, () => {
+section("configuration", data.configuration || data.command, () => {
   $("command").textContent = data.command;
-  $("config").textContent = data.configuration;
+  $("config").textContent = data.configuration || "";
+  $("config").hidden = !data.configuration;
 });
 start();
