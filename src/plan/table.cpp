@@ -101,7 +101,7 @@ std::string step_text(const PlanInput& input) {
   const StepTime step = step_time(input, rows.batch, input.ranks);
   const auto steps = static_cast<double>(planned_steps(input));
   const double hidden = step.communication > 0 ? 1 - step.exposed / step.communication : 1;
-  std::string text = fmt::format("\nStep on {} ranks, ms\n", input.ranks);
+  std::string text = fmt::format("\nStep on {} rank{}, ms\n", input.ranks, input.ranks == 1 ? "" : "s");
   text += line("computation", milliseconds(step.compute));
   text += line("communication", milliseconds(step.communication),
                fmt::format("{:.2f} GB sent by each rank; {:.0f}% hidden", step.sent_bytes / 1e9, 100 * hidden));

@@ -34,7 +34,7 @@ double update_seconds(const PlanInput& input, std::int64_t ranks) {
 }
 
 /// The host's part of a step: it starts about 60 operations a block (forward, backward, gradients added up), which no
-/// device can be faster than. Counted in a trace of src/model/block.cpp.
+/// device can be faster than. An estimate from the operations of src/model/block.cpp and their derivatives.
 double host_seconds(const PlanInput& input, std::int64_t passes) {
   constexpr double of_a_block = 60;
   constexpr double of_a_forward_block = 12;

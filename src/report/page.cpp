@@ -69,16 +69,16 @@ Json page_of_study(const std::filesystem::path& folder) {
       page["command"] = fmt::format("{}", fmt::join(texts_of(whole.value("commands", Json::array())), "\n"));
     });
   } else if (std::filesystem::exists(folder / "sweep.json")) {
-    page["sweep"] = read_json_file(folder / "sweep.json");
+    const Json sweep = read_json_file(folder / "sweep.json");
     read_json(fmt::format("'{}/sweep.json'", folder.string()), [&] {
-      const Json& sweep = page.at("sweep");
       std::string data;  // sweeps of older versions do not say
       if (sweep.contains("input"))
         data = fmt::format(
             "{}{}; ", fmt::join(texts_of(sweep.at("input")), ", "),
             sweep.at("labels").is_string() ? fmt::format(", labels {}", sweep.at("labels").get<std::string>()) : "");
-      page.update(frame_of("Sweep: " + folder_name(folder), data + "by masksc_sweep"));
+      page = frame_of("Sweep: " + folder_name(folder), data + "by masksc_sweep");
       page["command"] = sweep.value("command", "");
+      page["sweep"] = sweep;
     });
   } else {
     throw UserError(

@@ -55,6 +55,31 @@ class Comparison(unittest.TestCase):
         for method in METHODS.split(","):
             self.assertIn(f"| `{method}` |", text)
 
+    def test_its_page_has_what_the_table_has(self):
+        text = (self.output / "report.html").read_text()
+        page = json.loads(text.split('<script id="data" type="application/json">')[1].split("</script>")[0])
+        self.assertIn(str(support.SIMULATED), page["subtitle"])
+        self.assertIn("labels group", page["subtitle"])
+        self.assertIn("masksc_compare", page["command"])
+        self.assertEqual(page["comparison"], table(self.output)["methods"])
+
+    def test_a_source_for_scrna_nmf(self):
+        other = support.fresh("nmf-source.h5ad")
+        made = support.run("masksc_simulate", "--cells", "200", "--genes", str(support.GENES), "--seed", "9", "--output",
+                           other, ranks=1)
+        self.assertEqual(made.codes, [0], made)
+        found = {}
+        for name, options in (("half", []), ("source", ["--nmf-source", other])):
+            output = support.fresh("compare", f"nmf-{name}")
+            done = compare(output, "--methods", "scrna-nmf", *options, ranks=1)
+            self.assertEqual(done.codes, [0], done)
+            found[name] = scores(output)
+            self.assertEqual([p.name for p in output.glob(".*.h5")], [])
+        self.assertNotEqual(found["half"], found["source"])
+        done = compare(output, "--methods", "scrna-nmf", ranks=1)
+        self.assertEqual(done.codes, [2], done)
+        self.assertIn("nmf source", done.err)
+
     def test_figures(self):
         folder = support.fresh("compare_figures")
         done = support.run("masksc_report", self.output, "--figures", "svg", "--output", folder, ranks=1)

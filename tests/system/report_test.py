@@ -1,4 +1,5 @@
 """report.html in a real browser, and masksc_report on runs, comparisons and nonsense."""
+import json
 import pathlib
 import shutil
 import unittest
@@ -11,6 +12,12 @@ import browser
 import support
 
 PAGE = support.BASE / "report.html"
+
+
+def shown(page):
+    """The data that a page draws."""
+    text = pathlib.Path(page).read_text()
+    return json.loads(text.split('<script id="data" type="application/json">')[1].split("</script>")[0])
 
 
 def drawn(browser_, identity):
@@ -92,6 +99,38 @@ class Report(unittest.TestCase):
         self.assertEqual(done.codes, [2], done)
         self.assertIn("Gene7x", done.err)
         self.assertFalse(page.exists())
+
+    def test_output_replaces_pages_alone(self):
+        folder = support.fresh("report", "output")
+        folder.mkdir(parents=True)
+        counts, link, page = folder / "counts.h5ad", folder / "link.html", folder / "page.html"
+        shutil.copy(support.SIMULATED, counts)
+        link.symlink_to(counts)
+        before = counts.read_bytes()
+        for output in (counts, link, folder, support.BASE / "result.h5ad"):
+            done = support.run("masksc_report", support.BASE, "--output", output, ranks=1)
+            self.assertEqual(done.codes, [2], done)
+            self.assertIn(f"--output {output} ", done.err)
+        self.assertEqual(counts.read_bytes(), before)
+        for _ in range(2):
+            done = support.run("masksc_report", support.BASE, "--output", page, ranks=1)
+            self.assertEqual(done.codes, [0], done)
+        self.assertEqual(shown(page)["title"], shown(PAGE)["title"])
+
+    def test_the_command_of_a_page_names_all_paths(self):
+        output = support.fresh("report", "command")
+        self.assertEqual(support.train(output, "--sequence-model", support.BASE / "model", "--max-steps", "2").codes, [0, 0])
+        command = shown(output / "report.html")["command"]
+        for words in (f"mpirun -np 2 masksc_train --config {output / 'config.ini'} ", f" --input {support.SIMULATED} ",
+                      " --labels group ", f" --sequence-model {support.BASE / 'model'} "):
+            self.assertIn(words, command)
+        new = support.fresh("report", "embedded")
+        done = support.run("masksc_embed", "--model", output / "model", "--input", support.SIMULATED, "--labels", "group",
+                           "--reference", output / "result.h5ad", "--output", new, ranks=1)
+        self.assertEqual(done.codes, [0], done)
+        command = shown(new / "report.html")["command"]
+        for words in ("masksc_embed", " --labels group ", f" --reference {output / 'result.h5ad'} "):
+            self.assertIn(words, command)
 
     def test_folders_without_a_run(self):
         for folder, word in ((support.WORK / "nowhere", "is not there"), (support.WORK, "holds no finished run"),

@@ -96,8 +96,13 @@ class Grid(unittest.TestCase):
             self.assertEqual({row[option] for option, _ in values}, {value for _, value in values})
         self.assertRegex(self.done.err, r"point 4 of 4 done: mask-ratio=\S+, ARI 0\.\d+, [\d.]+ s")
         self.assertIn("| mask-ratio | dim | seeds | ARI |", self.done.out)
-        summary = json.loads((self.output / "sweep.json").read_text())["summary"]
-        self.assertEqual(len(summary), 4)
+        whole = json.loads((self.output / "sweep.json").read_text())
+        self.assertEqual(len(whole["summary"]), 4)
+        self.assertEqual((whole["input"], whole["labels"]), ([str(support.SIMULATED)], "group"))
+        self.assertTrue((self.output / "sweep.md").read_text().startswith(f"4 runs on `{support.SIMULATED}`, labels `group`, by"))
+        text = (self.output / "report.html").read_text()
+        page = json.loads(text.split('<script id="data" type="application/json">')[1].split("</script>")[0])
+        self.assertEqual((page["command"], page["sweep"]), (whole["command"], whole))
         for name in ("sweep_heatmap.svg", "sweep_curves.svg"):
             xml.etree.ElementTree.parse(self.output / name)
         self.assertFalse((self.output / "points" / ".session").exists())

@@ -47,6 +47,13 @@ TEST(FirstCharacters, AreWhole) {
   EXPECT_EQ(first_characters("\u00b5", 0), "");
 }
 
+TEST(QuotedWord, IsWhatAShellTakesBack) {
+  EXPECT_EQ(quoted_word("dim=16,32"), "dim=16,32");
+  EXPECT_EQ(quoted_word("my cells.h5ad"), "'my cells.h5ad'");
+  EXPECT_EQ(quoted_word("it's"), "'it'\\''s'");
+  EXPECT_EQ(quoted_word(""), "''");
+}
+
 TEST(NearestName, IsNotAskedOfEndlessNames) {
   const std::vector<std::string> known = {std::string(1 << 20, 'a'), "label"};
   EXPECT_EQ(nearest_name("lebel", known), "label");

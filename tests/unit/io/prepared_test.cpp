@@ -137,7 +137,7 @@ TEST_F(PreparedTest, RepeatedNamesAreMadeUnique) {
   const PreparationReport report = write_prepared(*open_counts(folder_ / "source.h5ad", {}), path());
   EXPECT_EQ(report.cells_renamed, 2);
   EXPECT_EQ(report.genes_renamed, 2);
-  EXPECT_THAT(warnings_of(report), ElementsAre(HasSubstr("1 cells without"), HasSubstr("2 cells had the name"),
+  EXPECT_THAT(warnings_of(report), ElementsAre(HasSubstr("1 cell without"), HasSubstr("2 cells had the name"),
                                                HasSubstr("2 genes had the name")));
   const auto self = single_rank();
   const PreparedFile prepared(path(), *self);

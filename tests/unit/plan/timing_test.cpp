@@ -42,8 +42,20 @@ TEST(Step, ComputationIsModelFlopByUtilization) {
   EXPECT_DOUBLE_EQ(step_time(input, 32, 8).compute, 32 * 126769876992.0 / (67e12 * 0.35));
 }
 
+TEST(Step, IsNoFasterThanItsHostStartsOperations) {
+  PlanInput input = paper();
+  input.device.operation = 1;
+  input.micro_batch = 16;  // two passes of 20 blocks
+  EXPECT_DOUBLE_EQ(step_time(input, 32, 1).compute, 2 * (100 + 20 * 60));
+  input.encoder.recompute_every = 4;
+  EXPECT_DOUBLE_EQ(step_time(input, 32, 1).compute, 2 * (100 + 20 * 60 + 12 * 12));
+  input.device.operation = 0;
+  EXPECT_LT(step_time(input, 32, 1).compute, 1);
+}
+
 TEST(Step, BackwardHidesCommunication) {
   PlanInput input = paper();
+  input.device.operation = 0;
   EXPECT_EQ(step_time(input, 32, 8).exposed, 0);
   input.overlap = 0;
   EXPECT_EQ(step_time(input, 32, 8).exposed, step_time(input, 32, 8).communication);

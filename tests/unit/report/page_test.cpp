@@ -82,7 +82,7 @@ TEST(Page, HoldsWhatTheRunSays) {
   EXPECT_GT(page.at("silhouettes").at("mean").get<double>(), 0.9);
   EXPECT_FALSE(page.at("training").at("train").at("loss").get<std::string>().empty());
   EXPECT_TRUE(page.at("attention").is_null());
-  EXPECT_THAT(page.at("command").get<std::string>(), HasSubstr("--labels 'type'"));
+  EXPECT_THAT(page.at("command").get<std::string>(), HasSubstr("--labels type"));
 }
 
 TEST(Page, NamesCannotLeaveTheirPlace) {
