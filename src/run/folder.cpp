@@ -303,6 +303,7 @@ void RunFolder::check_data(const std::string& fingerprint) {
   if (recorded_.fingerprint.empty() || recorded_.fingerprint == fingerprint) return;
   if (options_.overwrite) {
     start_anew();
+    check_replaced();
     return;
   }
   throw UserError(fmt::format("--output '{}' holds a run on other data ('{}'); {}", root_.string(),

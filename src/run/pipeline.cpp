@@ -175,7 +175,11 @@ void check_resume(const RunOptions& options, Collectives& ranks) {
   on_root(ranks, [&] {
     if (!std::filesystem::exists(resume))
       throw UserError(fmt::format("--resume {}: there is no such checkpoint; give auto, never, or a path", resume));
-    if (!std::filesystem::is_directory(resume)) static_cast<void>(open_manifest(resume, checkpoint_kind));
+    if (!std::filesystem::is_directory(resume))
+      static_cast<void>(open_manifest(resume, checkpoint_kind));
+    else if (checkpoint_files(resume, training_stage).empty())
+      throw UserError(fmt::format(
+          "--resume {}: that folder holds no checkpoint of stage 2; a run has them in checkpoints/", resume));
   });
 }
 

@@ -28,7 +28,7 @@ class Embed(unittest.TestCase):
             self.assertEqual(support.metrics(output)["ari"], support.metrics(support.BASE)["ari"])
             self.assertTrue((output / "report.html").exists())
             self.assertTrue((output / "config.ini").exists())
-            self.assertFalse((output / "prepared.h5").exists())
+            self.assertFalse((output / ".prepared.h5").exists())
 
     def test_genes_are_matched_by_name(self):
         cells = anndata.read_h5ad(support.SIMULATED)

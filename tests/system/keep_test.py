@@ -124,7 +124,7 @@ class Keep(KeepCase):
                 done = self.train(path, "--keep-input", labels="group")
                 self.assertNotIn("leaves out", done.err)
                 self.check(anndata.read_h5ad(path), self.result())
-        self.assertFalse((self.output / "kept.h5").exists())
+        self.assertFalse((self.output / ".kept.h5").exists())
 
     def test_dropped_cells_are_left_out_everywhere(self):
         for options in ({}, {"compression": "gzip"}, {"compression": "lzf"}):

@@ -40,7 +40,7 @@ class Modes(unittest.TestCase):
                                   "--epochs", "100000", "--checkpoint-every-steps", "2")
         self.addCleanup(running.kill)
         self.assertTrue(support.wait_for(lambda: len(support.steps(output)) > 3, support.patience(60), running))
-        self.assertTrue((output / "prepared.h5").exists())
+        self.assertTrue((output / ".prepared.h5").exists())
         running.kill()
         self.check(output, at_least=5)
 

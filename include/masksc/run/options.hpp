@@ -21,8 +21,7 @@ struct RunOptions {
   std::vector<std::string> inputs;  // files of counts, or a prepared file; see listed_inputs
   std::string output;               // folder of the run
   bool overwrite = false;
-  bool keep_same =
-      false;  // no option: with `overwrite`, a run of the same settings and data goes on (points of a study)
+  bool keep_same = false;  // of points of a study: with `overwrite`, a run of the same settings and data goes on
   InputSettings counts;
   bool keep_input = false;
   PreparationSettings preparation;
