@@ -2,6 +2,9 @@
 
 #include <ATen/record_function.h>
 #include <fmt/format.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 #include <algorithm>
 #include <array>
@@ -37,6 +40,17 @@ void add_passes(StepSeconds& seconds, const std::vector<Moment>& moments) {
     seconds.backward += moments[i + 2].since(moments[i + 1]);
   }
 }
+
+#ifdef __x86_64__
+/// Not all compilers' __builtin_cpu_supports knows it.
+bool has_avx512_fp16() {
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 23U & 1U) != 0;
+}
+#endif
 
 double number(const at::Tensor& value) { return value.defined() ? value.item<double>() : 0; }
 
@@ -80,8 +94,8 @@ void warn_if_slow(at::ScalarType type, at::Device device) {
 #ifdef __x86_64__
   if (device.is_cuda() || type == at::kFloat) return;
   const bool bf16 = type == at::kBFloat16;
-  const int there = bf16 ? __builtin_cpu_supports("avx512bf16") : __builtin_cpu_supports("avx512fp16");
-  if (there == 0)
+  const bool there = bf16 ? __builtin_cpu_supports("avx512bf16") != 0 : has_avx512_fp16();
+  if (!there)
     log::warning("--precision {0}: this CPU has no {0} instructions (AVX-512); fp32 may be several times faster",
                  bf16 ? "bf16" : "fp16");
 #endif
