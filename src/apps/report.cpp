@@ -76,9 +76,8 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
     masksc::require_at_least("threads", options.threads, 0);
     const fs::path folder = options.folder;
     if (options.wanted == Wanted::page && !options.output.empty()) {
-      const bool page = masksc::is_page(options.output);
       masksc::check({options.output, /*overwrite=*/true});
-      if (fs::exists(options.output) && !page)
+      if (fs::exists(options.output) && !masksc::is_page(options.output))
         throw masksc::UserError(
             fmt::format("--output {} exists and is no page of mask-sc; give another name", options.output));
     }

@@ -99,8 +99,6 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
   if (masksc::parse_command_line(argc, argv, table, program, world.is_root()) == masksc::CommandLineAction::exit_done)
     return masksc::ExitCode::done;
   if (options.run.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
-  // A task of an array has its ranks for its point alone.
-  if (settings.point != "all" && !settings.list && !options.plan.plan) settings.ranks_per_point = world.size();
   masksc::Sweep sweep = masksc::make_sweep(options, settings);
   if (settings.list || options.plan.plan) {
     if (!world.is_root()) return masksc::ExitCode::done;
@@ -111,6 +109,10 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
     else
       fmt::print("{}", masksc::plan_sweep_table(sweep));
     return masksc::ExitCode::done;
+  }
+  if (masksc::chosen_point(sweep) >= 0 && !masksc::ranks_are_swept(sweep)) {
+    settings.ranks_per_point = world.size();  // a task of an array has its ranks for its point alone
+    sweep = masksc::make_sweep(options, settings);
   }
   return work(sweep, options, masksc::typed_command(argc, argv, world.size()), runtime);
 }

@@ -59,6 +59,18 @@ void refuse_other_content(const fs::path& output, FolderContent mine) {
     throw UserError(fmt::format("--output '{}' holds {}; choose another --output", output.string(), described(found)));
 }
 
+void refuse_replaced(const char* option, const fs::path& file, const fs::path& folder,
+                     std::span<const char* const> names) {
+  const fs::path needed = fs::weakly_canonical(file);
+  for (const char* const name : names) {
+    const fs::path gone = fs::weakly_canonical(folder / name);
+    if (const fs::path within = needed.lexically_relative(gone); within.empty() || *within.begin() == "..") continue;
+    throw UserError(
+        fmt::format("--{} {} lies in what this run would replace, {}: give a copy elsewhere, or another --output",
+                    option, file.string(), (folder / name).string()));
+  }
+}
+
 bool make_output_folder(const fs::path& output) {
   std::error_code error;
   if (fs::is_symlink(output, error) && !fs::exists(output, error))

@@ -81,8 +81,9 @@ double available_in(const std::filesystem::path& group, const GroupFiles& files)
   double left = std::numeric_limits<double>::infinity();
   if (std::isfinite(limit))
     left = limit - number_in(group / files.used) + cached_in(group / "memory.stat", files.prefix);
-  if (group == files.root || group == group.root_path()) return std::max(left, 0.0);
-  return std::max(std::min(left, available_in(group.parent_path(), files)), 0.0);
+  if (group != files.root && group != group.root_path())
+    left = std::min(left, available_in(group.parent_path(), files));
+  return std::max(left, 0.0);
 }
 
 /// What the cgroups of this process leave.

@@ -7,7 +7,6 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstdlib>
 #include <cstring>
 #include <sstream>
 #include <unordered_map>
@@ -20,6 +19,7 @@
 #include "masksc/dist/heartbeat_record.hpp"
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/inputs.hpp"
+#include "requeue.hpp"
 
 namespace masksc {
 namespace {
@@ -30,22 +30,6 @@ using Values = std::unordered_map<std::string, std::string>;
 constexpr const char* start_over = "choose another --output, or replace it with --overwrite";
 constexpr std::array<const char*, 8> replaced = {"metrics.json", "result.h5ad", "report.html", "log.jsonl",
                                                  "tensorboard",  "config.ini",  "model",       "checkpoints"};
-
-/// The Slurm job of this process, as run.json has it; null outside of jobs.
-Json slurm_start() {
-  const char* const job = std::getenv("SLURM_JOB_ID");
-  if (job == nullptr) return nullptr;
-  const char* const restarts = std::getenv("SLURM_RESTART_COUNT");  // set once it was requeued
-  return {{"job", job}, {"restarts", restarts != nullptr ? std::atoi(restarts) : 0}};
-}
-
-/// Whether the process that wrote `record` was an earlier start of this very job.
-bool is_requeued(const Json& record) {
-  const Json now = slurm_start();
-  const Json then = record.value("slurm", Json());
-  return now.is_object() && then.is_object() && then.value("job", Json()) == now.at("job") &&
-         then.value("restarts", std::int64_t{0}) < now.at("restarts").get<std::int64_t>();
-}
 
 /// Whether an option of a run changes nothing but its clusters.
 bool only_clusters(const std::string& option) {
@@ -150,18 +134,6 @@ InputIdentity identify(const std::vector<std::string>& inputs) {
     }
   }
   return identity;
-}
-
-void refuse_replaced(const char* option, const fs::path& file, const fs::path& folder,
-                     std::span<const char* const> names) {
-  const fs::path needed = fs::weakly_canonical(file);
-  for (const char* const name : names) {
-    const fs::path gone = fs::weakly_canonical(folder / name);
-    if (const fs::path within = needed.lexically_relative(gone); within.empty() || *within.begin() == "..") continue;
-    throw UserError(
-        fmt::format("--{} {} lies in what this run would replace, {}: give a copy elsewhere, or another --output",
-                    option, file.string(), (folder / name).string()));
-  }
 }
 
 Json one_or_all(const std::vector<std::string>& paths) { return paths.size() == 1 ? Json(paths.front()) : Json(paths); }

@@ -238,7 +238,6 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
   if (ranks.size() > options.train.batch_size)
     throw UserError(fmt::format("--batch-size {} is smaller than the {} ranks: every rank needs a cell",
                                 options.train.batch_size, ranks.size()));
-  if (options.run.collectives == "nccl" && options.run.device == "cpu") refuse_nccl();
   check_resume(options, ranks);
   RunFolder folder(options, table, ranks);
   const auto is_finished = [&] {

@@ -56,8 +56,7 @@ class Comparison(unittest.TestCase):
             self.assertIn(f"| `{method}` |", text)
 
     def test_its_page_has_what_the_table_has(self):
-        text = (self.output / "report.html").read_text()
-        page = json.loads(text.split('<script id="data" type="application/json">')[1].split("</script>")[0])
+        page = support.page_data(self.output / "report.html")
         self.assertIn(str(support.SIMULATED), page["subtitle"])
         self.assertIn("labels group", page["subtitle"])
         self.assertIn("masksc_compare", page["command"])

@@ -167,6 +167,12 @@ def metrics(output):
     return json.loads((pathlib.Path(output) / "metrics.json").read_text())
 
 
+def page_data(page):
+    """The data that a page of ours draws."""
+    text = pathlib.Path(page).read_text()
+    return json.loads(text.split('<script id="data" type="application/json">')[1].split("</script>")[0])
+
+
 def fresh(*names):
     """An empty place for the output of a test: the path is not there yet."""
     path = WORK.joinpath(*names)

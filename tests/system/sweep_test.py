@@ -100,8 +100,7 @@ class Grid(unittest.TestCase):
         self.assertEqual(len(whole["summary"]), 4)
         self.assertEqual((whole["input"], whole["labels"]), ([str(support.SIMULATED)], "group"))
         self.assertTrue((self.output / "sweep.md").read_text().startswith(f"4 runs on `{support.SIMULATED}`, labels `group`, by"))
-        text = (self.output / "report.html").read_text()
-        page = json.loads(text.split('<script id="data" type="application/json">')[1].split("</script>")[0])
+        page = support.page_data(self.output / "report.html")
         self.assertEqual((page["command"], page["sweep"]), (whole["command"], whole))
         for name in ("sweep_heatmap.svg", "sweep_curves.svg"):
             xml.etree.ElementTree.parse(self.output / name)
@@ -250,6 +249,13 @@ class Listed(unittest.TestCase):
                                                       "--batch-size", "16", "--point", "0"))
         self.assertEqual(done.codes, [0, 0], done)
         self.assertIn("batch-size = 32\n", (output / "points" / "dim=16_seed=0" / "config.ini").read_text())
+
+    def test_a_task_of_a_sweep_over_ranks_has_those_of_its_point(self):
+        output = support.fresh("sweep", "ranks-task")
+        done = support.run("masksc_sweep", *arguments(output, "--design", "star", "--sweep", "ranks-per-point=1,2",
+                                                      "--max-steps", "1", "--point", "0"))
+        self.assertEqual(done.codes, [0, 0], done)
+        self.assertEqual(support.metrics(output / "points" / "base_seed=0")["ranks"], 1)
 
     def test_plan_of_the_scaling_sweep(self):
         done = direct("--config", support.ROOT / "configs" / "sweep_scaling.ini", "--plan", "--json", "--sweep",

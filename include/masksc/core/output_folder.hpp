@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <span>
 
 #include "masksc/core/folder_lock.hpp"
 
@@ -25,6 +26,11 @@ const char* described(FolderContent content);
 /// Throws UserError where the folder that --output names holds results of another program than `mine`: one page, one
 /// set of files a folder.
 void refuse_other_content(const std::filesystem::path& output, FolderContent mine);
+
+/// Throws UserError when `file`, which `option` names, is one of the `names` in `folder` (or within it): they are about
+/// to be replaced.
+void refuse_replaced(const char* option, const std::filesystem::path& file, const std::filesystem::path& folder,
+                     std::span<const char* const> names);
 
 /// Makes the folder that --output names; false where it was there. Throws UserError where a link leads nowhere,
 /// EnvironmentError when the disk refuses.

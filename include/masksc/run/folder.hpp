@@ -8,7 +8,6 @@
 
 #include <filesystem>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -93,11 +92,6 @@ class RunFolder {
   bool begun_ = false;
   std::unique_ptr<FolderLock> lock_;  // on rank 0, once made
 };
-
-/// Throws UserError when `file`, which `option` names, is one of the `names` in `folder` (or within it): they are about
-/// to be replaced.
-void refuse_replaced(const char* option, const std::filesystem::path& file, const std::filesystem::path& folder,
-                     std::span<const char* const> names);
 
 /// Size, time and absolute paths of the files that --input names; the fingerprint is left empty. Throws UserError when
 /// one is not there.

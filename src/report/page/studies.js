@@ -26,16 +26,19 @@ section("comparison", data.comparison, () => {
 const points_along = (factor, {design, points}) =>
   points.filter(point => design !== "star" || point.varied === "" || point.varied === factor);
 
+/// Of the numbers that some points have; null without any.
+const mean_of = (points, key) => {
+  const met = points.map(point => point[key]).filter(value => typeof value === "number");
+  return met.length ? met.reduce((a, b) => a + b, 0) / met.length : null;
+};
+
 section("sweep", data.sweep, () => {
   const {factors, points} = data.sweep;
   const box = $("sweep-curves");
   box.replaceChildren();
   for (const {name: factor, values} of factors) {
     const along = points_along(factor, data.sweep);
-    const mean_at = (value, key) => {
-      const met = along.filter(point => point.values[factor] === value && typeof point[key] === "number").map(point => point[key]);
-      return met.length ? met.reduce((a, b) => a + b, 0) / met.length : null;
-    };
+    const mean_at = (value, key) => mean_of(along.filter(point => point.values[factor] === value), key);
     const plot = element("div", undefined, {class: "plot"});
     box.append(plot);
     draw(plot, scores.map(([key, name], i) => ({type: "scatter", mode: "lines+markers", name, line: {color: colour_of(i)},
@@ -45,11 +48,8 @@ section("sweep", data.sweep, () => {
   if (factors.length === 2 && data.sweep.design === "grid") {
     const [down, across] = factors;
     const key = points.some(point => typeof point.ari === "number") ? "ari" : "silhouette";
-    const mean_of = (a, b) => {
-      const met = points.filter(point => point.values[down.name] === a && point.values[across.name] === b && typeof point[key] === "number");
-      return met.length ? met.reduce((sum, point) => sum + point[key], 0) / met.length : null;
-    };
-    const z = down.values.map(a => across.values.map(b => mean_of(a, b)));
+    const z = down.values.map(a => across.values.map(b =>
+      mean_of(points.filter(point => point.values[down.name] === a && point.values[across.name] === b), key)));
     const plot = element("div", undefined, {class: "plot"});
     box.prepend(plot);
     draw(plot, [{type: "heatmap", x: across.values.map(plain), y: down.values.map(plain), z, colorscale: heat(), hoverongaps: false,
