@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Measures the training on the GPU of a machine that has PyTorch for CUDA, from gpu_bundle/ (benchmarks/gpu_bundle.sh):
-# the tests that need a GPU, the step beside PyTorch's with the memory that checkpointing saves, both decoders, and some
-# epochs of the paper's
-# configuration on PBMC. Ends within 9 minutes.
+# the tests that need a GPU, the step beside PyTorch's with the memory that checkpointing saves, both decoders, passes
+# launched as CUDA graphs, and some epochs of the paper's configuration on PBMC. Ends within 9 minutes.
 #
 #   benchmarks/gpu.sh            writes gpu.md, into the folder OUT when that is set
 #
@@ -71,6 +70,23 @@ print("| {} | {:.0f} | {:.1f} | {:.2f} |".format(sys.argv[1], run["cells_per_s"]
   done
 }
 
+# A rank's share of the global batch on 1 and on 8 GPUs.
+# shellcheck disable=SC2016,SC2317
+cuda_graphs() {
+  printf '`benchmark_step` with the model above, bf16, one run each:\n\n'
+  printf '| cells a rank | `--cuda-graph` | cells/s | TFLOP/s (by its formula) | peak GiB | last loss |\n|---|---|---|---|---|---|\n'
+  for batch in 256 32; do
+    for graph in no yes; do
+      "$bundle/bin/benchmark_step" --side 64 --patch 4 --dim 768 --enc 12 --dec 8 --heads 12 --dec-heads 16 \
+        --batch "$batch" --device cuda --amp bf16 --threads 4 --warmup 4 --steps 10 --cuda-graph "$graph" | python3 -c '
+import json, sys
+run = json.loads([line for line in sys.stdin if line.startswith("{")][-1])
+print("| {} | {} | {:.0f} | {:.1f} | {:.2f} | {:.5f} |".format(*sys.argv[1:], run["cells_per_s"], run["tflops"],
+      run["peak_gib"], run["last_loss"]))' "$batch" "$graph"
+    done
+  done
+}
+
 # shellcheck disable=SC2016,SC2317
 paper() {
   "$bundle/bin/masksc_train" --config "$root/configs/paper.ini" --input "$bundle/10X_PBMC_top2000.h5" --labels Y \
@@ -85,13 +101,14 @@ print("| {} | {:.0f} | {:.1f} | {} | {:.1f} | {:.4f} |".format(run["training"]["
       run["training"]["tflops"], "unknown" if part is None else f"{100 * part:.1f} %", run["seconds"]["train"], run["loss"]))' \
     "$work/run/metrics.json"
 }
-export -f both_decoders paper
+export -f both_decoders cuda_graphs paper
 export bundle root work
 
-part "Tests" 100 "$bundle/bin/gpu_tests" --gtest_brief=1
-part "The step beside PyTorch, and checkpointing" 260 python3 "$root/benchmarks/step.py" "$bundle" "$bundle/torch_peer.py" \
+part "Tests" 90 "$bundle/bin/gpu_tests" --gtest_brief=1
+part "The step beside PyTorch, and checkpointing" 240 python3 "$root/benchmarks/step.py" "$bundle" "$bundle/torch_peer.py" \
   --device cuda --amp bf16 --rounds 2 --steps 10
-part "Both decoders" 50 bash -euo pipefail -c both_decoders
-part "The paper's configuration" 120 bash -euo pipefail -c paper
+part "Both decoders" 40 bash -euo pipefail -c both_decoders
+part "Passes as CUDA graphs" 60 bash -euo pipefail -c cuda_graphs
+part "The paper's configuration" 100 bash -euo pipefail -c paper
 cat "$report"
 exit "$failed"

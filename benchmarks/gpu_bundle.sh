@@ -49,6 +49,7 @@ done
 # Libraries of the programs that are not here.
 LD_LIBRARY_PATH=$torch ldd libexec/masksc/{masksc_train,benchmark_step,gpu_tests,orterun,orted} lib/{openmpi,pmix,ucx}/*.so* 2>/dev/null |
   sed -n "s|^[[:space:]]*[^ ]* => $bundle.*/\([^/ ]*\) (.*|\1|p" | sort -u >"$staging/needed"
+echo libmasksc_cuda.so >>"$staging/needed"  # loaded by name
 for library in lib/*.so*; do grep -qxF "${library##*/}" "$staging/needed" || rm "$library"; done
 find lib libexec/masksc -type f -exec strip --strip-unneeded {} + 2>/dev/null || true
 cp "$shared/bench/torch_peer.py" "$shared/data/10X_PBMC_top2000.h5" .

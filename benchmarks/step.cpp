@@ -1,7 +1,7 @@
 // The training step alone, on synthetic cells and targets in memory: what benchmarks/step.py times beside PyTorch.
 // Arguments and output are those of ../shared/bench/torch_peer.py. Prints one JSON line.
 //   benchmark_step [--dim N] [--enc N] ... [--micro-batch N] [--checkpointing none|blocks|every=N] [--shard yes|no]
-//                  [--decoder full|cross]
+//                  [--decoder full|cross] [--cuda-graph yes|no]
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,7 +29,7 @@ struct Setup {
                steps = 12, warmup = 3, threads = 0, micro_batch = 0;
   double mask = 0.75;
   std::string amp = "no", device = "cpu", checkpointing = "none", reduce_precision = "fp32", trace;
-  bool shard = false, workers = true;
+  bool shard = false, workers = true, cuda_graph = false;
   double bucket_mib = 0;
   Decoder decoder = Decoder::full;
 };
@@ -62,6 +62,7 @@ OptionTable describe(Setup& s) {
   table.add("trace", s.trace, "");
   table.add("shard", s.shard, "");
   table.add("workers", s.workers, "");
+  table.add("cuda-graph", s.cuda_graph, "");
   return table;
 }
 
@@ -125,7 +126,8 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
   std::unique_ptr<NcclCollectives> nccl;
   if (device.is_cuda() && ranks.size() > 1)
     nccl = std::make_unique<NcclCollectives>(load_nccl_api(), ranks, NcclOptions{.device = device.index()});
-  TrainingEngine engine(model.parameters(), train, settings, ranks, s.workers ? threads : 1, nccl.get());
+  TrainingEngine engine(model.parameters(), train, settings, ranks, s.workers ? threads : 1, nccl.get(),
+                        s.cuda_graph ? cuda_recorder(device) : nullptr);
 
   at::manual_seed(1 + static_cast<std::uint64_t>(ranks.rank()));
   const std::int64_t tokens = shape.tokens();
@@ -146,16 +148,18 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
     const auto start = std::chrono::steady_clock::now();
     const DeviceMasks masks = draw_masks_of(0, static_cast<std::uint32_t>(step), cells, tokens, visible);
     const double all_patches = static_cast<double>(s.batch * ranks.size() * masks.masked.size(1));
-    const auto pass_loss = [&](std::int64_t pass) {
-      const std::int64_t first = pass * pass_rows;
-      const std::int64_t rows = std::min(pass_rows, s.batch - first);
-      const at::Tensor hidden = masks.masked.narrow(0, first, rows);
-      const auto output = model.forward(patches.narrow(0, first, rows), masks.visible.narrow(0, first, rows), hidden);
-      const at::Tensor wanted =
-          at::gather(target.narrow(0, first, rows), 1, hidden.unsqueeze(-1).expand({-1, -1, s.target}));
+    const auto inputs = [&](std::int64_t pass) {
+      std::vector<at::Tensor> rows;
+      for (const at::Tensor& all : {patches, target, masks.visible, masks.masked})
+        rows.push_back(all.narrow(0, pass * pass_rows, std::min(pass_rows, s.batch - pass * pass_rows)));
+      return rows;
+    };
+    const auto loss = [&](const std::vector<at::Tensor>& in) {
+      const auto output = model.forward(in[0], in[2], in[3]);
+      const at::Tensor wanted = at::gather(in[1], 1, in[3].unsqueeze(-1).expand({-1, -1, s.target}));
       return LossShares{(output.predictions - wanted).square().mean(-1).sum() / all_patches, {}};
     };
-    const StepReport report = engine.step(passes, pass_loss, 0, 1e-4, {});
+    const StepReport report = engine.step({.count = passes, .inputs = inputs, .loss = loss}, 0, 1e-4, {});
     times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     losses.push_back(report.loss);
     trace.step(step + 1, false);

@@ -23,6 +23,17 @@ if(MASKSC_CUDA STREQUAL "ON" AND NOT MASKSC_TORCH_CUDA)
   message(FATAL_ERROR "MASKSC_CUDA=ON, but the LibTorch at ${MASKSC_TORCH_ROOT} has no CUDA (no libtorch_cuda)")
 endif()
 
+# CUDA's headers, for libmasksc_cuda (CUDA graphs): of the toolkit, or those that PyTorch's wheels bring.
+if(MASKSC_TORCH_CUDA)
+  set(MASKSC_CUDA_WHEELS ${MASKSC_TORCH_ROOT}/../nvidia/cu*/include ${MASKSC_TORCH_ROOT}/../nvidia/cuda_runtime/include)
+  file(GLOB MASKSC_CUDA_WHEELS ${MASKSC_CUDA_WHEELS})
+  find_path(MASKSC_CUDA_HEADERS cuda_runtime_api.h
+    HINTS $ENV{CUDA_HOME}/include ${MASKSC_CUDA_WHEELS} PATHS /usr/local/cuda/include)
+endif()
+if(MASKSC_CUDA STREQUAL "ON" AND NOT MASKSC_CUDA_HEADERS)
+  message(FATAL_ERROR "MASKSC_CUDA=ON, but there are no CUDA headers (cuda_runtime_api.h): set CUDA_HOME")
+endif()
+
 add_library(masksc_torch INTERFACE)
 target_include_directories(masksc_torch SYSTEM INTERFACE ${MASKSC_TORCH_ROOT}/include
   ${MASKSC_TORCH_ROOT}/include/torch/csrc/api/include)

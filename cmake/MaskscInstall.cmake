@@ -11,6 +11,10 @@ foreach(target ${programs})
   endif()
 endforeach()
 
+if(TARGET masksc_cuda)
+  install(TARGETS masksc_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
+
 # Completions and manual pages are what the programs print of their own options.
 install(CODE "set(MASKSC_PROGRAMS \"${MASKSC_INSTALLED}\")
 set(MASKSC_BIN \"${CMAKE_RUNTIME_OUTPUT_DIRECTORY}\")

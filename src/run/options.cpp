@@ -54,6 +54,11 @@ void validate(const RunOptions& o) {
   validate(o.model);
   validate(o.train);
   validate(o.engine);
+  if (o.engine.cuda_graph && o.model.dropout > 0)
+    throw UserError(fmt::format(
+        "--cuda-graph does not go with --dropout {}, whose draws change from epoch to epoch, which a recorded "
+        "pass does not: leave out one",
+        o.model.dropout));
   validate(o.cluster);
   validate(o.run);
 }

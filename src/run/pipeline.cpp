@@ -27,6 +27,7 @@
 #include "masksc/run/standardization.hpp"
 #include "masksc/run/tensorboard.hpp"
 #include "masksc/run/training_report.hpp"
+#include "masksc/train/recording.hpp"
 #include "masksc/train/stop.hpp"
 #include "masksc/train/time_limit.hpp"
 #include "stage_clock.hpp"
@@ -255,6 +256,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     const auto start = std::chrono::steady_clock::now();
     const at::Device device = choose_device(options.run.device, place.local_rank, options.train.deterministic);
     if (options.run.collectives == "nccl" && !device.is_cuda()) refuse_nccl();
+    if (options.engine.cuda_graph) static_cast<void>(cuda_recorder(device));  // now, and not after stage 1
     RunInput input = prepare_input(options, folder, place);
     decide_standardization(options, input, device, ranks);
     check_fit(options, input);

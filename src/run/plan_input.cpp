@@ -47,6 +47,10 @@ void fill_engine(const RunOptions& o, PlanInput& input) {
   input.micro_batch = micro_batch_of(o.engine, rows, input.tokens, input.dim, on_cpu, 1);
   input.async_checkpoint = o.run.cadence.background;
   input.shard_optimizer = o.engine.shard_optimizer;
+  if (o.engine.cuda_graph) {
+    if (on_cpu) throw UserError("--cuda-graph needs a GPU: leave it out, or choose another --plan-device");
+    input.device.operation = 0;  // the host starts a pass as a whole
+  }
   const auto parameters = static_cast<std::int64_t>(parameter_count(input));
   input.bucket_bytes = (1 << 20) * bucket_mib_of(o.engine, parameters);
   input.reduce_bytes = o.train.reduce_precision == "bf16" ? 2 : 4;

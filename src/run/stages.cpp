@@ -8,6 +8,7 @@
 #include "masksc/model/one_thread.hpp"
 #include "masksc/run/guidance.hpp"
 #include "masksc/run/model_files.hpp"
+#include "masksc/train/recording.hpp"
 #include "masksc/train/sequence_trainer.hpp"
 #include "masksc/train/trace.hpp"
 
@@ -149,7 +150,8 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
                          const CheckpointIdentity& identity, const Json& description, const RunFolder& folder,
                          MaskedAutoencoder& model, TrainContext& context) {
   const OneThreadEach each;
-  TrainingEngine engine(model.parameters(), options.train, options.engine, context.ranks, each.threads(), context.nccl);
+  TrainingEngine engine(model.parameters(), options.train, options.engine, context.ranks, each.threads(), context.nccl,
+                        options.engine.cuda_graph ? cuda_recorder(context.device) : nullptr);
   model.set_recompute(recompute_of(options.engine));
   const std::int64_t rows =
       BatchPlan(expression.cells, options.train.batch_size).padded_rows(options.train.parts(context.ranks.size()));

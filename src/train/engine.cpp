@@ -1,10 +1,6 @@
 #include "masksc/train/engine.hpp"
 
 #include <ATen/record_function.h>
-#include <fmt/format.h>
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
 
 #include <algorithm>
 #include <array>
@@ -12,7 +8,6 @@
 #include <numeric>
 #include <utility>
 
-#include "masksc/core/log.hpp"
 #include "masksc/core/on_threads.hpp"
 #include "masksc/dist/tree_sum.hpp"
 #include "masksc/model/distributed.hpp"
@@ -21,12 +16,12 @@ namespace masksc {
 namespace {
 
 constexpr double first_scale = 65536;
-constexpr double largest_scale = 0x1.0p40;
-constexpr std::int64_t steps_to_grow = 2000;
 
 void add_to(at::Tensor& sum, const at::Tensor& value) {
-  if (value.defined()) sum = sum.defined() ? sum + value.detach() : value.detach();
+  if (value.defined()) sum = sum.defined() ? sum + value : value;
 }
+
+at::Tensor detached(const at::Tensor& value) { return value.defined() ? value.detach() : value; }
 
 std::unique_ptr<Transport> transport_of(const FlatParameters& parameters, Collectives& ranks, NcclCollectives* nccl) {
   if (nccl == nullptr) return host_transport(ranks);
@@ -40,17 +35,6 @@ void add_passes(StepSeconds& seconds, const std::vector<Moment>& moments) {
     seconds.backward += moments[i + 2].since(moments[i + 1]);
   }
 }
-
-#ifdef __x86_64__
-/// Not all compilers' __builtin_cpu_supports knows it.
-bool has_avx512_fp16() {
-  unsigned a = 0;
-  unsigned b = 0;
-  unsigned c = 0;
-  unsigned d = 0;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 23U & 1U) != 0;
-}
-#endif
 
 double number(const at::Tensor& value) { return value.defined() ? value.item<double>() : 0; }
 
@@ -73,36 +57,9 @@ Json describe(const StepSeconds& s) {
           {"update", s.update}};
 }
 
-void LossScale::update(bool overflow) {
-  if (!dynamic) return;
-  if (overflow) {
-    scale /= 2;
-    good_steps = 0;
-  } else if (++good_steps == steps_to_grow) {
-    scale = std::min(2 * scale, largest_scale);
-    good_steps = 0;
-  }
-}
-
-at::ScalarType working_type(const std::string& precision, at::Device device) {
-  if (precision == "bf16") return at::kBFloat16;
-  if (precision == "fp16") return at::kHalf;
-  return precision == "auto" && device.is_cuda() ? at::kBFloat16 : at::kFloat;
-}
-
-void warn_if_slow(at::ScalarType type, at::Device device) {
-#ifdef __x86_64__
-  if (device.is_cuda() || type == at::kFloat) return;
-  const bool bf16 = type == at::kBFloat16;
-  const bool there = bf16 ? __builtin_cpu_supports("avx512bf16") != 0 : has_avx512_fp16();
-  if (!there)
-    log::warning("--precision {0}: this CPU has no {0} instructions (AVX-512); fp32 may be several times faster",
-                 bf16 ? "bf16" : "fp16");
-#endif
-}
-
 TrainingEngine::TrainingEngine(FlatParameters& parameters, const TrainSettings& train, const EngineSettings& engine,
-                               Collectives& ranks, int threads, NcclCollectives* nccl)
+                               Collectives& ranks, int threads, NcclCollectives* nccl,
+                               std::unique_ptr<Recorder> recorder)
     : parameters_(parameters),
       settings_(train),
       ranks_(ranks),
@@ -118,6 +75,8 @@ TrainingEngine::TrainingEngine(FlatParameters& parameters, const TrainSettings& 
   const at::ScalarType type = working_type(train.precision, parameters.values().device());
   parameters_.set_working_type(type, shards_ > 0 ? shards_ : threads_);
   if (type == at::kHalf) scale_ = {first_scale, 0, true};
+  ensure(recorder == nullptr || threads_ == 1, "what several threads ask of a device is not recorded");
+  if (recorder != nullptr) recorded_.emplace(std::move(recorder));
 }
 
 TrainingEngine::~TrainingEngine() { parameters_.set_working_type(at::kFloat); }
@@ -143,30 +102,78 @@ std::vector<TrainingEngine::Lane> TrainingEngine::lanes_of(std::int64_t passes) 
   return lanes;
 }
 
-void TrainingEngine::run_passes(Lane& lane, const std::function<LossShares(std::int64_t)>& pass_loss,
-                                double guidance_weight, std::vector<Moment>& moments) {
+at::Tensor TrainingEngine::total_loss(const LossShares& shares, double guidance_weight) const {
+  at::Tensor loss = shares.masked;
+  if (shares.guidance.defined()) loss = loss + guidance_weight * shares.guidance;
+  return scale_.scale != 1 ? loss * scale_.scale : loss;
+}
+
+LossShares TrainingEngine::ask_for_pass(const StepPasses& passes, const std::vector<at::Tensor>& inputs,
+                                        double guidance_weight, std::optional<int> last_of_replica,
+                                        const std::function<void()>& note) {
+  LossShares shares;
+  at::Tensor loss;
+  {
+    RECORD_USER_SCOPE("forward");
+    shares = passes.loss(inputs);
+    loss = total_loss(shares, guidance_weight);
+  }
+  note();
+  if (last_of_replica) exchange_.last_pass(*last_of_replica);
+  RECORD_USER_SCOPE("backward");
+  loss.backward();
+  return {detached(shares.masked), detached(shares.guidance)};
+}
+
+RecordedPass TrainingEngine::record_pass(Recorder& recorder, const StepPasses& passes,
+                                         const std::vector<at::Tensor>& inputs, double guidance_weight,
+                                         std::optional<int> last_of_replica) {
+  RecordedPass pass;
+  for (const at::Tensor& input : inputs) pass.own_inputs.push_back(input.clone());
+  at::Tensor loss;
+  pass.forward = std::make_unique<Recording>(recorder, [&](Recording& /*whole*/) {
+    const LossShares shares = passes.loss(pass.own_inputs);
+    loss = total_loss(shares, guidance_weight);
+    pass.shares = {detached(shares.masked), detached(shares.guidance)};
+  });
+  pass.backward = std::make_unique<Recording>(recorder, [&](Recording& recording) {
+    if (last_of_replica)
+      exchange_.last_pass(*last_of_replica, [&](std::size_t buckets) {
+        recording.cut([this, buckets] { exchange_.start_full(buckets); });
+      });
+    loss.backward();
+  });
+  return pass;
+}
+
+const RecordedPass* TrainingEngine::recorded_pass(const StepPasses& passes, const std::vector<at::Tensor>& inputs,
+                                                  double guidance_weight, int replica, bool last) {
+  if (!recorded_ || !exchange_.settled()) return nullptr;
+  RecordedPasses::Kind kind = {guidance_weight, scale_.scale, static_cast<double>(replica), last ? 1.0 : 0.0};
+  kind.insert(kind.end(), passes.constants.begin(), passes.constants.end());
+  for (const at::Tensor& input : inputs)
+    for (const std::int64_t size : input.sizes()) kind.push_back(static_cast<double>(size));
+  return recorded_->find(kind, [&](Recorder& recorder) {
+    return record_pass(recorder, passes, inputs, guidance_weight, last ? std::optional(replica) : std::nullopt);
+  });
+}
+
+void TrainingEngine::run_passes(Lane& lane, const StepPasses& passes, double guidance_weight,
+                                std::vector<Moment>& moments) {
   if (shards_ > 0) at::init_num_threads();  // LibTorch's setting reaches a new thread of ours only when asked for
   const ReplicaScope replica(lane.replica);
   const auto note = [&] { moments.emplace_back(parameters_.values().device()); };
   for (std::int64_t pass = lane.begin; pass < lane.end; pass += lane.stride) {
     note();
-    LossShares shares;
-    at::Tensor loss;
-    {
-      RECORD_USER_SCOPE("forward");
-      shares = pass_loss(pass);
-      loss = shares.masked;
-      if (shares.guidance.defined()) loss = loss + guidance_weight * shares.guidance;
-      if (scale_.scale != 1) loss = loss * scale_.scale;
-    }
-    note();
-    if (pass + lane.stride >= lane.end) exchange_.last_pass(lane.replica);
-    {
-      RECORD_USER_SCOPE("backward");
-      loss.backward();
-      add_to(lane.sums.masked, shares.masked);
-      add_to(lane.sums.guidance, shares.guidance);
-    }
+    const bool last = pass + lane.stride >= lane.end;
+    const std::vector<at::Tensor> inputs = passes.inputs ? passes.inputs(pass) : std::vector<at::Tensor>();
+    const RecordedPass* const recorded = recorded_pass(passes, inputs, guidance_weight, lane.replica, last);
+    const LossShares shares =
+        recorded != nullptr
+            ? recorded->launch(inputs, note)
+            : ask_for_pass(passes, inputs, guidance_weight, last ? std::optional(lane.replica) : std::nullopt, note);
+    add_to(lane.sums.masked, shares.masked);
+    add_to(lane.sums.guidance, shares.guidance);
     note();
   }
 }
@@ -184,15 +191,15 @@ double TrainingEngine::time_update(const Interval& update) {
   return last ? last->seconds() : 0;
 }
 
-StepReport TrainingEngine::step(std::int64_t passes, const std::function<LossShares(std::int64_t)>& pass_loss,
-                                double guidance_weight, double learning_rate, const StepVotes& votes) {
+StepReport TrainingEngine::step(const StepPasses& passes, double guidance_weight, double learning_rate,
+                                const StepVotes& votes) {
   StepReport report;
-  std::vector<Lane> lanes = lanes_of(passes);
+  std::vector<Lane> lanes = lanes_of(passes.count);
   std::vector<std::vector<Moment>> moments(static_cast<std::size_t>(threads_));
   parameters_.zero_gradients();
   exchange_.begin(static_cast<int>(lanes.size()));
   on_threads(threads_, static_cast<std::int64_t>(lanes.size()), [&](std::int64_t lane, int thread) {
-    run_passes(lanes[static_cast<std::size_t>(lane)], pass_loss, guidance_weight,
+    run_passes(lanes[static_cast<std::size_t>(lane)], passes, guidance_weight,
                moments[static_cast<std::size_t>(thread)]);
   });
   const double masked = add_up(lanes, &LossShares::masked);
@@ -232,7 +239,9 @@ StepReport TrainingEngine::step(std::int64_t passes, const std::function<LossSha
     exchange_.share_values();
     parameters_.refresh_working_copy();
   }
+  const double scale = scale_.scale;
   scale_.update(!finite);
+  if (recorded_ && scale_.scale != scale) recorded_->forget();  // those of the old scale would stay
   report.seconds.update = time_update({combined, Moment(parameters_.values().device())});
   return report;
 }

@@ -67,21 +67,39 @@ FlatSlice GradientExchange::own_slice(const FlatSlice& sent, int rank) const {
 void GradientExchange::begin(int replicas) {
   const std::scoped_lock lock(mutex_);
   started_ = 0;
+  full_ = 0;
   for (std::size_t b = 0; b < buckets_.size(); ++b) buckets_[b].missing = expected_[b] * replicas;
   in_last_pass_.assign(static_cast<std::size_t>(replicas), false);
 }
 
-void GradientExchange::last_pass(int replica) {
+void GradientExchange::last_pass(int replica, BucketsFull recorded) {
   const std::scoped_lock lock(mutex_);
   in_last_pass_[static_cast<std::size_t>(replica)] = measured_ && ranks_.size() > 1 && !settings_.tree;
+  recorded_ = std::move(recorded);
 }
+
+bool GradientExchange::settled() const { return measured_ || ranks_.size() == 1 || settings_.tree; }
 
 void GradientExchange::arrived(int replica, std::size_t parameter) {
   const std::scoped_lock lock(mutex_);
   if (static_cast<std::size_t>(replica) >= in_last_pass_.size() || !in_last_pass_[static_cast<std::size_t>(replica)])
     return;
   for (const std::size_t b : buckets_of_[parameter]) --buckets_[b].missing;
-  while (started_ < buckets_.size() && buckets_[started_].missing <= 0) start(buckets_[started_++]);
+  const std::size_t before = full_;
+  while (full_ < buckets_.size() && buckets_[full_].missing <= 0) ++full_;
+  if (!recorded_)
+    start_until(full_);
+  else if (full_ > before && full_ < buckets_.size())  // finish() sends the last ones
+    recorded_(full_);
+}
+
+void GradientExchange::start_full(std::size_t buckets) {
+  const std::scoped_lock lock(mutex_);
+  start_until(buckets);
+}
+
+void GradientExchange::start_until(std::size_t buckets) {
+  while (started_ < buckets) start(buckets_[started_++]);
   progress();
   if (started_ > 0) travelling_.notify_one();
 }
@@ -138,6 +156,7 @@ void GradientExchange::finish() {
   {
     const std::scoped_lock lock(mutex_);
     in_last_pass_.clear();
+    recorded_ = nullptr;
   }
   if (settings_.tree) {
     finish_tree();

@@ -56,6 +56,9 @@ void describe(OptionTable& table, EngineSettings& s) {
   table.add("bucket-mib", s.bucket_mib,
             "gradients that travel together during the backward pass, in MiB (0: an eighth, at most 25)");
   table.add_switch("shard-optimizer", s.shard_optimizer, "each rank keeps its share of the optimizer's state (ZeRO 1)");
+  table.add_switch(
+      "cuda-graph", s.cuda_graph,
+      "record the operations of a pass and start them whole (GPU): for passes that the host is too slow for");
   table.add(
       "data-on-device", s.data_on_device,
       "the rows of all cells stay on every rank's device, where batches are made; auto: on a GPU, where they take a "

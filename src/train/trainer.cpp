@@ -94,10 +94,13 @@ struct DeviceBatch {
     const at::Tensor part = whole.narrow(0, range.begin, range.size());
     return copies ? part.clone() : part;
   }
-  [[nodiscard]] DropoutKey key_of(std::int64_t pass) const {
-    const RowRange range = rows_of(pass);
+  /// Patches, weights, visible and masked tokens of a pass, and its cells.
+  [[nodiscard]] std::vector<at::Tensor> inputs(std::int64_t pass) const {
+    return {rows(patches, pass), rows(weights, pass), rows(keep, pass), rows(masked, pass), rows(key.cells, pass)};
+  }
+  [[nodiscard]] DropoutKey key_of(const at::Tensor& cells) const {
     DropoutKey mine = key;
-    mine.cells = key.cells.narrow(0, range.begin, range.size());
+    mine.cells = cells;
     return mine;
   }
 
@@ -207,14 +210,15 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     }();
     const Moment batched(context.device);
     const double learning_rate = scheduled_learning_rate(step, total, job.settings.learning_rate, job.settings.warmup);
-    StepReport report = engine.step(
-        batch.passes,
-        [&](std::int64_t pass) {
-          return batch_loss(model, job.targets, job.target_settings, batch.rows(batch.patches, pass),
-                            batch.rows(batch.weights, pass), batch.rows(batch.keep, pass),
-                            batch.rows(batch.masked, pass), batch.global_cells, batch.key_of(pass));
-        },
-        guidance, learning_rate, saver.votes(epoch_ends));
+    const StepPasses passes = {.count = batch.passes,
+                               .inputs = [&](std::int64_t pass) { return batch.inputs(pass); },
+                               .loss =
+                                   [&](const std::vector<at::Tensor>& in) {
+                                     return batch_loss(model, job.targets, job.target_settings, in[0], in[1], in[2],
+                                                       in[3], batch.global_cells, batch.key_of(in[4]));
+                                   },
+                               .constants = {static_cast<double>(batch.global_cells)}};
+    StepReport report = engine.step(passes, guidance, learning_rate, saver.votes(epoch_ends));
     context.ranks.end_step();
     report.seconds.data = batched.since(begun);
     if (job.watch) job.watch(step + 1, false);

@@ -94,6 +94,22 @@ TEST(Gpu, HalfPrecisionStaysNear) {
   EXPECT_LT(half.losses.back(), half.losses.front());
 }
 
+TEST(Gpu, LaunchesRecordedPassesAsItAsksForThem) {
+  for (const char* precision : {"fp32", "bf16", "fp16"})
+    for (const std::int64_t recomputed : {0, 1}) {
+      CourseOptions options = course_in(precision);
+      options.device = gpu();
+      options.recompute = {recomputed, recomputed};
+      options.engine.micro_batch = recomputed == 1 ? 5 : 0;
+      const Course asked = course(1, options);
+      options.recorder = [] { return cuda_recorder(gpu()); };
+      const Course launched = course(1, options);
+      ASSERT_EQ(launched.losses.size(), asked.losses.size());
+      for (std::size_t i = 0; i < asked.losses.size(); ++i)
+        EXPECT_NEAR(launched.losses[i] / asked.losses[i], 1, 1e-3) << precision << ", step " << i + 1;
+    }
+}
+
 TEST(Gpu, GoesOnAfterACheckpoint) {
   CourseOptions options = course_in("fp32");
   options.device = gpu();

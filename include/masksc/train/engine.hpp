@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "masksc/core/json.hpp"
@@ -13,26 +12,12 @@
 #include "masksc/train/exchange.hpp"
 #include "masksc/train/moment.hpp"
 #include "masksc/train/optimizer.hpp"
+#include "masksc/train/passes.hpp"
+#include "masksc/train/precision.hpp"
 #include "masksc/train/saver.hpp"
 #include "masksc/train/settings.hpp"
 
 namespace masksc {
-
-/// fp16's loss scaling (Micikevicius et al. 2018): the loss is multiplied by `scale`; a step whose gradients overflow
-/// is left out and halves it, 2000 good ones in a row double it. 1 and constant for other precisions.
-struct LossScale {
-  double scale = 1;
-  std::int64_t good_steps = 0;
-  bool dynamic = false;
-
-  void update(bool overflow);
-};
-
-/// Shares of one pass in the loss of the global batch; they add up over passes and ranks.
-struct LossShares {
-  at::Tensor masked;
-  at::Tensor guidance;  // undefined without guidance
-};
 
 /// Where the time of a step went on this rank, in seconds; on a GPU the time of its stream.
 struct StepSeconds {
@@ -60,12 +45,6 @@ struct StepReport {
   StepSeconds seconds;
 };
 
-/// bf16, fp16 or float as --precision says for this device. `auto` is bf16 on a GPU and fp32 on a CPU.
-at::ScalarType working_type(const std::string& precision, at::Device device);
-
-/// Half precision on a CPU without instructions for it is several times slower than fp32.
-void warn_if_slow(at::ScalarType type, at::Device device);
-
 class TrainingEngine {
  public:
   /// `parameters` get the working copy of the precision as long as the engine lives. On a CPU `threads` passes run at
@@ -74,17 +53,19 @@ class TrainingEngine {
   ///
   /// With train.deterministic each virtual shard of this rank has gradients of its own: a step takes the same number of
   /// passes a shard, those of a shard one after the other on one thread, and sums go by a tree over the shards.
+  ///
+  /// With a `recorder` passes are recorded when a kind comes for the second time, and launched from then on; threads
+  /// are 1 then. Gradients travel as they do without.
   TrainingEngine(FlatParameters& parameters, const TrainSettings& train, const EngineSettings& engine,
-                 Collectives& ranks, int threads = 1, NcclCollectives* nccl = nullptr);
+                 Collectives& ranks, int threads = 1, NcclCollectives* nccl = nullptr,
+                 std::unique_ptr<Recorder> recorder = nullptr);
   ~TrainingEngine();
   TrainingEngine(const TrainingEngine&) = delete;
   TrainingEngine& operator=(const TrainingEngine&) = delete;
 
-  /// One step of `passes` passes; pass_loss(i) builds the graph of pass i, on one of the threads. A step whose loss or
-  /// gradient is not finite is left out on all ranks; with fp16 it is `bad` only when the loss scale has no room left.
-  /// A collective.
-  StepReport step(std::int64_t passes, const std::function<LossShares(std::int64_t)>& pass_loss, double guidance_weight,
-                  double learning_rate, const StepVotes& votes);
+  /// One step; the functions of `passes` are called on the threads. A step whose loss or gradient is not finite is left
+  /// out on all ranks; with fp16 it is `bad` only when the loss scale has no room left. A collective.
+  StepReport step(const StepPasses& passes, double guidance_weight, double learning_rate, const StepVotes& votes);
 
   /// Weights, moments and loss scale as a checkpoint holds them; the arrays are copies if `copy`. A collective.
   [[nodiscard]] SavedState state(bool copy);
@@ -99,8 +80,16 @@ class TrainingEngine {
 
  private:
   struct Lane;
-  void run_passes(Lane& lane, const std::function<LossShares(std::int64_t)>& pass_loss, double guidance_weight,
-                  std::vector<Moment>& moments);
+  void run_passes(Lane& lane, const StepPasses& passes, double guidance_weight, std::vector<Moment>& moments);
+  [[nodiscard]] at::Tensor total_loss(const LossShares& shares, double guidance_weight) const;
+  LossShares ask_for_pass(const StepPasses& passes, const std::vector<at::Tensor>& inputs, double guidance_weight,
+                          std::optional<int> last_of_replica, const std::function<void()>& note);
+  [[nodiscard]] RecordedPass record_pass(Recorder& recorder, const StepPasses& passes,
+                                         const std::vector<at::Tensor>& inputs, double guidance_weight,
+                                         std::optional<int> last_of_replica);
+  /// Null where a pass is not to be launched whole.
+  const RecordedPass* recorded_pass(const StepPasses& passes, const std::vector<at::Tensor>& inputs,
+                                    double guidance_weight, int replica, bool last);
   [[nodiscard]] std::vector<Lane> lanes_of(std::int64_t passes) const;
   /// Seconds of a step's update: this one's, or on a GPU, where the host does not wait for it, the last one's.
   [[nodiscard]] double time_update(const Interval& update);
@@ -114,6 +103,7 @@ class TrainingEngine {
   GradientExchange exchange_;
   AdamW optimizer_;
   LossScale scale_;
+  std::optional<RecordedPasses> recorded_;
   std::optional<Interval> update_;  // on a GPU: of the last step
 };
 

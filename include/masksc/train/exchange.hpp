@@ -48,7 +48,15 @@ class GradientExchange {
   void begin(int replicas);
   /// The next backward pass of this replica is its last one of the step: buckets that are full in all replicas are
   /// combined and start to travel. Replicas call it on their own threads.
-  void last_pass(int replica);
+  ///
+  /// With `recorded` the pass is recorded, not done: nothing travels, and recorded(n) is called where the first n
+  /// buckets are full; whenever the record is played, start_full(n) belongs there.
+  using BucketsFull = std::function<void(std::size_t buckets)>;
+  void last_pass(int replica, BucketsFull recorded = nullptr);
+  /// The first `buckets` buckets are full, and travel.
+  void start_full(std::size_t buckets);
+  /// Whether the steps from now on are exchanged alike: the first one is not, see alone_seconds().
+  [[nodiscard]] bool settled() const;
   /// Combines and sends what has not been sent and waits: gradients() of owned() then hold the sums over replicas and
   /// ranks. A collective.
   void finish();
@@ -82,6 +90,7 @@ class GradientExchange {
   void cut_buckets();
   void arrived(int replica, std::size_t parameter);
   void start(Bucket& bucket);
+  void start_until(std::size_t buckets);
   void complete(Bucket& bucket);
   void progress();
   void drive(const std::stop_token& stop);
@@ -99,6 +108,8 @@ class GradientExchange {
   std::vector<FlatSlice> owned_;
   std::mutex mutex_;                 // of what follows: replicas arrive on their own threads
   std::size_t started_ = 0;          // buckets under way; the same order on every rank
+  std::size_t full_ = 0;             // buckets, likewise
+  BucketsFull recorded_;             // of the pass that is being recorded, if one is
   std::vector<bool> in_last_pass_;   // of each replica
   bool measured_ = false;            // alone_ is known, so steps may overlap
   std::optional<Interval> waiting_;  // of the last finish(), until it is asked for

@@ -36,6 +36,7 @@ struct EngineSettings {
   std::string decoder_checkpointing = "same";
   double bucket_mib = 0;  // of gradients that travel together; 0: chosen
   bool shard_optimizer = false;
+  bool cuda_graph = false;
   std::string data_on_device = "auto";  // yes, no: whether the rows of all cells stay on every rank's device
   std::string profile = "none";         // or FIRST:LAST steps
 };

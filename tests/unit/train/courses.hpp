@@ -86,6 +86,7 @@ struct CourseOptions {
   int threads = 1;
   at::Device device = at::kCPU;
   bool resident = false;  // cells stay there
+  std::function<std::unique_ptr<Recorder>()> recorder = nullptr;
 };
 
 /// Trains on `size` ranks; rank 0's losses and weights.
@@ -99,7 +100,8 @@ inline Course course(int size, const CourseOptions& options) {
     if (options.spoil) options.spoil(expression);
     MaskedAutoencoder model(small_shape(options.dropout, options.decoder), 4, options.device);
     model.set_recompute(options.recompute);
-    TrainingEngine engine(model.parameters(), options.train, options.engine, ranks, options.threads);
+    TrainingEngine engine(model.parameters(), options.train, options.engine, ranks, options.threads, nullptr,
+                          options.recorder ? options.recorder() : nullptr);
     RunLog log(logs / std::to_string(ranks.rank()));
     TrainContext context{ranks, log, options.device};
     std::optional<ResidentCells> resident;

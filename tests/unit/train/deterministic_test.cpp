@@ -95,11 +95,17 @@ TEST_F(Deterministic, AnOverflowInOneShardIsLeftOutOnEveryRank) {
       TrainingEngine engine(parameters, settings, {}, ranks, 2);
       const auto step = [&](double factor_of_shard_2) {
         const std::int64_t mine = 4 / ranks.size();
-        return engine.step(mine,
-                           [&](std::int64_t shard) {
-                             const double factor = ranks.rank() * mine + shard == 2 ? factor_of_shard_2 : 1e-3;
-                             return LossShares{parameters.at("matrix").square().sum().to(at::kFloat) * factor, {}};
-                           },
+        return engine.step({.count = mine,
+                            .inputs =
+                                [&](std::int64_t shard) {
+                                  const bool second = ranks.rank() * mine + shard == 2;
+                                  return std::vector{at::full({}, second ? factor_of_shard_2 : 1e-3, at::kDouble)};
+                                },
+                            .loss =
+                                [&](const std::vector<at::Tensor>& in) {
+                                  const double factor = in[0].item<double>();
+                                  return LossShares{parameters.at("matrix").square().sum().to(at::kFloat) * factor, {}};
+                                }},
                            0, 0.1, {});
       };
       EXPECT_FALSE(step(1e-3).skipped);

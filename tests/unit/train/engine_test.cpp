@@ -178,12 +178,14 @@ struct Toy {
   }
   /// A step on `factor` * sum of the parameters.
   StepReport step(double factor, std::int64_t passes = 1) {
-    return engine.step(
-        passes,
-        [&](std::int64_t) {
-          return LossShares{(parameters.at("matrix").sum() + parameters.at("bias").sum()).to(at::kFloat) * factor, {}};
-        },
-        0, 0.1, {});
+    return engine.step({.count = passes,
+                        .loss =
+                            [&](const std::vector<at::Tensor>&) {
+                              return LossShares{
+                                  (parameters.at("matrix").sum() + parameters.at("bias").sum()).to(at::kFloat) * factor,
+                                  {}};
+                            }},
+                       0, 0.1, {});
   }
   FlatParameters parameters;
   TrainingEngine engine;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "host_rank.hpp"
+#include "host_recorder.hpp"
 
 namespace masksc {
 namespace {
@@ -87,6 +88,44 @@ TEST(Exchange, BucketsTravelDuringTheLastBackwardPassInReverseOrderOfUse) {
   // two passes, two peers
   EXPECT_TRUE(at::equal(parameters.part(parameters.gradients(), 0), at::full({100}, 8.0F)));
   EXPECT_TRUE(at::equal(parameters.part(parameters.gradients(), 1), at::full({50}, 800.0F)));
+}
+
+TEST(Exchange, ARecordedPassSendsItsBucketsAtEveryLaunch) {
+  EchoPeer peer;
+  FlatParameters parameters({{"first", {100}, Initial::ones(), true}, {"second", {60}, Initial::ones(), true}}, 0, 0,
+                            at::kCPU);
+  GradientExchange exchange(parameters, {.bucket_mib = 50 * 4 / 1048576.0}, peer, host_transport(peer));
+  const auto backward = [&] { (parameters.at("second").sum() + parameters.at("first").sum() * 2).backward(); };
+  const auto step = [&](const std::function<void()>& pass) {
+    parameters.zero_gradients();
+    exchange.begin(1);
+    peer.calls.clear();
+    pass();
+    peer.calls.emplace_back("pass");
+    exchange.finish();
+    EXPECT_GE(exchange.exposed_seconds(), 0);
+    EXPECT_TRUE(at::equal(parameters.part(parameters.gradients(), 0), at::full({100}, 4.0F)));
+    EXPECT_TRUE(at::equal(parameters.part(parameters.gradients(), 1), at::full({60}, 2.0F)));
+  };
+  EXPECT_FALSE(exchange.settled());
+  step(backward);
+  EXPECT_TRUE(exchange.settled());
+  HostRecorder recorder;
+  std::optional<Recording> recording;
+  step([&] {
+    recording.emplace(recorder, [&](Recording& pieces) {
+      exchange.last_pass(0, [&](std::size_t buckets) { pieces.cut([&, buckets] { exchange.start_full(buckets); }); });
+      backward();
+    });
+    EXPECT_TRUE(peer.calls.empty());
+    recording->launch();
+  });
+  for (int launches = 0; launches < 2; ++launches) {
+    step([&] { recording->launch(); });
+    // The second parameter fills a bucket; the first, which fills the others, ends the pass.
+    EXPECT_THAT(peer.calls, testing::ElementsAre("send 50", "pass", "send 50", "send 50", "send 10", "wait", "wait",
+                                                 "wait", "wait"));
+  }
 }
 
 TEST(Exchange, IsDrivenWhileTheBackwardPassGoesOn) {
