@@ -44,7 +44,8 @@ void fill_engine(const RunOptions& o, PlanInput& input) {
   const std::int64_t rows = BatchPlan(input.cells, input.batch).padded_rows(parts);
   input.deterministic = o.train.deterministic;
   input.gradient_copies = o.train.deterministic ? parts / input.ranks : 1;
-  input.micro_batch = micro_batch_of(o.engine, rows, input.tokens, input.dim, on_cpu, 1);
+  if (on_cpu || o.engine.micro_batch > 0)  // else a rank's whole batch, on any number of ranks
+    input.micro_batch = micro_batch_of(o.engine, rows, input.tokens, input.dim, on_cpu, 1);
   input.async_checkpoint = o.run.cadence.background;
   input.shard_optimizer = o.engine.shard_optimizer;
   if (o.engine.cuda_graph) {

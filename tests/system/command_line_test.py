@@ -131,6 +131,10 @@ class Refused(unittest.TestCase):
     def test_nccl_needs_gpus(self):
         self.check(["--collectives", "nccl", "--device", "cpu"], "collectives", "GPU")
 
+    def test_cuda_graphs_need_gpus_and_no_dropout(self):
+        self.check(["--cuda-graph", "--device", "cpu"], "--cuda-graph", "GPU")
+        self.check(["--cuda-graph", "--dropout", "0.1"], "--cuda-graph", "--dropout 0.1")
+
     def test_input_and_output_are_needed(self):
         for missing in ("--input", "--output"):
             given = {"--input": str(support.SIMULATED), "--output": str(support.fresh("refused"))}

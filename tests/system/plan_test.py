@@ -61,6 +61,19 @@ class Plan(unittest.TestCase):
         many = ["--plan-cells", "100000000"]  # over a quarter of a GPU
         self.assertEqual(data(*many), data(*many, "--data-on-device", "no"))
 
+    def test_a_cuda_graph_takes_the_hosts_part_away(self):
+        small = ["--dim", "192", "--batch-size", "32"]
+        asked, recorded = plan(*small), plan(*small, "--cuda-graph")
+        self.assertLess(recorded["step"]["compute"], 0.5 * asked["step"]["compute"])
+        refused = direct("--plan", "--plan-device", "cpu", "--cuda-graph")
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.assertIn("--plan-device", refused.stderr)
+
+    def test_a_rank_takes_its_batch_whole_on_any_number_of_gpus(self):
+        # The host's part of a step of many passes would show on few GPUs.
+        first = [plan("--plan-ranks", ranks)["curve"]["strong"][0]["seconds_per_step"] for ranks in ("1", "64")]
+        self.assertAlmostEqual(*first, places=12)
+
     def test_options_change_the_machine(self):
         first, other = plan(), plan("--plan-ranks", "64", "--plan-network", "1gbe", "--plan-device", "a100",
                                     "--plan-utilization", "0.2")
