@@ -78,8 +78,6 @@ void GradientExchange::last_pass(int replica, BucketsFull recorded) {
   recorded_ = std::move(recorded);
 }
 
-bool GradientExchange::settled() const { return measured_ || ranks_.size() == 1 || settings_.tree; }
-
 void GradientExchange::arrived(int replica, std::size_t parameter) {
   const std::scoped_lock lock(mutex_);
   if (static_cast<std::size_t>(replica) >= in_last_pass_.size() || !in_last_pass_[static_cast<std::size_t>(replica)])

@@ -55,8 +55,6 @@ class GradientExchange {
   void last_pass(int replica, BucketsFull recorded = nullptr);
   /// The first `buckets` buckets are full, and travel.
   void start_full(std::size_t buckets);
-  /// Whether the steps from now on are exchanged alike: the first one is not, see alone_seconds().
-  [[nodiscard]] bool settled() const;
   /// Combines and sends what has not been sent and waits: gradients() of owned() then hold the sums over replicas and
   /// ranks. A collective.
   void finish();
