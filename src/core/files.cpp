@@ -40,6 +40,10 @@ void publish(const std::filesystem::path& staged, const std::filesystem::path& p
   flush_to_disk(path.has_parent_path() ? path.parent_path() : ".", O_RDONLY | O_DIRECTORY);
 }
 
+std::filesystem::path full_path(const std::filesystem::path& path) {
+  return std::filesystem::absolute(path).lexically_normal();
+}
+
 bool make_folder(const std::filesystem::path& folder) {
   std::error_code error;
   const bool made = std::filesystem::create_directories(folder, error);

@@ -88,6 +88,10 @@ std::vector<std::string> obsm_names(const std::filesystem::path& path) {
 }
 
 DenseMatrix read_obsm(const std::filesystem::path& path, const std::string& name, std::int64_t cells) {
+  return read_obsm(path, name, cells, {0, cells});
+}
+
+DenseMatrix read_obsm(const std::filesystem::path& path, const std::string& name, std::int64_t cells, RowRange rows) {
   const ArrayFile file = open_h5ad_file(path);
   const std::string place = "obsm/" + name;
   if (!file.exists("obsm") || !file.exists(place)) {
@@ -104,13 +108,13 @@ DenseMatrix read_obsm(const std::filesystem::path& path, const std::string& name
     throw UserError(fmt::format("obsm['{}'] of '{}' is no dense matrix with a row for each of {} cells ({})",
                                 shown(name), path.string(), cells, info.shape_text()));
   DenseMatrix matrix;
-  matrix.rows = cells;
+  matrix.rows = rows.size();
   matrix.columns = info.shape[1];
-  matrix.values = file.read<float>(place);
+  matrix.values = file.read_rows<float>(place, rows);
   const auto bad = std::find_if(matrix.values.begin(), matrix.values.end(), [](float v) { return !std::isfinite(v); });
   if (bad != matrix.values.end())
     throw UserError(fmt::format("obsm['{}'] of '{}' holds {} in row {}: values must be finite", shown(name),
-                                path.string(), *bad, (bad - matrix.values.begin()) / matrix.columns));
+                                path.string(), *bad, rows.begin + (bad - matrix.values.begin()) / matrix.columns));
   return matrix;
 }
 

@@ -40,7 +40,7 @@ std::vector<fs::path> read_list(const fs::path& list) {
 
 /// The name `level` levels up: the file without its extension, the folder it is in, ...; "" above the root.
 std::string name_at(const fs::path& file, std::size_t level) {
-  fs::path path = fs::absolute(file).lexically_normal();
+  fs::path path = full_path(file);
   if (path.filename().empty()) path = path.parent_path();  // a folder with '/' behind it
   std::error_code ignored;
   if (level == 0) return fs::is_directory(path, ignored) ? path.filename().string() : path.stem().string();
@@ -81,7 +81,7 @@ std::vector<std::string> short_names(std::span<const fs::path> files) {
     if (different.size() == 1 && different.contains("")) break;
   }
   names.clear();
-  for (const fs::path& file : files) names.push_back(fs::absolute(file).lexically_normal().string());
+  for (const fs::path& file : files) names.push_back(full_path(file).string());
   return names;
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "masksc/core/files.hpp"
 #include "masksc/core/json_text.hpp"
 #include "masksc/core/text.hpp"
 #include "pack.hpp"
@@ -140,9 +141,9 @@ std::string command_of(const RunContent& run) {
   };
   return fmt::format("mpirun -np {} {} --config {}{}{}{}{}{} --output DIR", run.metrics.at("ranks").get<int>(),
                      run.model.empty() ? "masksc_train" : "masksc_embed",
-                     quoted_word(std::filesystem::absolute(run.folder / "config.ini").lexically_normal().string()),
-                     option("model", run.model), inputs, option("labels", run.labels),
-                     option("sequence-model", run.sequence_model), option("reference", run.reference));
+                     quoted_word(full_path(run.folder / "config.ini").string()), option("model", run.model), inputs,
+                     option("labels", run.labels), option("sequence-model", run.sequence_model),
+                     option("reference", run.reference));
 }
 
 }  // namespace

@@ -103,9 +103,7 @@ void remove_traces(const fs::path& folder) {
   }
 }
 
-std::string absolute_text(const std::string& path) {
-  return path.empty() ? path : fs::absolute(path).lexically_normal().string();
-}
+std::string absolute_text(const std::string& path) { return path.empty() ? path : full_path(path).string(); }
 
 std::string quoted(const fs::path& path) { return fmt::format("'{}'", path.string()); }
 
@@ -124,7 +122,7 @@ decltype(auto) or_start_over(const Work& work) {
 InputIdentity identify(const std::vector<std::string>& inputs) {
   InputIdentity identity;
   for (const fs::path& input : listed_inputs(inputs)) {
-    identity.paths.push_back(fs::absolute(input).lexically_normal().string());
+    identity.paths.push_back(full_path(input).string());
     for (const fs::path& file : input_files(input)) {
       struct stat status {};
       if (::stat(file.c_str(), &status) != 0)

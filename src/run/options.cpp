@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/files.hpp"
 
 namespace masksc {
 
@@ -67,7 +68,7 @@ std::string absolute_if_file(const Option& option) {
   const std::string value = option.get();
   std::error_code none;
   if (option.name != "genes" || !std::filesystem::is_regular_file(value, none)) return value;
-  return std::filesystem::absolute(value).lexically_normal().string();
+  return full_path(value).string();
 }
 
 std::string resolved_configuration(const OptionTable& table) {

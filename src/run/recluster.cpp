@@ -23,8 +23,8 @@ namespace {
 /// What the input says of its cells.
 struct KnownCells {
   std::int64_t cells = 0;
-  Labels labels;
-  DenseMatrix embedding;    // of all cells
+  Labels labels;            // of all of them
+  DenseMatrix embedding;    // of this rank's cells
   DenseMatrix components;   // likewise, or nothing
   bool has_column = false;  // of the name that the clusters get
 };
@@ -39,14 +39,16 @@ std::string components_of(const ReclusterOptions& options) {
   return {};
 }
 
-KnownCells read_cells(const ReclusterOptions& options) {
+/// What rank `rank` of so many reads.
+KnownCells read_cells(const ReclusterOptions& options, int rank, int ranks) {
   KnownCells known;
   known.cells = count_cells(options.input);
+  const RowRange rows = rows_of_rank(known.cells, rank, ranks);
   known.has_column = has_obs_column(options.input, options.column);
   if (!options.labels.empty()) known.labels = read_obs_labels(options.input, options.labels);
-  known.embedding = read_obsm(options.input, options.features, known.cells);
+  known.embedding = read_obsm(options.input, options.features, known.cells, rows);
   const std::string components = components_of(options);
-  if (!components.empty()) known.components = read_obsm(options.input, components, known.cells);
+  if (!components.empty()) known.components = read_obsm(options.input, components, known.cells, rows);
   return known;
 }
 
@@ -103,12 +105,12 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
     throw UserError("--method leiden finds the number of clusters itself: leave --clusters out, or use --resolution");
   on_root(ranks, [&] {  // a damaged file ends a process of its own
     run_apart(fmt::format("'{}'", options.input), [&] {
-      static_cast<void>(read_cells(options));
+      static_cast<void>(read_cells(options, 0, 1));
       return std::string();
     });
   });
   KnownCells known;
-  together(ranks, [&] { known = read_cells(options); });
+  together(ranks, [&] { known = read_cells(options, ranks.rank(), ranks.size()); });
   note_labels(known.labels, options.labels, options.method == ClusterMethod::kmeans && options.cluster.clusters.empty(),
               ranks);
   if (known.has_column && ranks.is_root())
@@ -116,17 +118,14 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
                  options.input);
   const std::int64_t cells = known.cells;
   const RowRange rows = own_rows(cells, ranks);
-  const DenseMatrix embedding = part_of(std::exchange(known.embedding, {}), rows);
-  DenseMatrix components;
-  if (known.components.rows > 0) components = part_of(std::exchange(known.components, {}), rows);
-  const CellFeatures local{embedding, components};
+  const CellFeatures local{known.embedding, known.components};
   const auto seed = static_cast<std::uint64_t>(options.seed);
   const ClusterOutcome outcome = options.method == ClusterMethod::leiden
                                      ? leiden_clusters(options.cluster, local, rows, cells, known.labels, seed, ranks)
                                      : cluster_features(options.cluster, local, rows, cells, known.labels, seed, ranks);
   Json scores = score_json(outcome);
   scores["cells"] = cells;
-  scores["features"] = embedding.columns;
+  scores["features"] = known.embedding.columns;
   on_root(ranks, [&] {
     copy_with_clusters(options.input, options.output,
                        {.name = options.column,

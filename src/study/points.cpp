@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <set>
 #include <thread>
@@ -39,21 +40,23 @@ void check_points(const std::vector<Point>& points, const Collectives& world) {
 /// The points to work on, dearest first; after them those that failed before, which may end the program. Records of
 /// failed ones, and of others that are to be replaced, go. On one rank.
 Indices pending_points(const std::vector<Point>& points, const PointsSettings& settings, const fs::path& folder) {
-  Indices pending;
+  std::map<std::int64_t, PointStatus>
+      status;  // all are read, and those that are not to be replaced refused, before one goes
   for (std::size_t i = 0; i < points.size(); ++i) {
     if (settings.only >= 0 && static_cast<std::size_t>(settings.only) != i) continue;
-    if (read_record(folder, points[i], settings.overwrite).status == PointStatus::done) continue;
-    pending.push_back(static_cast<std::int64_t>(i));
+    const PointStatus found = read_record(folder, points[i], settings.overwrite).status;
+    if (found != PointStatus::done) status.emplace(static_cast<std::int64_t>(i), found);
   }
+  Indices pending;
   std::set<std::int64_t> failed;
-  for (const std::int64_t i : pending) {
+  for (const auto& [i, found] : status) {
     const Point& point = points[static_cast<std::size_t>(i)];
     const fs::path record = record_path(folder, point);
-    const PointStatus status = read_record(folder, point, true).status;
     // A point that is replaced begins anew; one that failed goes on where it was.
-    if (status == PointStatus::failed) failed.insert(i);
-    if (status == PointStatus::missing && fs::exists(record)) fs::remove_all(points_folder(folder) / point.name);
+    if (found == PointStatus::failed) failed.insert(i);
+    if (found == PointStatus::missing && fs::exists(record)) fs::remove_all(points_folder(folder) / point.name);
     fs::remove(record);
+    pending.push_back(i);
   }
   const auto rank_of = [&](std::int64_t i) {
     return std::pair(failed.contains(i), -points[static_cast<std::size_t>(i)].cost);

@@ -39,6 +39,9 @@ class StagedFile {
   bool published_ = false;
 };
 
+/// `path` from the root on, without "." and "..".
+std::filesystem::path full_path(const std::filesystem::path& path);
+
 /// Makes `folder` and those above it; false where it was there. Throws EnvironmentError.
 bool make_folder(const std::filesystem::path& folder);
 

@@ -32,9 +32,11 @@ std::int64_t count_cells(const std::filesystem::path& path);
 /// it is there and labels some cell.
 Labels read_obs_labels(const std::filesystem::path& path, const std::string& column, const char* option = "labels");
 
-/// obsm/`name` as float32 [cells, columns]. Throws UserError (with the names there are) when it isn't there, isn't a
-/// dense matrix with a row for each of `cells` cells, or holds values that aren't finite.
+/// obsm/`name` as float32 [cells, columns], or these rows of it. Throws UserError (with the names there are) when it
+/// isn't there, isn't a dense matrix with a row for each of `cells` cells, or holds values (in these rows) that aren't
+/// finite.
 DenseMatrix read_obsm(const std::filesystem::path& path, const std::string& name, std::int64_t cells);
+DenseMatrix read_obsm(const std::filesystem::path& path, const std::string& name, std::int64_t cells, RowRange rows);
 
 /// Names in obsm, sorted; none where the file has no obsm.
 std::vector<std::string> obsm_names(const std::filesystem::path& path);
