@@ -104,11 +104,11 @@ print("| {} | {:.0f} | {:.1f} | {} | {:.1f} | {:.4f} |".format(run["training"]["
 export -f both_decoders cuda_graphs paper
 export bundle root work
 
-part "Tests" 90 "$bundle/bin/gpu_tests" --gtest_brief=1
-part "The step beside PyTorch, and checkpointing" 240 python3 "$root/benchmarks/step.py" "$bundle" "$bundle/torch_peer.py" \
+part "Tests" 80 "$bundle/bin/gpu_tests" --gtest_brief=1
+part "The step beside PyTorch, and checkpointing" 230 python3 "$root/benchmarks/step.py" "$bundle" "$bundle/torch_peer.py" \
   --device cuda --amp bf16 --rounds 2 --steps 10
 part "Both decoders" 40 bash -euo pipefail -c both_decoders
-part "Passes as CUDA graphs" 60 bash -euo pipefail -c cuda_graphs
+part "Passes as CUDA graphs" 70 bash -euo pipefail -c cuda_graphs
 part "The paper's configuration" 100 bash -euo pipefail -c paper
 cat "$report"
 exit "$failed"

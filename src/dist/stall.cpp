@@ -95,7 +95,8 @@ std::string explain(const Verdict& verdict, const HeartbeatRecord& own, const Pe
                        peer.unchanged, peer.record.state == RankState::waiting ? "waiting" : "computing",
                        place(peer.record));
   };
-  const char* advice = verdict.kind == Kind::silent ? "The process is stopped or its host hangs: look there, then "
+  const char* advice = verdict.kind == Kind::silent
+                           ? "The process is stopped, or its host or the file system there hangs: look there, then "
                        : verdict.kind == Kind::late ? "It is stuck, or its host is: look there, then "
                                                     : "";
   return fmt::format("{}. Rank {} of {} (host {}) {} and gives up. {}{} (--stall-timeout {:.0f} sets the limit)",
