@@ -40,8 +40,8 @@ void check_points(const std::vector<Point>& points, const Collectives& world) {
 /// The points to work on, dearest first; after them those that failed before, which may end the program. Records of
 /// failed ones, and of others that are to be replaced, go. On one rank.
 Indices pending_points(const std::vector<Point>& points, const PointsSettings& settings, const fs::path& folder) {
-  std::map<std::int64_t, PointStatus>
-      status;  // all are read, and those that are not to be replaced refused, before one goes
+  // All are read, and those that are not to be replaced refused, before the first one goes.
+  std::map<std::int64_t, PointStatus> status;
   for (std::size_t i = 0; i < points.size(); ++i) {
     if (settings.only >= 0 && static_cast<std::size_t>(settings.only) != i) continue;
     const PointStatus found = read_record(folder, points[i], settings.overwrite).status;

@@ -56,7 +56,7 @@ class CudaRecorder final : public Recorder {
     if (!open_) return;
     try {
       end();
-    } catch (const c10::Error&) {
+    } catch (...) {
       open_.reset();
     }
   }
