@@ -56,34 +56,39 @@ part() {
     "$(tail -n 15 "$work/errors")" >>"$report"
 }
 
-# Called by name, below.
+# Those that follow are called by name, below.
+# head_of_rows TITLES DASHES: the head of a table, whose first columns these are.
 # shellcheck disable=SC2016,SC2317
-both_decoders() {
-  printf '`benchmark_step` with the model above, batch 256, bf16, one run each:\n\n'
-  printf '| decoder | cells/s | TFLOP/s (by its formula) | peak GiB |\n|---|---|---|---|\n'
-  for decoder in full cross; do
-    "$bundle/bin/benchmark_step" --side 64 --patch 4 --dim 768 --enc 12 --dec 8 --heads 12 --dec-heads 16 --batch 256 \
-      --device cuda --amp bf16 --threads 4 --warmup 3 --steps 10 --decoder "$decoder" | python3 -c '
+head_of_rows() {
+  printf '`benchmark_step` with the model above, bf16, one run each:\n\n'
+  printf '| %s | cells/s | TFLOP/s (by its formula) | peak GiB | last loss |\n|%s|---|---|---|---|\n' "$1" "$2"
+}
+
+# row LABEL OPTION...: a run of the benchmark as a row of a table.
+# shellcheck disable=SC2317
+row() {
+  local label=$1
+  shift
+  "$bundle/bin/benchmark_step" --side 64 --patch 4 --dim 768 --enc 12 --dec 8 --heads 12 --dec-heads 16 --device cuda \
+    --amp bf16 --threads 4 --steps 10 "$@" | python3 -c '
 import json, sys
 run = json.loads([line for line in sys.stdin if line.startswith("{")][-1])
-print("| {} | {:.0f} | {:.1f} | {:.2f} |".format(sys.argv[1], run["cells_per_s"], run["tflops"], run["peak_gib"]))' "$decoder"
-  done
+print("| {} | {:.0f} | {:.1f} | {:.2f} | {:.5f} |".format(sys.argv[1], run["cells_per_s"], run["tflops"],
+      run["peak_gib"], run["last_loss"]))' "$label"
+}
+
+# shellcheck disable=SC2317
+both_decoders() {
+  head_of_rows decoder ---
+  for decoder in full cross; do row "$decoder" --batch 256 --warmup 3 --decoder "$decoder"; done
 }
 
 # A rank's share of the global batch on 1 and on 8 GPUs.
 # shellcheck disable=SC2016,SC2317
 cuda_graphs() {
-  printf '`benchmark_step` with the model above, bf16, one run each:\n\n'
-  printf '| cells a rank | `--cuda-graph` | cells/s | TFLOP/s (by its formula) | peak GiB | last loss |\n|---|---|---|---|---|---|\n'
+  head_of_rows 'cells a rank | `--cuda-graph`' '---|---'
   for batch in 256 32; do
-    for graph in no yes; do
-      "$bundle/bin/benchmark_step" --side 64 --patch 4 --dim 768 --enc 12 --dec 8 --heads 12 --dec-heads 16 \
-        --batch "$batch" --device cuda --amp bf16 --threads 4 --warmup 4 --steps 10 --cuda-graph "$graph" | python3 -c '
-import json, sys
-run = json.loads([line for line in sys.stdin if line.startswith("{")][-1])
-print("| {} | {} | {:.0f} | {:.1f} | {:.2f} | {:.5f} |".format(*sys.argv[1:], run["cells_per_s"], run["tflops"],
-      run["peak_gib"], run["last_loss"]))' "$batch" "$graph"
-    done
+    for graph in no yes; do row "$batch | $graph" --batch "$batch" --warmup 4 --cuda-graph "$graph"; done
   done
 }
 
@@ -101,7 +106,7 @@ print("| {} | {:.0f} | {:.1f} | {} | {:.1f} | {:.4f} |".format(run["training"]["
       run["training"]["tflops"], "unknown" if part is None else f"{100 * part:.1f} %", run["seconds"]["train"], run["loss"]))' \
     "$work/run/metrics.json"
 }
-export -f both_decoders cuda_graphs paper
+export -f head_of_rows row both_decoders cuda_graphs paper
 export bundle root work
 
 part "Tests" 80 "$bundle/bin/gpu_tests" --gtest_brief=1

@@ -46,10 +46,10 @@ AutoencoderShape autoencoder_shape(const RunOptions& options, const Expression& 
   return shape;
 }
 
-/// NCCL, where --collectives says so or, by auto, where every one of several ranks has a GPU of its own. A collective.
-/// Throws UserError when nccl is wanted and cannot be.
 [[noreturn]] void refuse_nccl() { throw UserError("--collectives nccl needs a GPU on every rank; use mpi, or auto"); }
 
+/// NCCL, where --collectives says so or, by auto, where every one of several ranks has a GPU of its own. A collective.
+/// Throws UserError when nccl is wanted and cannot be.
 std::unique_ptr<NcclCollectives> choose_nccl(const RunSettings& settings, at::Device device, Collectives& ranks) {
   const std::string& wanted = settings.collectives;
   const bool all_cuda = ranks.all_reduce(std::int32_t{device.is_cuda() ? 1 : 0}, ReduceOp::min) == 1;
