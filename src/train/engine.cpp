@@ -109,8 +109,7 @@ at::Tensor TrainingEngine::total_loss(const LossShares& shares, double guidance_
 }
 
 LossShares TrainingEngine::ask_for_pass(const StepPasses& passes, const std::vector<at::Tensor>& inputs,
-                                        double guidance_weight, std::optional<int> last_of_replica,
-                                        const std::function<void()>& note) {
+                                        double guidance_weight, bool last, const std::function<void()>& note) {
   LossShares shares;
   at::Tensor loss;
   {
@@ -119,15 +118,14 @@ LossShares TrainingEngine::ask_for_pass(const StepPasses& passes, const std::vec
     loss = total_loss(shares, guidance_weight);
   }
   note();
-  if (last_of_replica) exchange_.last_pass(*last_of_replica);
+  if (last) exchange_.last_pass(ReplicaScope::current());
   RECORD_USER_SCOPE("backward");
   loss.backward();
   return {detached(shares.masked), detached(shares.guidance)};
 }
 
 RecordedPass TrainingEngine::record_pass(Recorder& recorder, const StepPasses& passes,
-                                         const std::vector<at::Tensor>& inputs, double guidance_weight,
-                                         std::optional<int> last_of_replica) {
+                                         const std::vector<at::Tensor>& inputs, double guidance_weight, bool last) {
   RecordedPass pass;
   for (const at::Tensor& input : inputs) pass.own_inputs.push_back(input.clone());
   at::Tensor loss;
@@ -137,8 +135,8 @@ RecordedPass TrainingEngine::record_pass(Recorder& recorder, const StepPasses& p
     pass.shares = {detached(shares.masked), detached(shares.guidance)};
   });
   pass.backward = std::make_unique<Recording>(recorder, [&](Recording& recording) {
-    if (last_of_replica)
-      exchange_.last_pass(*last_of_replica, [&](std::size_t buckets) {
+    if (last)
+      exchange_.last_pass(ReplicaScope::current(), [&](std::size_t buckets) {
         recording.cut([this, buckets] { exchange_.start_full(buckets); });
       });
     loss.backward();
@@ -147,15 +145,15 @@ RecordedPass TrainingEngine::record_pass(Recorder& recorder, const StepPasses& p
 }
 
 const RecordedPass* TrainingEngine::recorded_pass(const StepPasses& passes, const std::vector<at::Tensor>& inputs,
-                                                  double guidance_weight, int replica, bool last) {
+                                                  double guidance_weight, bool last) {
   if (!recorded_) return nullptr;
-  RecordedPasses::Kind kind = {guidance_weight, scale_.scale, static_cast<double>(replica), last ? 1.0 : 0.0};
+  RecordedPasses::Kind kind = {guidance_weight, scale_.scale, static_cast<double>(ReplicaScope::current()),
+                               last ? 1.0 : 0.0};
   kind.insert(kind.end(), passes.constants.begin(), passes.constants.end());
   for (const at::Tensor& input : inputs)
     for (const std::int64_t size : input.sizes()) kind.push_back(static_cast<double>(size));
-  return recorded_->find(kind, [&](Recorder& recorder) {
-    return record_pass(recorder, passes, inputs, guidance_weight, last ? std::optional(replica) : std::nullopt);
-  });
+  return recorded_->find(
+      kind, [&](Recorder& recorder) { return record_pass(recorder, passes, inputs, guidance_weight, last); });
 }
 
 void TrainingEngine::run_passes(Lane& lane, const StepPasses& passes, double guidance_weight,
@@ -167,11 +165,9 @@ void TrainingEngine::run_passes(Lane& lane, const StepPasses& passes, double gui
     note();
     const bool last = pass + lane.stride >= lane.end;
     const std::vector<at::Tensor> inputs = passes.inputs ? passes.inputs(pass) : std::vector<at::Tensor>();
-    const RecordedPass* const recorded = recorded_pass(passes, inputs, guidance_weight, lane.replica, last);
-    const LossShares shares =
-        recorded != nullptr
-            ? recorded->launch(inputs, note)
-            : ask_for_pass(passes, inputs, guidance_weight, last ? std::optional(lane.replica) : std::nullopt, note);
+    const RecordedPass* const recorded = recorded_pass(passes, inputs, guidance_weight, last);
+    const LossShares shares = recorded != nullptr ? recorded->launch(inputs, note)
+                                                  : ask_for_pass(passes, inputs, guidance_weight, last, note);
     add_to(lane.sums.masked, shares.masked);
     add_to(lane.sums.guidance, shares.guidance);
     note();

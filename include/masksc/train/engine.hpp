@@ -83,13 +83,12 @@ class TrainingEngine {
   void run_passes(Lane& lane, const StepPasses& passes, double guidance_weight, std::vector<Moment>& moments);
   [[nodiscard]] at::Tensor total_loss(const LossShares& shares, double guidance_weight) const;
   LossShares ask_for_pass(const StepPasses& passes, const std::vector<at::Tensor>& inputs, double guidance_weight,
-                          std::optional<int> last_of_replica, const std::function<void()>& note);
+                          bool last, const std::function<void()>& note);
   [[nodiscard]] RecordedPass record_pass(Recorder& recorder, const StepPasses& passes,
-                                         const std::vector<at::Tensor>& inputs, double guidance_weight,
-                                         std::optional<int> last_of_replica);
+                                         const std::vector<at::Tensor>& inputs, double guidance_weight, bool last);
   /// Null where a pass is not to be launched whole.
   const RecordedPass* recorded_pass(const StepPasses& passes, const std::vector<at::Tensor>& inputs,
-                                    double guidance_weight, int replica, bool last);
+                                    double guidance_weight, bool last);
   [[nodiscard]] std::vector<Lane> lanes_of(std::int64_t passes) const;
   /// Seconds of a step's update: this one's, or on a GPU, where the host does not wait for it, the last one's.
   [[nodiscard]] double time_update(const Interval& update);
