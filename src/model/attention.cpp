@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "cpu_attention.hpp"
+
 namespace masksc {
 namespace {
 
@@ -42,6 +44,7 @@ at::Tensor attention_weights(const at::Tensor& queries, const at::Tensor& keys) 
 }
 
 at::Tensor attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values) {
+  if (goes_by_heads(queries, keys)) return attention_by_heads(queries, keys, values);
   if (queries.is_cpu() && queries.scalar_type() == at::kBFloat16) return ProductAttention::apply(queries, keys, values);
   return at::scaled_dot_product_attention(queries, keys, values);
 }

@@ -31,7 +31,28 @@ TEST(Attention, InBf16IsThatOfFp32) {
 TEST(Attention, InFp32IsLibTorchs) {
   const auto wanted = course(at::kFloat, false);
   const auto found = course(at::kFloat, true);
-  for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_TRUE(at::equal(found[i], wanted[i]));
+  for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_TRUE(at::allclose(found[i], wanted[i], 1e-5, 1e-6)) << i;
+}
+
+TEST(Attention, HasTheSameBitsOnMoreThreads) {
+  const auto wanted = course(at::kFloat, true);
+  const int before = at::get_num_threads();
+  at::set_num_threads(3);
+  const auto found = course(at::kFloat, true);
+  at::set_num_threads(before);
+  for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_TRUE(at::equal(found[i], wanted[i])) << i;
+}
+
+/// Columns that are not beside each other, a gradient that is one number everywhere, and nothing at all.
+TEST(Attention, OfAnyLayout) {
+  const at::Tensor x = at::randn({2, 3, 4, 9}).transpose(2, 3);
+  const at::Tensor turned = x.detach().requires_grad_(true);
+  const at::Tensor straight = x.contiguous().detach().requires_grad_(true);
+  attention(turned, turned, turned).sum().backward();
+  at::scaled_dot_product_attention(straight, straight, straight).sum().backward();
+  EXPECT_TRUE(at::allclose(turned.grad(), straight.grad(), 1e-4, 1e-5));
+  const at::Tensor none = at::empty({0, 3, 4, 9});
+  EXPECT_EQ(attention(none, none, none).sizes(), none.sizes());
 }
 
 }  // namespace

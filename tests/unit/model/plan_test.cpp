@@ -35,9 +35,10 @@ struct Counter {
       done = product(tensor(0), tensor(1).size(0));
     else if (name == "aten::mm")
       done = product(tensor(0), tensor(1).size(1));
-    else if (name == "aten::scaled_dot_product_attention")  // [B, H, T, D / H]
+    else if (name == "aten::scaled_dot_product_attention" || name == "masksc::attention")  // [B, H, T, D / H]
       done = 2 * product(tensor(0), tensor(1).size(2));
-    else if (name == "aten::_scaled_dot_product_flash_attention_for_cpu_backward")
+    else if (name == "aten::_scaled_dot_product_flash_attention_for_cpu_backward" ||
+             name == "masksc::attention_backward")
       done = 4 * product(tensor(1), tensor(2).size(2));
     const std::lock_guard lock(mutex);
     if (done > 0) flop[name] += done;
@@ -129,7 +130,7 @@ void check_flop(Decoder decoder) {
   }
   EXPECT_EQ(Counter::flop.count("aten::mm"), 0U);
   const double counted = Counter::flop["aten::linear"] + Counter::flop["mkldnn::_linear_pointwise"] +
-                         Counter::flop["aten::scaled_dot_product_attention"];
+                         Counter::flop["aten::scaled_dot_product_attention"] + Counter::flop["masksc::attention"];
   EXPECT_DOUBLE_EQ(counted, cells * (forward.model() + forward.guidance));
   {
     const Counting counting;

@@ -1,0 +1,19 @@
+// HeadAttention for processors with AVX2 and FMA: 16 registers of 8 floats.
+#include "head_attention_lanes.hpp"
+
+#ifdef __x86_64__
+namespace masksc {
+namespace {
+
+struct Avx2 {
+  using Floats [[gnu::vector_size(32)]] = float;
+  using Ints [[gnu::vector_size(32)]] = std::int32_t;
+  static constexpr int block_rows = 6;
+};
+
+}  // namespace
+
+const HeadAttention avx2_attention = LanesAttention<Avx2>::functions();
+
+}  // namespace masksc
+#endif
