@@ -86,6 +86,20 @@ std::vector<std::int64_t> ArrayFile::integers_attribute(const std::string& name,
   return values;
 }
 
+bool ArrayFile::flag_attribute(const std::string& name, const std::string& key) const {
+  const auto lock = lock_hdf5();
+  const Handle object = impl_->open_object(name);
+  const Handle attribute = find_attribute(*impl_, object, key);
+  if (!attribute.valid()) return false;
+  const std::string what = fmt::format("read attribute '{}'", key);
+  const Handle type = impl_->own(H5Aget_type(attribute.id()), H5Tclose, what);
+  const bool kind = H5Tget_class(type.id()) == H5T_ENUM || H5Tget_class(type.id()) == H5T_INTEGER;
+  if (!kind || H5Tget_size(type.id()) != 1 || length_of(*impl_, attribute, key) != 1) return false;
+  std::uint8_t value = 0;
+  impl_->check(H5Aread(attribute.id(), type.id(), &value), what);
+  return value != 0;
+}
+
 void ArrayFile::set_attribute(const std::string& name, const std::string& key, const std::string& value) {
   const auto lock = lock_hdf5();
   const char* pointer = value.c_str();

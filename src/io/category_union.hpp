@@ -9,10 +9,13 @@
 
 namespace masksc {
 
-/// The labels of all files one after the other, their names in the order in which the files have them first.
+/// The labels of all files one after the other, their names in the order in which the files have them first; ordered
+/// if those of each file are, and are the same (as pandas.concat has it).
 class CategoryUnion {
  public:
   void add(const Labels& labels) {
+    all_.ordered = labels.ordered && (first_ || (all_.ordered && labels.names == all_.names));
+    first_ = false;
     std::vector<std::int32_t> code;
     for (const std::string& name : labels.names) {
       const auto [at, added] = codes_.emplace(name, static_cast<std::int32_t>(all_.names.size()));
@@ -26,6 +29,7 @@ class CategoryUnion {
 
  private:
   Labels all_;
+  bool first_ = true;
   std::unordered_map<std::string, std::int32_t> codes_;
 };
 

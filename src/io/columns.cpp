@@ -145,8 +145,10 @@ Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t 
   const std::string categories = legacy_categories(file, name);
   if (file.exists(name + "/codes") && file.exists(name + "/categories")) {
     labels = from_codes(file, name + "/codes", read_column(file, name + "/categories").texts);
+    labels.ordered = file.flag_attribute(name, "ordered");
   } else if (!categories.empty()) {
     labels = from_codes(file, name, read_column(file, categories).texts);
+    labels.ordered = file.flag_attribute(categories, "ordered");
   } else {
     const Column column = read_column(file, name);
     labels = column.numbers.empty() ? from_keys(column.texts, column) : from_keys(column.numbers, column);
@@ -247,7 +249,7 @@ std::vector<std::string> ordered_columns(const ArrayFile& file, const std::strin
 void write_categorical(ArrayFile& file, const std::string& name, const Labels& labels) {
   file.create_group(name);
   tag_encoding(file, name, "categorical", "0.2.0");
-  file.set_flag_attribute(name, "ordered", false);
+  file.set_flag_attribute(name, "ordered", labels.ordered);
   write_codes(file, name + "/codes", labels);
   tag_encoding(file, name + "/codes", "array", "0.2.0");
   file.write_text(name + "/categories", labels.names);

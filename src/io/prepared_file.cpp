@@ -146,6 +146,7 @@ struct PreparedFile::Impl {
   [[nodiscard]] Labels read_categories(const std::string& group, std::int32_t least) const {
     Labels labels;
     labels.names = read_names(group + "/names", {0, name_count(group + "/names")});
+    labels.ordered = file.flag_attribute(group, prepared::ordered_key);
     together(ranks, [&] { labels.codes = file.read<std::int32_t>(group + "/codes"); });
     const auto names = static_cast<std::int32_t>(labels.names.size());
     for (const std::int32_t code : labels.codes)

@@ -125,6 +125,7 @@ void write_categories(ArrayFile& file, const std::string& group, const Labels& l
   for (const std::int64_t row : rows) codes.push_back(labels.codes[static_cast<std::size_t>(row)]);
   file.write(group + "/codes", view(codes), {static_cast<std::int64_t>(codes.size())}, {chunk_rows, 0});
   write_names(file, group + "/names", labels.names);
+  file.set_flag_attribute(group, prepared::ordered_key, labels.ordered);
   file.set_attribute("/", column_key, column);
 }
 

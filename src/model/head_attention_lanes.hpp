@@ -157,6 +157,15 @@ class LanesAttention {
     }
   }
 
+  static float dot(const float* x, const float* y, Int count) {
+    const Int whole = count / lanes * lanes;
+    Floats sums{};
+    for (Int i = 0; i < whole; i += lanes) sums += load(x + i) * load(y + i);
+    float sum = sum_of(sums);
+    for (Int i = whole; i < count; ++i) sum += x[i] * y[i];
+    return sum;
+  }
+
   /// scores [width] of `tokens` tokens become 2^(scale * score - greatest); returns greatest, and the sum.
   static float weigh(float* scores, Int tokens, Int width, float scale, float& sum) {
     for (Int token = tokens; token < width; ++token) scores[token] = -1e30F;
@@ -241,9 +250,8 @@ class LanesAttention {
       product(rows, tokens, shape.dim, {asking, width, 1}, turned_keys, tokens, {weights, tokens}, false);
       product(rows, tokens, shape.dim, {gradient, width, 1}, turned_values, tokens, {slopes, tokens}, false);
       for (Int row = 0; row < rows; ++row) {
-        const float* const output = given.output.data + (first + row) * given.output.stride;
-        float common = 0;
-        for (Int column = 0; column < shape.dim; ++column) common += gradient[row * width + column] * output[column];
+        const float common =
+            dot(gradient + row * width, given.output.data + (first + row) * given.output.stride, shape.dim);
         for (Int token = row * tokens; token < (row + 1) * tokens; token += lanes) {
           const Floats score = load(weights + token) * (shape.scale * log2_e);
           const Floats weight = power_of_two(score - given.log_sums[first + row]);

@@ -120,7 +120,7 @@ ResultExtras transfer(const EmbedOptions& options, const DenseMatrix& embedding,
   const auto gather = [&]<typename T>(const std::vector<T>& values) {
     return ranks.gather_varied(std::span<const T>(values));
   };
-  Labels labels{gather(mine.labels.codes), reference.labels.names};
+  Labels labels{gather(mine.labels.codes), reference.labels.names, reference.labels.ordered};
   const std::vector<double> confidence = gather(mine.confidence);
   const std::vector<std::uint8_t> novel = gather(mine.novel);
   const std::vector<double> distance = gather(mine.distance);

@@ -54,10 +54,12 @@ struct CsrMatrix {
   }
 };
 
-/// One category a cell: `codes[i]` indexes `names`; -1 is missing.
+/// One category a cell: `codes[i]` indexes `names`; -1 is missing. `ordered`: their order means something, as that of
+/// stages (pandas' Categorical.ordered).
 struct Labels {
   std::vector<std::int32_t> codes;
   std::vector<std::string> names;
+  bool ordered = false;
 
   [[nodiscard]] bool empty() const { return codes.empty(); }
 };

@@ -193,6 +193,8 @@ class ArrayFile {
   [[nodiscard]] std::optional<std::string> text_attribute(const std::string& name, const std::string& key) const;
   [[nodiscard]] std::vector<std::string> texts_attribute(const std::string& name, const std::string& key) const;
   [[nodiscard]] std::vector<std::int64_t> integers_attribute(const std::string& name, const std::string& key) const;
+  /// False where it is not there, or is no flag.
+  [[nodiscard]] bool flag_attribute(const std::string& name, const std::string& key) const;
   void set_attribute(const std::string& name, const std::string& key, const std::string& value);
   void set_attribute(const std::string& name, const std::string& key, std::span<const std::string> values);
   void set_attribute(const std::string& name, const std::string& key, std::span<const std::int64_t> values);

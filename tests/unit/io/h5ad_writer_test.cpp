@@ -47,6 +47,7 @@ TEST(H5adWriter, IsReadBack) {
   {
     H5adWriter writer(folder / "r.h5ad", cell_names, gene_names);
     writer.add_obs("masksc", Labels{{0, 1, -1, 1, 0}, {"0", "1"}});
+    writer.add_obs("stage", Labels{{0, 1, 1, 1, 0}, {"late", "early"}, true});
     writer.add_obs("total", std::vector<double>{1, 2, 3, 4, 5});
     writer.add_obs("far", std::vector<std::uint8_t>{1, 0, 0, 0, 1});
     writer.add_var("used", std::vector<std::uint8_t>{1, 0, 1, 0, 0, 1});
@@ -75,7 +76,10 @@ TEST(H5adWriter, IsReadBack) {
 
   const ArrayFile file = ArrayFile::open(folder / "r.h5ad");
   EXPECT_EQ(file.text_attribute("/", "encoding-type"), "anndata");
-  EXPECT_THAT(file.texts_attribute("obs", "column-order"), ElementsAre("masksc", "total", "far"));
+  EXPECT_THAT(file.texts_attribute("obs", "column-order"), ElementsAre("masksc", "stage", "total", "far"));
+  EXPECT_TRUE(file.flag_attribute("obs/stage", "ordered"));
+  EXPECT_FALSE(file.flag_attribute("obs/masksc", "ordered"));
+  EXPECT_FALSE(file.flag_attribute("obs/masksc", "encoding-type")) << "a text";
   EXPECT_EQ(file.info("obs/far").kind, ArrayInfo::Kind::boolean);
   EXPECT_THAT(file.read_text("var/gene_ids"), ElementsAre("E0", "E1", "", "E3", "E4", "E5"));
   EXPECT_THAT(reader->gene_ids(), ElementsAre("E0", "E1", "", "E3", "E4", "E5"));

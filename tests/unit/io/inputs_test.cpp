@@ -3,6 +3,7 @@
 
 #include <fstream>
 
+#include "../../../src/io/columns.hpp"
 #include "../../../src/io/gene_join.hpp"
 #include "counts_files.hpp"
 #include "masksc/io/prepared.hpp"
@@ -18,9 +19,10 @@ using Names = std::vector<std::string>;
 
 class InputsTest : public ::testing::Test {
  protected:
-  /// A file of cells x genes whose counts are 1, 2, 3, ... with obs['kind'] and, unless empty, obs['donor'].
+  /// A file of cells x genes whose counts are 1, 2, 3, ... with obs['kind'] and, unless empty, obs['donor'] and
+  /// obs['stage'].
   std::filesystem::path write(const std::string& name, const Names& cells, const Names& genes, const Names& kinds,
-                              const Names& donors = {}) {
+                              const Names& donors = {}, const Labels& stages = {}) {
     std::vector<double> counts;
     for (std::size_t i = 0; i < cells.size() * genes.size(); ++i) counts.push_back(static_cast<double>(i + 1));
     const std::filesystem::path path = folder_ / name;
@@ -33,6 +35,7 @@ class InputsTest : public ::testing::Test {
     }
     file.write_text("obs/kind", kinds);
     if (!donors.empty()) file.write_text("obs/donor", donors);
+    if (!stages.empty()) write_categorical(file, "obs/stage", stages);
     file.write("X", view(counts), {static_cast<std::int64_t>(cells.size()), static_cast<std::int64_t>(genes.size())});
     file.close();
     return path;
@@ -106,6 +109,31 @@ TEST_F(InputsTest, LabelsOfAllInOneOrder) {
   settings.labels = "donor";
   const auto one = write("c.h5ad", {"c0"}, {"g0"}, {"T"}, {"p"});
   EXPECT_THAT(user_error([&] { open_inputs({one, second()}, settings); }), HasSubstr("b.h5ad"));
+}
+
+TEST_F(InputsTest, OrderedCategoriesStayOrderedWhereAllFilesHaveThemAlike) {
+  const Names stages = {"late", "early"};
+  const auto file = [&](const char* name, const Names& names, bool ordered) {
+    const std::string cell = name;
+    return write(cell + ".h5ad", {cell}, {"g0"}, {"T"}, {}, Labels{{0}, names, ordered});
+  };
+  const auto one = file("a", stages, true);
+  for (const char* as : {"labels", "batches"}) {
+    InputSettings settings;
+    (std::string(as) == "labels" ? settings.labels : settings.batch_key) = "stage";
+    const auto ordered = [&](const std::vector<std::filesystem::path>& paths) {
+      const auto reader = open_inputs(paths, settings);
+      return std::string(as) == "labels" ? reader->labels().ordered : reader->batches().ordered;
+    };
+    EXPECT_TRUE(ordered({one})) << as;
+    EXPECT_TRUE(ordered({one, file("b", stages, true)})) << as;
+    EXPECT_FALSE(ordered({one, file("b", stages, false)})) << as;
+    EXPECT_FALSE(ordered({file("b", stages, false), one})) << as;
+    EXPECT_FALSE(ordered({one, file("b", {"early", "late"}, true)})) << as;
+    EXPECT_FALSE(ordered({file("b", stages, false)})) << as;
+    write_prepared(*open_inputs({one}, settings), folder_ / "p.h5", 1);
+    EXPECT_TRUE(ordered({folder_ / "p.h5"})) << as;
+  }
 }
 
 TEST_F(InputsTest, CellsOfOneNameGetThatOfTheirFile) {
