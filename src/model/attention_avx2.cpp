@@ -7,7 +7,6 @@ namespace {
 
 struct Avx2 {
   using Floats [[gnu::vector_size(32)]] = float;
-  using Ints [[gnu::vector_size(32)]] = std::int32_t;
   static constexpr int block_rows = 6;
 };
 

@@ -7,7 +7,6 @@ namespace {
 
 struct Avx512 {
   using Floats [[gnu::vector_size(64)]] = float;
-  using Ints [[gnu::vector_size(64)]] = std::int32_t;
   static constexpr int block_rows = 8;
 };
 

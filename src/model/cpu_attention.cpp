@@ -17,11 +17,14 @@ using torch::autograd::variable_list;
 /// The one that LibTorch's own kernels would take, too.
 const HeadAttention* kernel_here() {
 #ifdef __x86_64__
-  static const std::string capability = at::get_cpu_capability();
-  if (capability == "AVX512") return &avx512_attention;
-  if (capability == "AVX2") return &avx2_attention;
-#endif
+  static const HeadAttention* const found = [] {
+    const std::string capability = at::get_cpu_capability();
+    return capability == "AVX512" ? &avx512_attention : capability == "AVX2" ? &avx2_attention : nullptr;
+  }();
+  return found;
+#else
   return nullptr;
+#endif
 }
 
 at::Tensor with_whole_rows(const at::Tensor& x) { return x.stride(-1) == 1 ? x : x.contiguous(); }
@@ -66,8 +69,8 @@ std::tuple<at::Tensor, at::Tensor> run_forward(const at::Tensor& q, const at::Te
   const HeadShape shape = shape_of(queries, keys);
   const HeadAttention& kernel = *kernel_here();
   for_heads(queries, kernel.forward_room(shape), [&](const Head& head, float* room) {
-    float* const sums = log_sums.data_ptr<float>() + (head.cell * queries.size(1) + head.head) * shape.queries;
-    kernel.forward(shape, head.read(queries), head.read(keys), head.read(values), head.written(output), sums, room);
+    kernel.forward(shape, head.read(queries), head.read(keys), head.read(values), head.written(output),
+                   head.written(log_sums).data, room);
   });
   return {output, log_sums};
 }
@@ -83,13 +86,12 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> run_backward(const at::Tensor& up
   const HeadShape shape = shape_of(queries, keys);
   const HeadAttention& kernel = *kernel_here();
   for_heads(queries, kernel.backward_room(shape), [&](const Head& head, float* room) {
-    const HeadForBackward given{
-        .queries = head.read(queries),
-        .keys = head.read(keys),
-        .values = head.read(values),
-        .output = head.read(output),
-        .gradient = head.read(gradient),
-        .log_sums = log_sums.data_ptr<float>() + (head.cell * queries.size(1) + head.head) * shape.queries};
+    const HeadForBackward given{.queries = head.read(queries),
+                                .keys = head.read(keys),
+                                .values = head.read(values),
+                                .output = head.read(output),
+                                .gradient = head.read(gradient),
+                                .log_sums = head.read(log_sums).data};
     const HeadGradients gradients{head.written(std::get<0>(found)), head.written(std::get<1>(found)),
                                   head.written(std::get<2>(found))};
     kernel.backward(shape, given, gradients, room);

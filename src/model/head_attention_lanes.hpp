@@ -5,13 +5,13 @@
 
 namespace masksc {
 
-/// Processor: `Floats`, a vector of floats, `Ints`, one of as many integers, and `block_rows`: as many times two
-/// vectors of sums stay in registers while a product runs.
+/// Processor: `Floats`, a vector of floats, and `block_rows`: as many times two vectors of sums stay in registers while
+/// a product runs.
 template <class Processor>
 class LanesAttention {
   using Int = std::int64_t;
   using Floats = typename Processor::Floats;
-  using Ints = typename Processor::Ints;
+  using Ints = decltype(Floats{} > Floats{});  // as many integers
   static constexpr int block_rows = Processor::block_rows;
   static constexpr int lanes = sizeof(Floats) / sizeof(float);
 

@@ -8,6 +8,7 @@ import support
 
 ATTENTION = {"masksc::attention", "aten::scaled_dot_product_attention"}  # by the processor
 
+
 def course(name, *options, ranks=2):
     """Losses of 12 steps from one saved stage 1, and the run's folder."""
     output = support.fresh("engine", name)

@@ -19,7 +19,6 @@ namespace {
 /// Vectors that no processor has: the compiler cuts them, so the way with wide ones is tried everywhere.
 struct Wide {
   using Floats [[gnu::vector_size(64)]] = float;
-  using Ints [[gnu::vector_size(64)]] = std::int32_t;
   static constexpr int block_rows = 4;
 };
 
