@@ -89,6 +89,12 @@ void ArrayFile::create_group(const std::string& name) {
                                   H5Gclose, fmt::format("write the group '{}'", name));
 }
 
+void ArrayFile::rename(const std::string& name, const std::string& to) {
+  const auto lock = lock_hdf5();
+  impl_->check(H5Lmove(impl_->file.id(), name.c_str(), H5L_SAME_LOC, to.c_str(), H5P_DEFAULT, H5P_DEFAULT),
+               fmt::format("rename '{}' to '{}'", name, to));
+}
+
 void ArrayFile::write_raw(const std::string& name, NumericType type, const void* values, std::size_t count,
                           const std::vector<std::int64_t>& shape, const ArrayOptions& options) {
   const auto lock = lock_hdf5();

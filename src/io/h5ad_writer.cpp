@@ -37,10 +37,14 @@ struct H5adWriter::Impl {
   }
   void write_index(const std::string& frame, const std::vector<std::string>& names) {
     tag(frame, "dataframe", "0.2.0");
-    file.set_attribute(frame, "_index", std::string("_index"));
+    index[frame] = "_index";
     file.write_text(frame + "/_index", names);
     tag(frame + "/_index", "string-array", "0.2.0");
     columns[frame];
+  }
+  void rename_index(const std::string& frame, const std::string& name) {
+    file.rename(frame + "/" + index[frame], frame + "/" + name);
+    index[frame] = name;
   }
   /// The name of a new column, remembered in order.
   std::string new_column(const std::string& frame, const std::string& name) {
@@ -91,6 +95,7 @@ struct H5adWriter::Impl {
   std::int64_t nonzeros = 0;
   bool wide_offsets = false;                                // X/indices and X/indptr are int64
   std::map<std::string, std::vector<std::string>> columns;  // of each data frame, in order
+  std::map<std::string, std::string> index;                 // of each data frame: the column with its rows' names
   std::map<std::string, std::int64_t> rows;                 // written so far of each streamed matrix
 };
 
@@ -101,8 +106,11 @@ H5adWriter::~H5adWriter() = default;
 
 void H5adWriter::keep(const std::filesystem::path& kept, const std::vector<std::string>& ours) {
   const ArrayFile from = ArrayFile::open(kept);
+  const auto is_free = [&](const std::string& name) {
+    return std::find(ours.begin(), ours.end(), name) == ours.end() && !impl_->file.exists(name);
+  };
   const auto take = [&](const std::string& name) {
-    if (std::find(ours.begin(), ours.end(), name) != ours.end() || impl_->file.exists(name)) return false;
+    if (!is_free(name)) return false;
     copy_tree(from, name, impl_->file, name);
     return true;
   };
@@ -113,6 +121,9 @@ void H5adWriter::keep(const std::filesystem::path& kept, const std::vector<std::
                                     : group == "raw" ? std::vector<std::string>()
                                                      : from.children(group))
       if (take(group + "/" + child) && frame) impl_->columns[group].push_back(child);
+    if (!frame) continue;
+    const std::string index = from.text_attribute(group, "_index").value_or("");
+    if (index == safe_key(index) && is_free(group + "/" + index)) impl_->rename_index(group, index);
   }
 }
 
@@ -183,8 +194,10 @@ void H5adWriter::finish() {
   for (const auto& [name, written] : impl_->rows)
     if (written != impl_->cells)
       throw InvariantError(fmt::format("h5ad: {} rows of '{}' for {} cells", written, name, impl_->cells));
-  for (const auto& [frame, names] : impl_->columns)
+  for (const auto& [frame, names] : impl_->columns) {
+    impl_->file.set_attribute(frame, "_index", impl_->index[frame]);
     impl_->file.set_attribute(frame, "column-order", std::span<const std::string>(names));
+  }
   impl_->file.close();
   impl_->staged.publish();
 }

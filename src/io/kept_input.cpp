@@ -19,13 +19,14 @@ class Keeper {
  public:
   Keeper(const ArrayFile& from, ArrayFile& to, CellSelection cells) : from_(from), to_(to), cells_(std::move(cells)) {}
 
-  /// Columns of a data frame but its index, and their order.
+  /// Columns of a data frame and their order; of its index the name alone.
   void frame(const std::string& name, const std::string& to, bool of_cells) {
     to_.create_group(to);
     std::vector<std::string> kept;
     for (const std::string& column : ordered_columns(from_, name))
       if (part(name + "/" + column, to + "/" + column, of_cells, {})) kept.push_back(column);
     to_.set_attribute(to, "column-order", std::span<const std::string>(kept));
+    to_.set_attribute(to, "_index", frame_index(from_, name));
   }
   /// All that is in a group.
   void members(const std::string& group, bool of_cells, CellAxes axes = {}, const std::string& to = {}) {

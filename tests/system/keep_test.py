@@ -38,6 +38,8 @@ def rich(empty=(), kind=scipy.sparse.csr_matrix):
                         "kind": pd.Categorical(["a", "b", "c"] * (genes // 3))},
                        index=[f"gene{j}" for j in range(genes)])
     data = anndata.AnnData(kind(counts), obs=obs, var=var)
+    data.obs.index.name = "barcode"
+    data.var.index.name = "symbol"
     data.raw = data[:, :200].copy()
     pairs = scipy.sparse.random(cells, cells, 0.2, random_state=1)
     data.layers["dense"] = random.random(counts.shape)
@@ -101,7 +103,7 @@ class KeepCase(unittest.TestCase):
         self.assertEqual([c for c in result.obs if c != "masksc"], [c for c in expected.obs if c != "masksc"])
         for name in ("obs", "var"):
             theirs = getattr(expected, name).drop(columns="masksc", errors="ignore")
-            assert_frame_equal(getattr(result, name).drop(columns="masksc"), theirs, check_names=False, obj=name)
+            assert_frame_equal(getattr(result, name).drop(columns="masksc"), theirs, obj=name)
         for name in ("layers", "obsm", "varm", "obsp", "varp", "uns"):
             both = [{key: value for key, value in getattr(data, name).items() if key not in left.get(name, [])}
                     for data in (result, expected)]
@@ -162,6 +164,15 @@ class Keep(KeepCase):
         self.assertEqual(sorted(result.obs), ["group", "masksc"])
         self.assertEqual(sorted(result.obsm), OURS)
         self.assertEqual((list(result.layers), list(result.uns), result.raw), ([], ["masksc"], None))
+
+    def test_indices_named_as_columns_of_ours(self):
+        data = rich()
+        del data.obs["masksc"]
+        data.obs.index.name, data.var.index.name = "masksc", "a/b"
+        self.train(self.write(data), "--keep-input", labels="group")
+        result = self.result()
+        self.assertEqual((result.obs.index.name, result.var.index.name), (None, None))
+        self.assertEqual(list(result.obs_names), list(data.obs_names))
 
     def test_repeated_names(self):
         data = rich(EMPTY)

@@ -178,6 +178,9 @@ class ArrayFile {
     append_raw(name, numeric_type<T>(), values.data(), values.size());
   }
 
+  /// Gives an array or group of this file another name, which nothing has yet.
+  void rename(const std::string& name, const std::string& to);
+
   // What stands in another file, as it is stored there. Throw UserError when that is damaged or keeps its numbers in
   // other files.
   /// An array with its attributes.

@@ -26,7 +26,8 @@ class H5adWriter {
   ~H5adWriter();
 
   /// Everything in `kept`, which prepare_counts made of an input with these cells and genes, but for the names in
-  /// `ours` ("obs/masksc") and what is written already. Comes before anything is added.
+  /// `ours` ("obs/masksc") and what is written already; the indices take the names that those of the input have. Comes
+  /// before anything is added.
   void keep(const std::filesystem::path& kept, const std::vector<std::string>& ours);
   /// Whether there is such a part ("obs/cell_type").
   [[nodiscard]] bool has(const std::string& name) const;
