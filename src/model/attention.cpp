@@ -49,4 +49,17 @@ at::Tensor attention(const at::Tensor& queries, const at::Tensor& keys, const at
   return at::scaled_dot_product_attention(queries, keys, values);
 }
 
+at::Tensor self_attention(const at::Tensor& packed, std::int64_t heads) {
+  if (goes_by_heads(packed, packed))
+    return attention_by_heads(packed.view({packed.size(0), packed.size(1), 3, heads, packed.size(2) / (3 * heads)}));
+  const std::vector<at::Tensor> qkv = split_heads(packed, 3, heads);
+  return attention(qkv[0], qkv[1], qkv[2]);
+}
+
+std::vector<at::Tensor> split_heads(const at::Tensor& y, std::int64_t n, std::int64_t heads) {
+  std::vector<at::Tensor> parts = y.view({y.size(0), y.size(1), n, heads, y.size(2) / (n * heads)}).unbind(2);
+  for (at::Tensor& part : parts) part = part.transpose(1, 2);
+  return parts;
+}
+
 }  // namespace masksc

@@ -8,11 +8,12 @@ namespace {
 struct Avx2 {
   using Floats [[gnu::vector_size(32)]] = float;
   static constexpr int block_rows = 6;
+  static Floats add_product(const Floats& sums, float x, const Floats& y) { return sums + x * y; }
 };
 
 }  // namespace
 
-const HeadAttention avx2_attention = LanesAttention<Avx2>::functions();
+const HeadAttention<float> avx2_attention = LanesAttention<FloatFactors<Avx2>>::functions();
 
 }  // namespace masksc
 #endif

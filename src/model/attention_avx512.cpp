@@ -8,11 +8,12 @@ namespace {
 struct Avx512 {
   using Floats [[gnu::vector_size(64)]] = float;
   static constexpr int block_rows = 8;
+  static Floats add_product(const Floats& sums, float x, const Floats& y) { return sums + x * y; }
 };
 
 }  // namespace
 
-const HeadAttention avx512_attention = LanesAttention<Avx512>::functions();
+const HeadAttention<float> avx512_attention = LanesAttention<FloatFactors<Avx512>>::functions();
 
 }  // namespace masksc
 #endif

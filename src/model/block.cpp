@@ -6,14 +6,6 @@
 namespace masksc {
 namespace {
 
-/// y [B, T, n * D] -> n tensors [B, H, T, D / H]. Unbound before they are transposed: the gradient is put together
-/// once.
-std::vector<at::Tensor> split_heads(const at::Tensor& y, std::int64_t n, std::int64_t heads) {
-  std::vector<at::Tensor> parts = y.view({y.size(0), y.size(1), n, heads, y.size(2) / (n * heads)}).unbind(2);
-  for (at::Tensor& part : parts) part = part.transpose(1, 2);
-  return parts;
-}
-
 at::Tensor first_tokens(const at::Tensor& x, std::int64_t count) { return x.narrow(1, 0, count).contiguous(); }
 
 /// Queries [B, H, K, D / H] of `asking` [B, K, D]; keys and values [B, H, T, D / H] of `answering` [B, T, D], both
@@ -28,23 +20,15 @@ std::vector<at::Tensor> cross_heads(const FlatParameters& parameters, const std:
   return qkv;
 }
 
-/// Queries, keys and values, each [B, H, T, D / H]; queries of the first tokens only, if their number is given.
-std::vector<at::Tensor> heads_of(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
-                                 const at::Tensor& x, std::optional<std::int64_t> queries) {
-  const at::Tensor normed = apply_norm(parameters, name + ".norm1", x);
-  if (!queries) return split_heads(apply_linear(parameters, name + ".qkv", normed), 3, heads);
-  return cross_heads(parameters, name, heads, first_tokens(normed, *queries), normed);
-}
-
-/// The rest of a block: attention of `qkv`, projection and MLP on the residual stream of the queries.
-at::Tensor finish_block(const FlatParameters& parameters, const std::string& name, const std::vector<at::Tensor>& qkv,
+/// The rest of a block: projection of `attended` [B, H, K, D / H] and MLP on the residual stream of the queries.
+at::Tensor finish_block(const FlatParameters& parameters, const std::string& name, const at::Tensor& attended,
                         const at::Tensor& residual, const BranchDropout& dropout) {
-  at::Tensor branch = attention(qkv[0], qkv[1], qkv[2]).transpose(1, 2).reshape(residual.sizes());
+  at::Tensor branch = attended.transpose(1, 2).reshape(residual.sizes());
   branch = apply_linear(parameters, name + ".proj", branch);
-  const at::Tensor attended = residual + (dropout ? dropout(branch, 0) : branch);
-  branch = apply_linear(parameters, name + ".fc1", apply_norm(parameters, name + ".norm2", attended));
+  const at::Tensor between = residual + (dropout ? dropout(branch, 0) : branch);
+  branch = apply_linear(parameters, name + ".fc1", apply_norm(parameters, name + ".norm2", between));
   branch = apply_linear(parameters, name + ".fc2", at::gelu(branch));
-  return attended + (dropout ? dropout(branch, 1) : branch);
+  return between + (dropout ? dropout(branch, 1) : branch);
 }
 
 }  // namespace
@@ -72,8 +56,13 @@ at::Tensor apply_linear(const FlatParameters& parameters, const std::string& nam
 
 at::Tensor apply_block(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
                        const at::Tensor& x, const BranchDropout& dropout, std::optional<std::int64_t> queries) {
-  const std::vector<at::Tensor> qkv = heads_of(parameters, name, heads, x, queries);
-  return finish_block(parameters, name, qkv, queries ? first_tokens(x, *queries) : x, dropout);
+  const at::Tensor normed = apply_norm(parameters, name + ".norm1", x);
+  if (!queries) {
+    const at::Tensor packed = apply_linear(parameters, name + ".qkv", normed);
+    return finish_block(parameters, name, self_attention(packed, heads), x, dropout);
+  }
+  const std::vector<at::Tensor> qkv = cross_heads(parameters, name, heads, first_tokens(normed, *queries), normed);
+  return finish_block(parameters, name, attention(qkv[0], qkv[1], qkv[2]), first_tokens(x, *queries), dropout);
 }
 
 at::Tensor apply_cross_block(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
@@ -81,12 +70,13 @@ at::Tensor apply_cross_block(const FlatParameters& parameters, const std::string
   const std::string norm = name + ".norm1";
   const std::vector<at::Tensor> qkv =
       cross_heads(parameters, name, heads, apply_norm(parameters, norm, x), apply_norm(parameters, norm, memory));
-  return finish_block(parameters, name, qkv, x, dropout);
+  return finish_block(parameters, name, attention(qkv[0], qkv[1], qkv[2]), x, dropout);
 }
 
 at::Tensor block_attention(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
                            const at::Tensor& x) {
-  const std::vector<at::Tensor> qkv = heads_of(parameters, name, heads, x, {});
+  const at::Tensor normed = apply_norm(parameters, name + ".norm1", x);
+  const std::vector<at::Tensor> qkv = split_heads(apply_linear(parameters, name + ".qkv", normed), 3, heads);
   return attention_weights(qkv[0], qkv[1]);
 }
 

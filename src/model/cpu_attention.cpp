@@ -5,6 +5,10 @@
 #include <torch/library.h>
 
 #include <cmath>
+#include <string>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 #include "head_attention.hpp"
 
@@ -14,17 +18,37 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// The one that LibTorch's own kernels would take, too.
-const HeadAttention* kernel_here() {
 #ifdef __x86_64__
-  static const HeadAttention* const found = [] {
+/// Tiles of bf16 matrices (AMX), which oneDNN multiplies by.
+bool has_matrix_tiles() {
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22U & 1U) != 0;
+}
+#endif
+
+struct Kernels {
+  const HeadAttention<float>* fp32 = nullptr;
+  const HeadAttention<Bf16Bits>* bf16 = nullptr;
+};
+
+/// Those for this processor, at most what LibTorch's own kernels would take, too.
+const Kernels& kernels_here() {
+  static const Kernels found = [] {
+    Kernels kernels;
+#ifdef __x86_64__
     const std::string capability = at::get_cpu_capability();
-    return capability == "AVX512" ? &avx512_attention : capability == "AVX2" ? &avx2_attention : nullptr;
+    if (capability == "AVX2") kernels.fp32 = &avx2_attention;
+    if (capability == "AVX512") {
+      kernels.fp32 = &avx512_attention;
+      if (__builtin_cpu_supports("avx512bf16") != 0 && !has_matrix_tiles()) kernels.bf16 = &avx512_bf16_attention;
+    }
+#endif
+    return kernels;
   }();
   return found;
-#else
-  return nullptr;
-#endif
 }
 
 at::Tensor with_whole_rows(const at::Tensor& x) { return x.stride(-1) == 1 ? x : x.contiguous(); }
@@ -37,9 +61,9 @@ at::Tensor empty_heads(const at::Tensor& like) {
 /// The rows of one head of one cell.
 struct Head {
   std::int64_t cell, head;
-  [[nodiscard]] ReadRows read(const at::Tensor& x) const { return {written(x).data, x.stride(2)}; }
-  [[nodiscard]] WrittenRows written(const at::Tensor& x) const {
-    return {x.data_ptr<float>() + cell * x.stride(0) + head * x.stride(1), x.stride(2)};
+  template <class Element>
+  [[nodiscard]] HeadRows<Element> rows(const at::Tensor& x) const {
+    return {static_cast<Element*>(x.data_ptr()) + cell * x.stride(0) + head * x.stride(1), x.stride(2)};
   }
 };
 
@@ -55,9 +79,18 @@ template <class Work>
 void for_heads(const at::Tensor& queries, std::int64_t room, const Work& work) {
   const std::int64_t heads = queries.size(1);
   at::parallel_for(0, queries.size(0) * heads, 1, [&](std::int64_t begin, std::int64_t end) {
-    const at::Tensor own_room = at::empty({room}, queries.options());
+    const at::Tensor own_room = at::empty({room}, queries.options().dtype(at::kFloat));
     for (std::int64_t i = begin; i < end; ++i) work(Head{i / heads, i % heads}, own_room.data_ptr<float>());
   });
+}
+
+/// work(kernel) with the kernel for the elements of `x`.
+template <class Work>
+void with_kernel(const at::Tensor& x, const Work& work) {
+  if (x.scalar_type() == at::kBFloat16)
+    work(*kernels_here().bf16);
+  else
+    work(*kernels_here().fp32);
 }
 
 std::tuple<at::Tensor, at::Tensor> run_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
@@ -65,77 +98,117 @@ std::tuple<at::Tensor, at::Tensor> run_forward(const at::Tensor& q, const at::Te
   const at::Tensor keys = with_whole_rows(k);
   const at::Tensor values = with_whole_rows(v);
   at::Tensor output = empty_heads(queries);
-  at::Tensor log_sums = at::empty({queries.size(0), queries.size(1), queries.size(2)}, queries.options());
+  at::Tensor log_sums =
+      at::empty({queries.size(0), queries.size(1), queries.size(2)}, queries.options().dtype(at::kFloat));
   const HeadShape shape = shape_of(queries, keys);
-  const HeadAttention& kernel = *kernel_here();
-  for_heads(queries, kernel.forward_room(shape), [&](const Head& head, float* room) {
-    kernel.forward(shape, head.read(queries), head.read(keys), head.read(values), head.written(output),
-                   head.written(log_sums).data, room);
+  with_kernel(queries, [&]<class Element>(const HeadAttention<Element>& kernel) {
+    for_heads(queries, kernel.forward_room(shape), [&](const Head& head, float* room) {
+      const HeadInput<Element> input{head.rows<const Element>(queries), head.rows<const Element>(keys),
+                                     head.rows<const Element>(values)};
+      kernel.forward(shape, input, head.rows<Element>(output), head.rows<float>(log_sums).data, room);
+    });
   });
   return {output, log_sums};
 }
 
-std::tuple<at::Tensor, at::Tensor, at::Tensor> run_backward(const at::Tensor& upper, const at::Tensor& q,
-                                                            const at::Tensor& k, const at::Tensor& v,
-                                                            const at::Tensor& output, const at::Tensor& log_sums) {
+void run_backward(const at::Tensor& upper, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                  const at::Tensor& output, const at::Tensor& log_sums, const at::Tensor& query_gradient,
+                  const at::Tensor& key_gradient, const at::Tensor& value_gradient) {
   const at::Tensor gradient = with_whole_rows(upper);
   const at::Tensor queries = with_whole_rows(q);
   const at::Tensor keys = with_whole_rows(k);
   const at::Tensor values = with_whole_rows(v);
-  std::tuple found(empty_heads(queries), empty_heads(keys), empty_heads(values));
   const HeadShape shape = shape_of(queries, keys);
-  const HeadAttention& kernel = *kernel_here();
-  for_heads(queries, kernel.backward_room(shape), [&](const Head& head, float* room) {
-    const HeadForBackward given{.queries = head.read(queries),
-                                .keys = head.read(keys),
-                                .values = head.read(values),
-                                .output = head.read(output),
-                                .gradient = head.read(gradient),
-                                .log_sums = head.read(log_sums).data};
-    const HeadGradients gradients{head.written(std::get<0>(found)), head.written(std::get<1>(found)),
-                                  head.written(std::get<2>(found))};
-    kernel.backward(shape, given, gradients, room);
+  with_kernel(queries, [&]<class Element>(const HeadAttention<Element>& kernel) {
+    for_heads(queries, kernel.backward_room(shape), [&](const Head& head, float* room) {
+      const HeadForBackward<Element> given{.input = {head.rows<const Element>(queries), head.rows<const Element>(keys),
+                                                     head.rows<const Element>(values)},
+                                           .output = head.rows<const Element>(output),
+                                           .gradient = head.rows<const Element>(gradient),
+                                           .log_sums = head.rows<const float>(log_sums).data};
+      kernel.backward(
+          shape, given,
+          {head.rows<Element>(query_gradient), head.rows<Element>(key_gradient), head.rows<Element>(value_gradient)},
+          room);
+    });
   });
-  return found;
 }
 
 TORCH_LIBRARY(masksc, library) {
   library.def("attention(Tensor queries, Tensor keys, Tensor values) -> (Tensor, Tensor)");
   library.def(
       "attention_backward(Tensor gradient, Tensor queries, Tensor keys, Tensor values, Tensor output, "
-      "Tensor log_sums) -> (Tensor, Tensor, Tensor)");
+      "Tensor log_sums, Tensor(a!) query_gradient, Tensor(b!) key_gradient, Tensor(c!) value_gradient) -> ()");
   library.impl("attention", c10::DispatchKey::CPU, TORCH_FN(run_forward));
   library.impl("attention_backward", c10::DispatchKey::CPU, TORCH_FN(run_backward));
+}
+
+template <class Function>
+auto operation(const char* name) {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Function>();
+}
+
+/// Attention, and what its backward pass takes.
+variable_list forward_pass(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values) {
+  static const auto run = operation<decltype(run_forward)>("masksc::attention");
+  const auto [output, log_sums] = run.call(queries, keys, values);
+  return {queries, keys, values, output, log_sums};
+}
+void backward_pass(const at::Tensor& gradient, const variable_list& saved, const variable_list& to) {
+  static const auto run = operation<decltype(run_backward)>("masksc::attention_backward");
+  run.call(gradient, saved[0], saved[1], saved[2], saved[3], saved[4], to[0], to[1], to[2]);
 }
 
 struct HeadsAttention : torch::autograd::Function<HeadsAttention> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& queries, const at::Tensor& keys,
                             const at::Tensor& values) {
-    static const auto operation =
-        c10::Dispatcher::singleton().findSchemaOrThrow("masksc::attention", "").typed<decltype(run_forward)>();
-    const auto [output, log_sums] = operation.call(queries, keys, values);
-    context->save_for_backward({queries, keys, values, output, log_sums});
-    return output;
+    const variable_list found = forward_pass(queries, keys, values);
+    context->save_for_backward(found);
+    return found[3];
   }
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    static const auto operation = c10::Dispatcher::singleton()
-                                      .findSchemaOrThrow("masksc::attention_backward", "")
-                                      .typed<decltype(run_backward)>();
     const variable_list saved = context->get_saved_variables();
-    const auto [queries, keys, values] = operation.call(gradients[0], saved[0], saved[1], saved[2], saved[3], saved[4]);
-    return {queries, keys, values};
+    variable_list to = {empty_heads(saved[0]), empty_heads(saved[1]), empty_heads(saved[2])};
+    backward_pass(gradients[0], saved, to);
+    return to;
+  }
+};
+
+/// Of one tensor [B, T, 3, H, d], whose gradient is written where it belongs: autograd would copy it together.
+struct PackedAttention : torch::autograd::Function<PackedAttention> {
+  static variable_list split(const at::Tensor& packed) {
+    variable_list parts = packed.unbind(2);
+    for (at::Tensor& part : parts) part = part.transpose(1, 2);
+    return parts;
+  }
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& packed) {
+    const variable_list parts = split(packed);
+    const variable_list found = forward_pass(parts[0], parts[1], parts[2]);
+    context->save_for_backward({packed, found[3], found[4]});
+    return found[3];
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    variable_list saved = context->get_saved_variables();
+    const at::Tensor to = at::empty(saved[0].sizes(), saved[0].options());
+    variable_list given = split(saved[0]);
+    given.insert(given.end(), {saved[1], saved[2]});
+    backward_pass(gradients[0], given, split(to));
+    return {to};
   }
 };
 
 }  // namespace
 
 bool goes_by_heads(const at::Tensor& queries, const at::Tensor& keys) {
-  return queries.is_cpu() && queries.scalar_type() == at::kFloat && queries.numel() > 0 && keys.numel() > 0 &&
-         kernel_here() != nullptr;
+  if (!queries.is_cpu() || queries.numel() == 0 || keys.numel() == 0) return false;
+  if (queries.scalar_type() == at::kBFloat16) return kernels_here().bf16 != nullptr;
+  return queries.scalar_type() == at::kFloat && kernels_here().fp32 != nullptr;
 }
 
 at::Tensor attention_by_heads(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values) {
   return HeadsAttention::apply(queries, keys, values);
 }
+
+at::Tensor attention_by_heads(const at::Tensor& packed) { return PackedAttention::apply(packed); }
 
 }  // namespace masksc

@@ -1,4 +1,4 @@
-// Attention in fp32 on CPUs, head by head (head_attention.hpp). As operators of LibTorch's dispatcher,
+// Attention in fp32 and bf16 on CPUs, head by head (head_attention.hpp). As operators of LibTorch's dispatcher,
 // masksc::attention and masksc::attention_backward, so that traces, counts and recordings see them.
 #pragma once
 
@@ -6,10 +6,14 @@
 
 namespace masksc {
 
-/// For fp32 tensors with elements, on a processor with AVX2 or AVX-512; not where ATEN_CPU_CAPABILITY=default.
+/// For tensors with elements on a CPU that has a kernel for them (none has where ATEN_CPU_CAPABILITY=default): fp32
+/// with AVX2 or AVX-512; bf16 with AVX-512 that multiplies such numbers, but without tiles of them (AMX), by which the
+/// products of oneDNN may be faster.
 bool goes_by_heads(const at::Tensor& queries, const at::Tensor& keys);
 
 /// queries [B, H, K, d], keys and values [B, H, T, d] -> [B, H, K, d]. The same bits on any number of threads.
 at::Tensor attention_by_heads(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values);
+/// packed [B, T, 3, H, d], queries, keys and values side by side -> [B, H, T, d].
+at::Tensor attention_by_heads(const at::Tensor& packed);
 
 }  // namespace masksc

@@ -34,13 +34,34 @@ TEST(Attention, InFp32IsLibTorchs) {
   for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_TRUE(at::allclose(found[i], wanted[i], 1e-5, 1e-6)) << i;
 }
 
+/// Output and gradient of packed queries, keys and values, split by autograd or by self_attention.
+std::vector<at::Tensor> packed_course(at::ScalarType type, bool at_once) {
+  at::manual_seed(4);
+  const at::Tensor packed = at::randn({2, 19, 3 * 6 * 10}).to(type).requires_grad_(true);
+  const at::Tensor wanted = at::randn({2, 6, 19, 10}).to(type);
+  const std::vector<at::Tensor> qkv = split_heads(packed, 3, 6);
+  const at::Tensor out = at_once ? self_attention(packed, 6) : attention(qkv[0], qkv[1], qkv[2]);
+  (out * wanted).sum().backward();
+  return {out.detach(), packed.grad()};
+}
+
+TEST(Attention, OfPackedTokensIsThatOfTheirParts) {
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const auto wanted = packed_course(type, false);
+    const auto found = packed_course(type, true);
+    for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_TRUE(at::equal(found[i], wanted[i])) << type << ' ' << i;
+  }
+}
+
 TEST(Attention, HasTheSameBitsOnMoreThreads) {
-  const auto wanted = course(at::kFloat, true);
-  const int before = at::get_num_threads();
-  at::set_num_threads(3);
-  const auto found = course(at::kFloat, true);
-  at::set_num_threads(before);
-  for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_TRUE(at::equal(found[i], wanted[i])) << i;
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const auto wanted = course(type, true);
+    const int before = at::get_num_threads();
+    at::set_num_threads(3);
+    const auto found = course(type, true);
+    at::set_num_threads(before);
+    for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_TRUE(at::equal(found[i], wanted[i])) << type << ' ' << i;
+  }
 }
 
 /// Columns that are not beside each other, a gradient that is one number everywhere, and nothing at all.

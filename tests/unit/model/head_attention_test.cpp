@@ -3,13 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <random>
 #include <vector>
-
-#ifdef __GNUC__
-#pragma GCC diagnostic ignored "-Wpsabi"  // vectors of no processor are returned, but never to another file
-#endif
 
 #include "../../../src/model/head_attention_lanes.hpp"
 
@@ -20,24 +17,76 @@ namespace {
 struct Wide {
   using Floats [[gnu::vector_size(64)]] = float;
   static constexpr int block_rows = 4;
+  static Floats add_product(const Floats& sums, float x, const Floats& y) { return sums + x * y; }
+};
+
+/// Likewise products of pairs of bf16, as processors with instructions for them make them.
+struct WidePairs {
+  using Floats [[gnu::vector_size(64)]] = float;
+  using Bits [[gnu::vector_size(64)]] = std::uint32_t;
+  using Halves [[gnu::vector_size(32)]] = Bf16Bits;
+  static constexpr int block_rows = 6;
+  static Floats add_product(const Floats& sums, float x, const Floats& y) {
+    const auto lower = [](const Floats& pairs) { return (Floats)((Bits)pairs << 16); };
+    const auto upper = [](const Floats& pairs) { return (Floats)((Bits)pairs & 0xffff0000U); };
+    Floats pair;
+    for (int i = 0; i < 16; ++i) std::memcpy(reinterpret_cast<char*>(&pair) + 4 * i, &x, sizeof x);
+    return sums + lower(pair) * lower(y) + upper(pair) * upper(y);
+  }
+  static Halves narrow(const Floats& x) {
+    const Bits bits = (Bits)x;
+    return __builtin_convertvector(((bits & 0x7fffffffU) > 0x7f800000U ? bits : bits + 0x7fff + (bits >> 16 & 1)) >> 16,
+                                   Halves);
+  }
 };
 
 struct Kernel {
   const char* name;
   bool runs;
-  const HeadAttention* functions;
+  const HeadAttention<float>* fp32;
+  const HeadAttention<Bf16Bits>* bf16 = nullptr;
+  double error = 1e-5;  // of the largest number of a matrix, or of 1
 };
 std::ostream& operator<<(std::ostream& out, const Kernel& kernel) { return out << kernel.name; }
 
 std::vector<Kernel> kernels() {
-  static const HeadAttention wide = LanesAttention<Wide>::functions();
-  std::vector<Kernel> found = {{"wide", true, &wide}};
+  static const HeadAttention<float> wide = LanesAttention<FloatFactors<Wide>>::functions();
+  static const HeadAttention<Bf16Bits> wide_pairs = LanesAttention<PairFactors<WidePairs>>::functions();
+  std::vector<Kernel> found = {{"wide", true, &wide}, {"wide_bf16", true, nullptr, &wide_pairs, 0.02}};
 #ifdef __x86_64__
   const bool avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+  const bool bf16 = __builtin_cpu_supports("avx512bf16") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
+                    __builtin_cpu_supports("avx512bw") != 0;
   found.push_back({"avx2", avx2, &avx2_attention});
   found.push_back({"avx512", __builtin_cpu_supports("avx512f") != 0, &avx512_attention});
+  found.push_back({"avx512_bf16", bf16, nullptr, &avx512_bf16_attention, 0.02});
 #endif
   return found;
+}
+
+// Numbers of a kernel from those of the tests, which bf16 holds exactly, and back.
+void convert(float from, float& to) { to = from; }
+void convert(float from, Bf16Bits& to) {
+  std::uint32_t bits = 0;
+  std::memcpy(&bits, &from, sizeof bits);
+  to = static_cast<Bf16Bits>(bits >> 16);
+}
+void convert(Bf16Bits from, float& to) {
+  const std::uint32_t bits = std::uint32_t{from} << 16;
+  std::memcpy(&to, &bits, sizeof to);
+}
+float rounded(float x) {
+  Bf16Bits bits = 0;
+  convert(x, bits);
+  convert(bits, x);
+  return x;
+}
+
+template <class To, class From>
+std::vector<To> converted(const std::vector<From>& from) {
+  std::vector<To> to(from.size());
+  for (std::size_t i = 0; i < from.size(); ++i) convert(from[i], to[i]);
+  return to;
 }
 
 using Matrix = std::vector<float>;  // rows of `stride` floats
@@ -56,7 +105,7 @@ struct Case {
     std::normal_distribution<float> normal;
     const auto fill = [&](Matrix& to, std::int64_t rows, double factor) {
       to.resize(static_cast<std::size_t>(rows * stride));
-      for (float& x : to) x = static_cast<float>(factor) * normal(random);
+      for (float& x : to) x = rounded(static_cast<float>(factor) * normal(random));
     };
     fill(queries, shape.queries, spread);
     fill(keys, shape.tokens, 1);
@@ -69,9 +118,17 @@ struct Found {
   Matrix output, query_gradient, key_gradient, value_gradient;
 };
 
-Found run(const HeadAttention& kernel, const Case& c) {
-  const auto empty = [&](std::int64_t rows) { return Matrix(static_cast<std::size_t>(rows * c.stride), untouched); };
-  Found found{empty(c.shape.queries), empty(c.shape.queries), empty(c.shape.tokens), empty(c.shape.tokens)};
+template <class Element>
+Found run(const HeadAttention<Element>& kernel, const Case& c) {
+  const auto empty = [&](std::int64_t rows) {
+    return converted<Element>(Matrix(static_cast<std::size_t>(rows * c.stride), untouched));
+  };
+  std::vector<Element> output = empty(c.shape.queries), query_gradient = output, key_gradient = empty(c.shape.tokens),
+                       value_gradient = key_gradient;
+  const auto queries = converted<Element>(c.queries);
+  const auto keys = converted<Element>(c.keys);
+  const auto values = converted<Element>(c.values);
+  const auto gradient = converted<Element>(c.gradient);
   std::vector<float> log_sums(static_cast<std::size_t>(c.shape.queries));
   // Not a number, and 64 more behind: what is read before it is written, or written behind the end, shows.
   const auto room_of = [](std::int64_t count) {
@@ -82,20 +139,22 @@ Found run(const HeadAttention& kernel, const Case& c) {
   const auto whole = [](const std::vector<float>& room) {
     return std::all_of(room.end() - 64, room.end(), [](float x) { return x == untouched; });
   };
-  const auto rows = [&](const Matrix& x) { return ReadRows{x.data(), c.stride}; };
+  const auto rows = [&](const std::vector<Element>& x) { return HeadRows<const Element>{x.data(), c.stride}; };
+  const auto written = [&](std::vector<Element>& x) { return HeadRows<Element>{x.data(), c.stride}; };
+  const HeadInput<Element> input{rows(queries), rows(keys), rows(values)};
   std::vector<float> room = room_of(kernel.forward_room(c.shape));
-  kernel.forward(c.shape, rows(c.queries), rows(c.keys), rows(c.values), {found.output.data(), c.stride},
-                 log_sums.data(), room.data());
+  kernel.forward(c.shape, input, written(output), log_sums.data(), room.data());
   EXPECT_TRUE(whole(room));
   room = room_of(kernel.backward_room(c.shape));
-  kernel.backward(
-      c.shape, {rows(c.queries), rows(c.keys), rows(c.values), rows(found.output), rows(c.gradient), log_sums.data()},
-      {{found.query_gradient.data(), c.stride},
-       {found.key_gradient.data(), c.stride},
-       {found.value_gradient.data(), c.stride}},
-      room.data());
+  kernel.backward(c.shape, {input, rows(output), rows(gradient), log_sums.data()},
+                  {written(query_gradient), written(key_gradient), written(value_gradient)}, room.data());
   EXPECT_TRUE(whole(room));
-  return found;
+  return {converted<float>(output), converted<float>(query_gradient), converted<float>(key_gradient),
+          converted<float>(value_gradient)};
+}
+
+Found run(const Kernel& kernel, const Case& c) {
+  return kernel.bf16 != nullptr ? run(*kernel.bf16, c) : run(*kernel.fp32, c);
 }
 
 /// The same by sums in double precision.
@@ -151,39 +210,41 @@ class HeadAttentionOf : public testing::TestWithParam<Kernel> {
   void SetUp() override {
     if (!GetParam().runs) GTEST_SKIP() << "this processor lacks " << GetParam().name;
   }
-  [[nodiscard]] const HeadAttention& kernel() const { return *GetParam().functions; }
+  [[nodiscard]] const Kernel& kernel() const { return GetParam(); }
 };
 INSTANTIATE_TEST_SUITE_P(Kernels, HeadAttentionOf, testing::ValuesIn(kernels()),
                          [](const auto& kernel) { return std::string(kernel.param.name); });
 
-/// Also that nothing is written between the rows.
+/// Also that nothing is written between the rows. `error`: of the largest number wanted, or of 1.
 void expect_near(const Matrix& found, const Matrix& wanted, double error, const std::string& what) {
   ASSERT_EQ(found.size(), wanted.size());
-  for (std::size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], wanted[i], error) << what << ' ' << i;
+  double largest = 1;
+  for (const float x : wanted)
+    if (x != untouched) largest = std::max(largest, std::abs(static_cast<double>(x)));
+  for (std::size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], wanted[i], error * largest) << what << ' ' << i;
 }
 
-void expect_as_wanted(const HeadAttention& kernel, const Case& c, double error) {
+void expect_as_wanted(const Kernel& kernel, const Case& c) {
   const Found found = run(kernel, c);
   const Found wanted = wanted_of(c);
   const std::string what = std::to_string(c.shape.queries) + " queries, " + std::to_string(c.shape.tokens) +
                            " tokens, " + std::to_string(c.shape.dim) + " columns: ";
-  expect_near(found.output, wanted.output, error, what + "output");
-  expect_near(found.query_gradient, wanted.query_gradient, error, what + "queries");
-  expect_near(found.key_gradient, wanted.key_gradient, error, what + "keys");
-  expect_near(found.value_gradient, wanted.value_gradient, error, what + "values");
+  expect_near(found.output, wanted.output, kernel.error, what + "output");
+  expect_near(found.query_gradient, wanted.query_gradient, kernel.error, what + "queries");
+  expect_near(found.key_gradient, wanted.key_gradient, kernel.error, what + "keys");
+  expect_near(found.value_gradient, wanted.value_gradient, kernel.error, what + "values");
 }
 
 TEST_P(HeadAttentionOf, EveryRemainderOfRowsAndVectors) {
   for (const std::int64_t queries : {1, 2, 5, 7, 11, 12, 13, 23, 71, 72, 73, 150})
-    expect_as_wanted(kernel(), Case(queries, 33, 32), 1e-5);
+    expect_as_wanted(kernel(), Case(queries, 33, 32));
   for (const std::int64_t tokens : {1, 2, 7, 8, 9, 15, 16, 17, 31, 48, 65, 257})
-    expect_as_wanted(kernel(), Case(19, tokens, 32), 1e-5);
-  for (const std::int64_t dim : {1, 3, 8, 12, 16, 24, 40, 48, 64, 96})
-    expect_as_wanted(kernel(), Case(9, 20, dim), 1e-5);
+    expect_as_wanted(kernel(), Case(19, tokens, 32));
+  for (const std::int64_t dim : {1, 3, 8, 12, 16, 24, 40, 48, 64, 96}) expect_as_wanted(kernel(), Case(9, 20, dim));
 }
 
 TEST_P(HeadAttentionOf, ScoresFarApart) {  // weights from 1 to 0
-  expect_as_wanted(kernel(), Case(80, 40, 16, 30), 1e-3);
+  expect_as_wanted(kernel(), Case(80, 40, 16, 30));
   const Found found = run(kernel(), Case(30, 40, 16, 1e6));
   for (const float x : found.output) EXPECT_TRUE(std::isfinite(x));
 }
