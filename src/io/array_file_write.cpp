@@ -91,7 +91,8 @@ void ArrayFile::create_group(const std::string& name) {
 
 void ArrayFile::rename(const std::string& name, const std::string& to) {
   const auto lock = lock_hdf5();
-  impl_->check(H5Lmove(impl_->file.id(), name.c_str(), H5L_SAME_LOC, to.c_str(), H5P_DEFAULT, H5P_DEFAULT),
+  const Handle links = link_list();
+  impl_->check(H5Lmove(impl_->file.id(), name.c_str(), H5L_SAME_LOC, to.c_str(), links.id(), H5P_DEFAULT),
                fmt::format("rename '{}' to '{}'", name, to));
 }
 

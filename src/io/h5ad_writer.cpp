@@ -117,13 +117,14 @@ void H5adWriter::keep(const std::filesystem::path& kept, const std::vector<std::
   for (const std::string& group : from.children("/")) {
     if (group == "raw") take(group);
     const bool frame = group == "obs" || group == "var";
+    const std::string index = frame ? from.text_attribute(group, "_index").value_or("") : "";
+    const bool named = frame && index == safe_key(index) && is_free(group + "/" + index);
+    if (named) impl_->rename_index(group, index);
     for (const std::string& child : frame            ? from.texts_attribute(group, "column-order")
                                     : group == "raw" ? std::vector<std::string>()
                                                      : from.children(group))
-      if (take(group + "/" + child) && frame) impl_->columns[group].push_back(child);
-    if (!frame) continue;
-    const std::string index = from.text_attribute(group, "_index").value_or("");
-    if (index == safe_key(index) && is_free(group + "/" + index)) impl_->rename_index(group, index);
+      if ((named && child == index) || (from.exists(group + "/" + child) && take(group + "/" + child)))
+        if (frame) impl_->columns[group].push_back(child);
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cell_selection.hpp"
 #include "columns.hpp"
 #include "copy_tree.hpp"
@@ -19,14 +21,18 @@ class Keeper {
  public:
   Keeper(const ArrayFile& from, ArrayFile& to, CellSelection cells) : from_(from), to_(to), cells_(std::move(cells)) {}
 
-  /// Columns of a data frame and their order; of its index the name alone.
+  /// Columns of a data frame and their order; of its index the name alone, which may be that of a column, too.
   void frame(const std::string& name, const std::string& to, bool of_cells) {
     to_.create_group(to);
     std::vector<std::string> kept;
     for (const std::string& column : ordered_columns(from_, name))
       if (part(name + "/" + column, to + "/" + column, of_cells, {})) kept.push_back(column);
+    const std::string index = frame_index(from_, name);
+    const std::vector<std::string> order = from_.texts_attribute(name, "column-order");
+    if (const auto found = std::find(order.begin(), order.end(), index); found != order.end())
+      kept.insert(kept.begin() + std::min(std::distance(order.begin(), found), std::ssize(kept)), index);
     to_.set_attribute(to, "column-order", std::span<const std::string>(kept));
-    to_.set_attribute(to, "_index", frame_index(from_, name));
+    to_.set_attribute(to, "_index", index);
   }
   /// All that is in a group.
   void members(const std::string& group, bool of_cells, CellAxes axes = {}, const std::string& to = {}) {

@@ -13,7 +13,7 @@ struct Avx2 {
 
 }  // namespace
 
-const HeadAttention<float> avx2_attention = LanesAttention<FloatFactors<Avx2>>::functions();
+constinit const HeadAttention<float> avx2_attention = LanesAttention<FloatFactors<Avx2>>::functions();
 
 }  // namespace masksc
 #endif

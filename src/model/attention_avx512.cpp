@@ -13,7 +13,7 @@ struct Avx512 {
 
 }  // namespace
 
-const HeadAttention<float> avx512_attention = LanesAttention<FloatFactors<Avx512>>::functions();
+constinit const HeadAttention<float> avx512_attention = LanesAttention<FloatFactors<Avx512>>::functions();
 
 }  // namespace masksc
 #endif

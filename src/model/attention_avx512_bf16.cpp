@@ -19,7 +19,7 @@ struct Avx512Bf16 {
 
 }  // namespace
 
-const HeadAttention<Bf16Bits> avx512_bf16_attention = LanesAttention<PairFactors<Avx512Bf16>>::functions();
+constinit const HeadAttention<Bf16Bits> avx512_bf16_attention = LanesAttention<PairFactors<Avx512Bf16>>::functions();
 
 }  // namespace masksc
 #endif

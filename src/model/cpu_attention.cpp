@@ -11,6 +11,7 @@
 #endif
 
 #include "head_attention.hpp"
+#include "masksc/core/error.hpp"
 
 namespace masksc {
 namespace {
@@ -51,6 +52,11 @@ const Kernels& kernels_here() {
   return found;
 }
 
+bool has_kernel(at::ScalarType type) {
+  return (type == at::kBFloat16 && kernels_here().bf16 != nullptr) ||
+         (type == at::kFloat && kernels_here().fp32 != nullptr);
+}
+
 at::Tensor with_whole_rows(const at::Tensor& x) { return x.stride(-1) == 1 ? x : x.contiguous(); }
 
 /// [B, H, rows, d], nothing in it yet, with the heads of a row beside each other.
@@ -84,9 +90,12 @@ void for_heads(const at::Tensor& queries, std::int64_t room, const Work& work) {
   });
 }
 
-/// work(kernel) with the kernel for the elements of `x`.
+/// work(kernel) with the kernel for the elements of `x`, which `others` have, too.
 template <class Work>
-void with_kernel(const at::Tensor& x, const Work& work) {
+void with_kernel(const at::Tensor& x, std::initializer_list<at::Tensor> others, const Work& work) {
+  ensure(has_kernel(x.scalar_type()), "attention by heads: there is a kernel for the type");
+  for (const at::Tensor& other : others)
+    ensure(other.scalar_type() == x.scalar_type(), "attention by heads: all tensors are of one type");
   if (x.scalar_type() == at::kBFloat16)
     work(*kernels_here().bf16);
   else
@@ -101,7 +110,7 @@ std::tuple<at::Tensor, at::Tensor> run_forward(const at::Tensor& q, const at::Te
   at::Tensor log_sums =
       at::empty({queries.size(0), queries.size(1), queries.size(2)}, queries.options().dtype(at::kFloat));
   const HeadShape shape = shape_of(queries, keys);
-  with_kernel(queries, [&]<class Element>(const HeadAttention<Element>& kernel) {
+  with_kernel(queries, {keys, values}, [&]<class Element>(const HeadAttention<Element>& kernel) {
     for_heads(queries, kernel.forward_room(shape), [&](const Head& head, float* room) {
       const HeadInput<Element> input{head.rows<const Element>(queries), head.rows<const Element>(keys),
                                      head.rows<const Element>(values)};
@@ -119,19 +128,21 @@ void run_backward(const at::Tensor& upper, const at::Tensor& q, const at::Tensor
   const at::Tensor keys = with_whole_rows(k);
   const at::Tensor values = with_whole_rows(v);
   const HeadShape shape = shape_of(queries, keys);
-  with_kernel(queries, [&]<class Element>(const HeadAttention<Element>& kernel) {
-    for_heads(queries, kernel.backward_room(shape), [&](const Head& head, float* room) {
-      const HeadForBackward<Element> given{.input = {head.rows<const Element>(queries), head.rows<const Element>(keys),
-                                                     head.rows<const Element>(values)},
-                                           .output = head.rows<const Element>(output),
-                                           .gradient = head.rows<const Element>(gradient),
-                                           .log_sums = head.rows<const float>(log_sums).data};
-      kernel.backward(
-          shape, given,
-          {head.rows<Element>(query_gradient), head.rows<Element>(key_gradient), head.rows<Element>(value_gradient)},
-          room);
-    });
-  });
+  with_kernel(queries, {keys, values, output, gradient, query_gradient, key_gradient, value_gradient},
+              [&]<class Element>(const HeadAttention<Element>& kernel) {
+                for_heads(queries, kernel.backward_room(shape), [&](const Head& head, float* room) {
+                  const HeadForBackward<Element> given{
+                      .input = {head.rows<const Element>(queries), head.rows<const Element>(keys),
+                                head.rows<const Element>(values)},
+                      .output = head.rows<const Element>(output),
+                      .gradient = head.rows<const Element>(gradient),
+                      .log_sums = head.rows<const float>(log_sums).data};
+                  kernel.backward(shape, given,
+                                  {head.rows<Element>(query_gradient), head.rows<Element>(key_gradient),
+                                   head.rows<Element>(value_gradient)},
+                                  room);
+                });
+              });
 }
 
 TORCH_LIBRARY(masksc, library) {
@@ -159,6 +170,7 @@ void backward_pass(const at::Tensor& gradient, const variable_list& saved, const
   run.call(gradient, saved[0], saved[1], saved[2], saved[3], saved[4], to[0], to[1], to[2]);
 }
 
+/// Once differentiable, as fused attention is.
 struct HeadsAttention : torch::autograd::Function<HeadsAttention> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& queries, const at::Tensor& keys,
                             const at::Tensor& values) {
@@ -200,9 +212,7 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
 }  // namespace
 
 bool goes_by_heads(const at::Tensor& queries, const at::Tensor& keys) {
-  if (!queries.is_cpu() || queries.numel() == 0 || keys.numel() == 0) return false;
-  if (queries.scalar_type() == at::kBFloat16) return kernels_here().bf16 != nullptr;
-  return queries.scalar_type() == at::kFloat && kernels_here().fp32 != nullptr;
+  return queries.is_cpu() && queries.numel() > 0 && keys.numel() > 0 && has_kernel(queries.scalar_type());
 }
 
 at::Tensor attention_by_heads(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values) {

@@ -101,6 +101,7 @@ class LanesAttention {
       Lanes::product(rows, tokens, dim_depth, Factors::left(gradient, rows, shape.dim, left_gradient), turned_values,
                      tokens, {slopes, tokens}, false);
       for (Int row = 0; row < rows; ++row) {
+        Lanes::hide_padding(weights + row * tokens, shape.tokens, tokens);
         const float common = Factors::dot(gradient.from(row).data, output.from(row).data, shape.dim);
         for (Int token = row * tokens; token < (row + 1) * tokens; token += Lanes::lanes) {
           const Floats score = Lanes::load(weights + token) * (shape.scale * log2_e);

@@ -27,7 +27,8 @@ struct FloatFactors {
   /// Of a product that sums over n numbers.
   static Int depth(Int n) { return n; }
 
-  // Left factors. `room`: as many floats as `left_room` says, for what has to be written elsewhere.
+  // Left factors. `room`: as many floats as `left_room` says of their rows and columns, for what has to be written
+  // elsewhere.
   static Int left_room(Int, Int) { return 0; }
   /// Rows of a matrix.
   static Left left(const Rows& rows, Int, Int, float*) { return {rows.data, rows.stride, 1}; }
@@ -88,7 +89,7 @@ struct PairFactors {
 
   static Int depth(Int n) { return (n + 1) / 2; }
 
-  static Int left_room(Int rows, Int width) { return rows * Lanes::whole_vectors(depth(width)); }
+  static Int left_room(Int rows, Int columns) { return rows * Lanes::whole_vectors(depth(columns)); }
   static Left left(const Rows& rows, Int count, Int dim, float* room) {
     const Int step = Lanes::whole_vectors(depth(dim));
     const Int bytes = dim * 2;

@@ -1,5 +1,6 @@
 // The arithmetic of a head's attention (head_attention.hpp) in the vectors of a processor, as gcc and clang have them:
-// products of small matrices, and the weights of softmax.
+// products of small matrices, and the weights of softmax. Compiled for one processor at a time: nothing of the standard
+// library but types (head_attention.hpp).
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,7 @@ struct HeadLanes {
   using all_lanes = std::make_integer_sequence<int, lanes>;
   /// Element i at place i ^ by.
   template <int by, int... i>
-  static Floats turned(const Floats& x, std::integer_sequence<int, i...>) {
+  static Floats exchanged(const Floats& x, std::integer_sequence<int, i...>) {
     return __builtin_shufflevector(x, x, (i ^ by)...);
   }
 
@@ -39,9 +40,10 @@ struct HeadLanes {
   /// The next vector of a row that has `bytes` left, and zeros behind its end.
   static Floats load_part(const char* from, Int bytes) {
     constexpr Int whole = sizeof(Floats);
-    if (bytes >= whole) return load(reinterpret_cast<const float*>(from));
     Floats x{};
-    if (bytes == whole / 2)  // heads of 16 in bf16
+    if (bytes >= whole)
+      __builtin_memcpy(&x, from, whole);
+    else if (bytes == whole / 2)  // heads of 16 in bf16
       __builtin_memcpy(&x, from, whole / 2);
     else if (bytes > 0)
       __builtin_memcpy(&x, from, static_cast<std::size_t>(bytes));
@@ -73,7 +75,8 @@ struct HeadLanes {
         Floats square[lanes];
 #pragma GCC unroll 16
         for (int i = 0; i < lanes; ++i)
-          square[i] = load_part(from + (first + i) * stride + 4 * column, first + i < count ? bytes - 4 * column : 0);
+          square[i] =
+              first + i < count ? load_part(from + (first + i) * stride + 4 * column, bytes - 4 * column) : Floats{};
         turn_squares<1>(square, all_lanes{});
 #pragma GCC unroll 16
         for (int i = 0; i < lanes; ++i)
@@ -86,17 +89,17 @@ struct HeadLanes {
   // A vector's elements, combined half by half.
   static float sum_of(const Floats& all) {
     Floats x = all;
-    if constexpr (lanes == 16) x += turned<8>(x, all_lanes{});
-    x += turned<4>(x, all_lanes{});
-    x += turned<2>(x, all_lanes{});
+    if constexpr (lanes == 16) x += exchanged<8>(x, all_lanes{});
+    x += exchanged<4>(x, all_lanes{});
+    x += exchanged<2>(x, all_lanes{});
     return x[0] + x[1];
   }
   static float largest_of(const Floats& all) {
     Floats x = all;
-    if constexpr (lanes == 16) x = larger(turned<8>(x, all_lanes{}), x);
-    x = larger(turned<4>(x, all_lanes{}), x);
-    x = larger(turned<2>(x, all_lanes{}), x);
-    return larger(turned<1>(x, all_lanes{}), x)[0];
+    if constexpr (lanes == 16) x = larger(exchanged<8>(x, all_lanes{}), x);
+    x = larger(exchanged<4>(x, all_lanes{}), x);
+    x = larger(exchanged<2>(x, all_lanes{}), x);
+    return larger(exchanged<1>(x, all_lanes{}), x)[0];
   }
 
   /// 2^x for x <= 0, but 0 below x = -126.5; NaN of NaN. 2^n by the exponent's bits, 2^r for |r| <= 1/2 by the
@@ -182,9 +185,14 @@ struct HeadLanes {
     if (j < width) columns<1>(rows, depth, a, b + j, b_stride, {c.data + j, c.stride}, add);
   }
 
+  /// No weight for what fills up scores [width] of `tokens` tokens.
+  static void hide_padding(float* scores, Int tokens, Int width) {
+    for (Int token = tokens; token < width; ++token) scores[token] = -1e30F;
+  }
+
   /// scores [width] of `tokens` tokens become 2^(scale * score - greatest); returns greatest, and the sum.
   static float weigh(float* scores, Int tokens, Int width, float scale, float& sum) {
-    for (Int token = tokens; token < width; ++token) scores[token] = -1e30F;
+    hide_padding(scores, tokens, width);
     Floats largest = load(scores);
     for (Int token = lanes; token < width; token += lanes) largest = larger(load(scores + token), largest);
     const float greatest = largest_of(largest) * scale;

@@ -40,6 +40,7 @@ def rich(empty=(), kind=scipy.sparse.csr_matrix):
     data = anndata.AnnData(kind(counts), obs=obs, var=var)
     data.obs.index.name = "barcode"
     data.var.index.name = "symbol"
+    data.var["symbol"] = data.var_names  # pandas lets an index be a column, too
     data.raw = data[:, :200].copy()
     pairs = scipy.sparse.random(cells, cells, 0.2, random_state=1)
     data.layers["dense"] = random.random(counts.shape)

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "../../../src/model/cpu_attention.hpp"
+
 namespace masksc {
 namespace {
 
@@ -53,8 +55,9 @@ TEST(Attention, OfPackedTokensIsThatOfTheirParts) {
   }
 }
 
-TEST(Attention, HasTheSameBitsOnMoreThreads) {
+TEST(Attention, ByHeadsHasTheSameBitsOnMoreThreads) {
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    if (const at::Tensor any = at::ones({1, 1, 1, 1}).to(type); !goes_by_heads(any, any)) continue;
     const auto wanted = course(type, true);
     const int before = at::get_num_threads();
     at::set_num_threads(3);
@@ -66,14 +69,17 @@ TEST(Attention, HasTheSameBitsOnMoreThreads) {
 
 /// Columns that are not beside each other, a gradient that is one number everywhere, and nothing at all.
 TEST(Attention, OfAnyLayout) {
-  const at::Tensor x = at::randn({2, 3, 4, 9}).transpose(2, 3);
-  const at::Tensor turned = x.detach().requires_grad_(true);
-  const at::Tensor straight = x.contiguous().detach().requires_grad_(true);
-  attention(turned, turned, turned).sum().backward();
-  at::scaled_dot_product_attention(straight, straight, straight).sum().backward();
-  EXPECT_TRUE(at::allclose(turned.grad(), straight.grad(), 1e-4, 1e-5));
-  const at::Tensor none = at::empty({0, 3, 4, 9});
-  EXPECT_EQ(attention(none, none, none).sizes(), none.sizes());
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const at::Tensor x = at::randn({2, 3, 4, 9}).to(type).transpose(2, 3);
+    const at::Tensor turned = x.detach().requires_grad_(true);
+    const at::Tensor straight = x.to(at::kFloat).contiguous().detach().requires_grad_(true);
+    attention(turned, turned, turned).sum().backward();
+    at::scaled_dot_product_attention(straight, straight, straight).sum().backward();
+    const double error = type == at::kFloat ? 1e-5 : 0.05;
+    EXPECT_TRUE(at::allclose(turned.grad().to(at::kFloat), straight.grad(), error, error)) << type;
+    const at::Tensor none = at::empty({0, 3, 4, 9}, x.options());
+    EXPECT_EQ(attention(none, none, none).sizes(), none.sizes());
+  }
 }
 
 }  // namespace

@@ -249,6 +249,14 @@ TEST_P(HeadAttentionOf, ScoresFarApart) {  // weights from 1 to 0
   for (const float x : found.output) EXPECT_TRUE(std::isfinite(x));
 }
 
+/// A sum of exp(score) near 2^-128, where 1 over it is no number: columns that fill up a vector have the score 0.
+TEST_P(HeadAttentionOf, AllScoresFarBelowZero) {
+  Case c(20, 33, 16);
+  std::fill(c.queries.begin(), c.queries.end(), -5.75F);
+  std::fill(c.keys.begin(), c.keys.end(), 4.0F);
+  expect_as_wanted(kernel(), c);
+}
+
 TEST_P(HeadAttentionOf, WhatIsNotANumberShows) {
   Case c(40, 30, 8);
   c.queries[static_cast<std::size_t>(3 * c.stride)] = std::numeric_limits<float>::quiet_NaN();
