@@ -82,6 +82,7 @@ int main() {
   for (const auto& [name, type] : {std::pair("fp32", at::kFloat), std::pair("bf16", at::kBFloat16)})
     for (const std::int64_t tokens : {17, 33, 65, 257, 626})
       for (const std::int64_t dim : {16, 32, 64})
-        print_row(name, tokens, dim, at::randn({cell_count, tokens, 3 * head_count * dim}).to(type).requires_grad_(true));
+        print_row(name, tokens, dim,
+                  at::randn({cell_count, tokens, 3 * head_count * dim}).to(type).requires_grad_(true));
   return 0;
 }
