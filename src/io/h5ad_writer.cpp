@@ -104,11 +104,13 @@ H5adWriter::H5adWriter(const std::filesystem::path& path, std::vector<std::strin
     : impl_(std::make_unique<Impl>(path, std::move(cell_names), std::move(gene_names))) {}
 H5adWriter::~H5adWriter() = default;
 
-void H5adWriter::keep(const std::filesystem::path& kept, const std::vector<std::string>& ours) {
+void H5adWriter::keep(const std::filesystem::path& kept, const std::vector<std::string>& ours,
+                      const std::vector<std::string>& columns) {
   const ArrayFile from = ArrayFile::open(kept);
-  const auto is_free = [&](const std::string& name) {
-    return std::find(ours.begin(), ours.end(), name) == ours.end() && !impl_->file.exists(name);
+  const auto among = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
   };
+  const auto is_free = [&](const std::string& name) { return !among(ours, name) && !impl_->file.exists(name); };
   const auto take = [&](const std::string& name) {
     if (!is_free(name)) return false;
     copy_tree(from, name, impl_->file, name);
@@ -118,7 +120,8 @@ void H5adWriter::keep(const std::filesystem::path& kept, const std::vector<std::
     if (group == "raw") take(group);
     const bool frame = group == "obs" || group == "var";
     const std::string index = frame ? from.text_attribute(group, "_index").value_or("") : "";
-    const bool named = frame && index == safe_key(index) && is_free(group + "/" + index);
+    const std::string names = group + "/" + index;
+    const bool named = frame && index == safe_key(index) && is_free(names) && !among(columns, names);
     if (named) impl_->rename_index(group, index);
     for (const std::string& child : frame            ? from.texts_attribute(group, "column-order")
                                     : group == "raw" ? std::vector<std::string>()

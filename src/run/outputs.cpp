@@ -86,7 +86,9 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
   std::unique_ptr<H5adWriter> writer;
   on_root_alone(ranks, [&] {  // what is kept may take long
     writer = std::make_unique<H5adWriter>(path, names, input.file->gene_names());
-    if (!input.kept.empty()) writer->keep(input.kept, written_names(extras));
+    const std::vector<std::string>& ids = input.file->gene_ids();
+    const std::vector<std::string> columns(ids.empty() ? 0 : 1, "var/gene_ids");
+    if (!input.kept.empty()) writer->keep(input.kept, written_names(extras), columns);
     writer->add_obs("masksc", name_clusters(outcome.all, outcome.clusters));
     const std::string labels = input.file->label_column();
     if (!input.labels.empty() && !writer->has("obs/" + labels)) writer->add_obs(labels, input.labels);
@@ -96,8 +98,7 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
     std::vector<std::uint8_t> used(static_cast<std::size_t>(input.file->genes()), 0);
     for (const std::int64_t gene : input.expression.genes) used[static_cast<std::size_t>(gene)] = 1;
     writer->add_var("masksc", used);
-    if (const std::vector<std::string>& ids = input.file->gene_ids(); !ids.empty() && !writer->has("var/gene_ids"))
-      writer->add_var("gene_ids", ids);
+    if (!ids.empty() && !writer->has("var/gene_ids")) writer->add_var("gene_ids", ids);
     writer->set_uns("masksc", {{"configuration", configuration}, {"metrics", metrics}});
     writer->add_obsm(features_name, embedding.columns);
     writer->add_obsm(components_name, input.components.scores.columns);

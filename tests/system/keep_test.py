@@ -175,6 +175,18 @@ class Keep(KeepCase):
         self.assertEqual((result.obs.index.name, result.var.index.name), (None, None))
         self.assertEqual(list(result.obs_names), list(data.obs_names))
 
+    def test_an_index_of_gene_ids(self):
+        for column in (False, True):
+            with self.subTest(column=column):
+                data = rich()
+                data.var.index.name = "gene_ids"
+                if column:
+                    data.var["gene_ids"] = data.var_names
+                self.train(self.write(data), "--keep-input", labels="group")
+                result = self.result()
+                self.assertEqual(list(result.var_names), list(data.var_names))
+                self.assertEqual(list(result.var["gene_ids"]), list(data.var_names))
+
     def test_repeated_names(self):
         data = rich(EMPTY)
         data.obs_names = [f"cell{i // 2}" for i in range(data.n_obs)]

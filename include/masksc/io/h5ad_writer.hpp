@@ -26,9 +26,10 @@ class H5adWriter {
   ~H5adWriter();
 
   /// Everything in `kept`, which prepare_counts made of an input with these cells and genes, but for the names in
-  /// `ours` ("obs/masksc") and what is written already; the indices take the names that those of the input have. Comes
-  /// before anything is added.
-  void keep(const std::filesystem::path& kept, const std::vector<std::string>& ours);
+  /// `ours` ("obs/masksc") and what is written already; the indices take the names that those of the input have, but
+  /// not those of `columns` ("var/gene_ids"), which may be added. Comes before anything is added.
+  void keep(const std::filesystem::path& kept, const std::vector<std::string>& ours,
+            const std::vector<std::string>& columns = {});
   /// Whether there is such a part ("obs/cell_type").
   [[nodiscard]] bool has(const std::string& name) const;
   /// obs[name], categorical; one label a cell.
