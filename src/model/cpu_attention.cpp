@@ -6,29 +6,16 @@
 
 #include <cmath>
 #include <string>
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
 
 #include "head_attention.hpp"
 #include "masksc/core/error.hpp"
+#include "masksc/core/host.hpp"
 
 namespace masksc {
 namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-#ifdef __x86_64__
-/// Tiles of bf16 matrices (AMX), which oneDNN multiplies by.
-bool has_matrix_tiles() {
-  unsigned a = 0;
-  unsigned b = 0;
-  unsigned c = 0;
-  unsigned d = 0;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22U & 1U) != 0;
-}
-#endif
 
 struct Kernels {
   const HeadAttention<float>* fp32 = nullptr;
@@ -44,7 +31,7 @@ const Kernels& kernels_here() {
     if (capability == "AVX2") kernels.fp32 = &avx2_attention;
     if (capability == "AVX512") {
       kernels.fp32 = &avx512_attention;
-      if (__builtin_cpu_supports("avx512bf16") != 0 && !has_matrix_tiles()) kernels.bf16 = &avx512_bf16_attention;
+      if (__builtin_cpu_supports("avx512bf16") != 0 && !has_amx_bf16()) kernels.bf16 = &avx512_bf16_attention;
     }
 #endif
     return kernels;

@@ -1,11 +1,8 @@
 #include "masksc/train/precision.hpp"
 
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
-
 #include <algorithm>
 
+#include "masksc/core/host.hpp"
 #include "masksc/core/log.hpp"
 
 namespace masksc {
@@ -13,17 +10,6 @@ namespace {
 
 constexpr double largest_scale = 0x1.0p40;
 constexpr std::int64_t steps_to_grow = 2000;
-
-#ifdef __x86_64__
-/// Not all compilers' __builtin_cpu_supports knows it.
-bool has_avx512_fp16() {
-  unsigned a = 0;
-  unsigned b = 0;
-  unsigned c = 0;
-  unsigned d = 0;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 23U & 1U) != 0;
-}
-#endif
 
 }  // namespace
 
