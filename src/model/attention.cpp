@@ -50,8 +50,7 @@ at::Tensor attention(const at::Tensor& queries, const at::Tensor& keys, const at
 }
 
 at::Tensor self_attention(const at::Tensor& packed, std::int64_t heads) {
-  if (goes_by_heads(packed, packed))
-    return attention_by_heads(packed.view({packed.size(0), packed.size(1), 3, heads, packed.size(2) / (3 * heads)}));
+  if (goes_by_heads(packed, packed)) return attention_by_heads(packed, heads);
   const std::vector<at::Tensor> qkv = split_heads(packed, 3, heads);
   return attention(qkv[0], qkv[1], qkv[2]);
 }

@@ -10,6 +10,7 @@
 #include "head_attention.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/core/host.hpp"
+#include "masksc/model/attention.hpp"
 
 namespace masksc {
 namespace {
@@ -173,26 +174,23 @@ struct HeadsAttention : torch::autograd::Function<HeadsAttention> {
   }
 };
 
-/// Of one tensor [B, T, 3, H, d], whose gradient is written where it belongs: autograd would copy it together.
+/// Of packed tokens, whose gradient is written where it belongs: autograd would copy it together.
 struct PackedAttention : torch::autograd::Function<PackedAttention> {
-  static variable_list split(const at::Tensor& packed) {
-    variable_list parts = packed.unbind(2);
-    for (at::Tensor& part : parts) part = part.transpose(1, 2);
-    return parts;
-  }
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& packed) {
-    const variable_list parts = split(packed);
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& packed, std::int64_t heads) {
+    const variable_list parts = split_heads(packed, 3, heads);
     const variable_list found = forward_pass(parts[0], parts[1], parts[2]);
     context->save_for_backward({packed, found[3], found[4]});
+    context->saved_data["heads"] = heads;
     return found[3];
   }
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    variable_list saved = context->get_saved_variables();
+    const variable_list saved = context->get_saved_variables();
+    const std::int64_t heads = context->saved_data["heads"].toInt();
     const at::Tensor to = at::empty(saved[0].sizes(), saved[0].options());
-    variable_list given = split(saved[0]);
+    variable_list given = split_heads(saved[0], 3, heads);
     given.insert(given.end(), {saved[1], saved[2]});
-    backward_pass(gradients[0], given, split(to));
-    return {to};
+    backward_pass(gradients[0], given, split_heads(to, 3, heads));
+    return {to, {}};
   }
 };
 
@@ -206,6 +204,8 @@ at::Tensor attention_by_heads(const at::Tensor& queries, const at::Tensor& keys,
   return HeadsAttention::apply(queries, keys, values);
 }
 
-at::Tensor attention_by_heads(const at::Tensor& packed) { return PackedAttention::apply(packed); }
+at::Tensor attention_by_heads(const at::Tensor& packed, std::int64_t heads) {
+  return PackedAttention::apply(packed, heads);
+}
 
 }  // namespace masksc

@@ -13,7 +13,7 @@ bool goes_by_heads(const at::Tensor& queries, const at::Tensor& keys);
 
 /// queries [B, H, K, d], keys and values [B, H, T, d] -> [B, H, K, d]. The same bits on any number of threads.
 at::Tensor attention_by_heads(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values);
-/// packed [B, T, 3, H, d], queries, keys and values side by side -> [B, H, T, d].
-at::Tensor attention_by_heads(const at::Tensor& packed);
+/// As self_attention (masksc/model/attention.hpp).
+at::Tensor attention_by_heads(const at::Tensor& packed, std::int64_t heads);
 
 }  // namespace masksc

@@ -39,7 +39,7 @@ class LanesAttention {
     float* const sums = scores + tile_rows * tokens;
     float* const left_weights = sums + tile_rows * width;
     float* const left_queries = left_weights + Factors::left_room(tile_rows, tokens);
-    Factors::pack_turned(input.keys, shape.tokens, shape.dim, turned_keys);
+    turn_rows<Lanes>(input.keys, shape.tokens, shape.dim, turned_keys);
     Factors::pack(input.values, shape.tokens, shape.dim, packed_values);
     for (Int first = 0; first < shape.queries; first += tile_rows) {
       const Int rows = Lanes::smaller(tile_rows, shape.queries - first);
@@ -87,8 +87,8 @@ class LanesAttention {
     float* const left_slopes = slopes + tile_rows * tokens;
     float* const left_queries = left_slopes + Factors::left_room(tile_rows, tokens);
     float* const left_gradient = left_queries + Factors::left_room(tile_rows, shape.dim);
-    Factors::pack_turned(keys, shape.tokens, shape.dim, turned_keys);
-    Factors::pack_turned(values, shape.tokens, shape.dim, turned_values);
+    turn_rows<Lanes>(keys, shape.tokens, shape.dim, turned_keys);
+    turn_rows<Lanes>(values, shape.tokens, shape.dim, turned_values);
     Factors::pack(keys, shape.tokens, shape.dim, packed_keys);
     for (Int first = 0; first < shape.queries; first += tile_rows) {
       const Int rows = Lanes::smaller(tile_rows, shape.queries - first);

@@ -7,7 +7,13 @@
 
 namespace masksc {
 
-/// Rows as columns of four bytes: numbers of fp32, pairs of bf16.
+// Rows as they are and as columns, of four bytes: numbers of fp32, pairs of bf16 (HeadLanes::copy, turn).
+template <class Lanes, class Element>
+void copy_rows(const HeadRows<const Element>& from, std::int64_t count, std::int64_t dim, float* to) {
+  constexpr auto size = static_cast<std::int64_t>(sizeof(Element));
+  Lanes::copy(reinterpret_cast<const char*>(from.data), from.stride * size, count, dim * size, to);
+}
+/// As the right factor of a product, to [depth(dim), whole vectors of count].
 template <class Lanes, class Element>
 void turn_rows(const HeadRows<const Element>& from, std::int64_t count, std::int64_t dim, float* to) {
   constexpr auto size = static_cast<std::int64_t>(sizeof(Element));
@@ -38,17 +44,7 @@ struct FloatFactors {
   static Left turned_left(float* table, Int, Int width) { return {table, 1, width}; }
 
   /// Rows as the right factor, to [depth(count), whole vectors of dim], filled up with zeros.
-  static void pack(const Rows& from, Int count, Int dim, float* to) {
-    const Int width = Lanes::whole_vectors(dim);
-    const Int whole = dim / lanes * lanes;
-    for (Int row = 0; row < count; ++row, to += width) {
-      const float* const x = from.data + row * from.stride;
-      for (Int column = 0; column < whole; column += lanes) Lanes::store(to + column, Lanes::load(x + column));
-      for (Int column = whole; column < width; ++column) to[column] = column < dim ? x[column] : 0;
-    }
-  }
-  /// The same with rows and columns swapped, to [depth(dim), whole vectors of count].
-  static void pack_turned(const Rows& from, Int count, Int dim, float* to) { turn_rows<Lanes>(from, count, dim, to); }
+  static void pack(const Rows& from, Int count, Int dim, float* to) { copy_rows<Lanes>(from, count, dim, to); }
 
   /// The rows of a product, each times its factor (null: 1).
   static void unpack(const float* from, Int count, Int dim, const HeadRows<Element>& to, const float* factors) {
@@ -91,14 +87,8 @@ struct PairFactors {
 
   static Int left_room(Int rows, Int columns) { return rows * Lanes::whole_vectors(depth(columns)); }
   static Left left(const Rows& rows, Int count, Int dim, float* room) {
-    const Int step = Lanes::whole_vectors(depth(dim));
-    const Int bytes = dim * 2;
-    for (Int row = 0; row < count; ++row) {
-      const char* const x = reinterpret_cast<const char*>(rows.data + row * rows.stride);
-      for (Int column = 0; column < step; column += lanes)
-        Lanes::store(room + row * step + column, Lanes::load_part(x + 4 * column, bytes - 4 * column));
-    }
-    return {room, step, 1};
+    copy_rows<Lanes>(rows, count, dim, room);
+    return {room, Lanes::whole_vectors(depth(dim)), 1};
   }
   static Left left(const float* table, Int rows, Int width, float* room) {
     const Int step = depth(width);  // half a width, which is whole vectors
@@ -126,7 +116,6 @@ struct PairFactors {
       }
     }
   }
-  static void pack_turned(const Rows& from, Int count, Int dim, float* to) { turn_rows<Lanes>(from, count, dim, to); }
 
   static void unpack(const float* from, Int count, Int dim, const HeadRows<Element>& to, const float* factors) {
     const Int width = Lanes::whole_vectors(dim);
@@ -145,14 +134,7 @@ struct PairFactors {
 
  private:
   /// The next `count` numbers, and zeros where these are fewer than a vector holds.
-  static Halves get(const Element* from, Int count) {
-    Halves x{};
-    if (count >= lanes)
-      __builtin_memcpy(&x, from, sizeof x);
-    else if (count > 0)
-      __builtin_memcpy(&x, from, static_cast<std::size_t>(count) * sizeof(Element));
-    return x;
-  }
+  static Halves get(const Element* from, Int count) { return Lanes::template load_part<Halves>(from, 2 * count); }
   static void put(void* to, const Halves& x, Int count = lanes) {
     if (count >= lanes)
       __builtin_memcpy(to, &x, sizeof x);

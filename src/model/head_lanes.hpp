@@ -38,9 +38,10 @@ struct HeadLanes {
   static void store(float* to, const Floats& x) { __builtin_memcpy(to, &x, sizeof x); }
 
   /// The next vector of a row that has `bytes` left, and zeros behind its end.
-  static Floats load_part(const char* from, Int bytes) {
-    constexpr Int whole = sizeof(Floats);
-    Floats x{};
+  template <class Vector = Floats>
+  static Vector load_part(const void* from, Int bytes) {
+    constexpr Int whole = sizeof(Vector);
+    Vector x{};
     if (bytes >= whole)
       __builtin_memcpy(&x, from, whole);
     else if (bytes == whole / 2)  // heads of 16 in bf16
@@ -48,6 +49,15 @@ struct HeadLanes {
     else if (bytes > 0)
       __builtin_memcpy(&x, from, static_cast<std::size_t>(bytes));
     return x;
+  }
+
+  /// Rows of four-byte elements, `stride` bytes apart and `bytes` long, beside each other in `to` [count, whole vectors
+  /// of a row], filled up with zeros.
+  static void copy(const char* from, Int stride, Int count, Int bytes, float* to) {
+    const Int width = whole_vectors((bytes + 3) / 4);
+    for (Int row = 0; row < count; ++row, from += stride, to += width)
+      for (Int column = 0; column < width; column += lanes)
+        store(to + column, load_part(from + 4 * column, bytes - 4 * column));
   }
 
   /// Element (i, j) of a square of vectors goes to (j, i), after the steps by 1, 2, ...: each swaps the two
@@ -65,8 +75,7 @@ struct HeadLanes {
     if constexpr (2 * by < lanes) turn_squares<2 * by>(square, all);
   }
 
-  /// Rows of four-byte elements, `stride` bytes apart and `bytes` long, become columns of `to` [elements of a row,
-  /// whole vectors of `count`], filled up with zeros.
+  /// Such rows become columns of `to` [elements of a row, whole vectors of `count`], filled up with zeros.
   static void turn(const char* from, Int stride, Int count, Int bytes, float* to) {
     const Int width = whole_vectors(count);
     const Int elements = (bytes + 3) / 4;
