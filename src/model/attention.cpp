@@ -39,13 +39,16 @@ struct ProductAttention : torch::autograd::Function<ProductAttention> {
 
 }  // namespace
 
+bool keeps_attention_weights(at::ScalarType type) { return type == at::kBFloat16 && !has_attention_kernel(type); }
+
 at::Tensor attention_weights(const at::Tensor& queries, const at::Tensor& keys) {
   return at::softmax(at::matmul(queries * scale_of(queries), keys.transpose(-2, -1)), -1);
 }
 
 at::Tensor attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values) {
   if (goes_by_heads(queries, keys)) return attention_by_heads(queries, keys, values);
-  if (queries.is_cpu() && queries.scalar_type() == at::kBFloat16) return ProductAttention::apply(queries, keys, values);
+  if (queries.is_cpu() && keeps_attention_weights(queries.scalar_type()))
+    return ProductAttention::apply(queries, keys, values);
   return at::scaled_dot_product_attention(queries, keys, values);
 }
 

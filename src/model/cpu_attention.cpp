@@ -40,11 +40,6 @@ const Kernels& kernels_here() {
   return found;
 }
 
-bool has_kernel(at::ScalarType type) {
-  return (type == at::kBFloat16 && kernels_here().bf16 != nullptr) ||
-         (type == at::kFloat && kernels_here().fp32 != nullptr);
-}
-
 at::Tensor with_whole_rows(const at::Tensor& x) { return x.stride(-1) == 1 ? x : x.contiguous(); }
 
 /// [B, H, rows, d], nothing in it yet, with the heads of a row beside each other.
@@ -81,7 +76,7 @@ void for_heads(const at::Tensor& queries, std::int64_t room, const Work& work) {
 /// work(kernel) with the kernel for the elements of `x`, which `others` have, too.
 template <class Work>
 void with_kernel(const at::Tensor& x, std::initializer_list<at::Tensor> others, const Work& work) {
-  ensure(has_kernel(x.scalar_type()), "attention by heads: there is a kernel for the type");
+  ensure(has_attention_kernel(x.scalar_type()), "attention by heads: there is a kernel for the type");
   for (const at::Tensor& other : others)
     ensure(other.scalar_type() == x.scalar_type(), "attention by heads: all tensors are of one type");
   if (x.scalar_type() == at::kBFloat16)
@@ -196,8 +191,13 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
 
 }  // namespace
 
+bool has_attention_kernel(at::ScalarType type) {
+  return (type == at::kBFloat16 && kernels_here().bf16 != nullptr) ||
+         (type == at::kFloat && kernels_here().fp32 != nullptr);
+}
+
 bool goes_by_heads(const at::Tensor& queries, const at::Tensor& keys) {
-  return queries.is_cpu() && queries.numel() > 0 && keys.numel() > 0 && has_kernel(queries.scalar_type());
+  return queries.is_cpu() && queries.numel() > 0 && keys.numel() > 0 && has_attention_kernel(queries.scalar_type());
 }
 
 at::Tensor attention_by_heads(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values) {

@@ -6,9 +6,11 @@
 
 namespace masksc {
 
-/// For tensors with elements on a CPU that has a kernel for them (none has where ATEN_CPU_CAPABILITY=default): fp32
-/// with AVX2 or AVX-512; bf16 with AVX-512 that multiplies such numbers, but without tiles of them (AMX), by which the
-/// products of oneDNN may be faster.
+/// Whether this machine's CPU has a kernel for it (none has where ATEN_CPU_CAPABILITY=default): fp32 with AVX2 or
+/// AVX-512; bf16 with AVX-512 that multiplies such numbers, but without tiles of them (AMX), by which the products of
+/// oneDNN may be faster.
+bool has_attention_kernel(at::ScalarType type);
+/// For tensors with elements on a CPU that has a kernel for them.
 bool goes_by_heads(const at::Tensor& queries, const at::Tensor& keys);
 
 /// queries [B, H, K, d], keys and values [B, H, T, d] -> [B, H, K, d]. The same bits on any number of threads.

@@ -59,11 +59,9 @@ double target_bytes(const PlanInput& input) {
   return input.sequence_targets ? 3 * fp32 * real(input.tokens * input.sequence.hidden1) : 0;
 }
 
-/// What attention keeps besides its inputs: the log-sum-exp of each head, or all weights where it is made of products
-/// (src/model/attention.cpp). In half precision a CPU is taken for one of those that make it so, whichever this one is.
+/// What attention keeps besides its inputs.
 double attention_bytes(const PlanInput& input, std::int64_t tokens, std::int64_t queries, std::int64_t heads) {
-  const bool products = input.device_name == "cpu" && input.precision == PlanPrecision::half;
-  return real(queries * heads) * (products ? real(tokens) * input.element_bytes() : fp32);
+  return real(queries * heads) * (input.attention_weights ? real(tokens) * input.element_bytes() : fp32);
 }
 
 double frozen_parameters(const PlanInput& input) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "masksc/data/loader.hpp"
+#include "masksc/model/attention.hpp"
 #include "masksc/model/mask.hpp"
 #include "masksc/model/sequence_encoder.hpp"
 #include "masksc/model/targets.hpp"
@@ -57,6 +58,7 @@ void fill_engine(const RunOptions& o, PlanInput& input) {
   input.reduce_bytes = o.train.reduce_precision == "bf16" ? 2 : 4;
   const at::ScalarType type = working_type(o.train.precision, on_cpu ? at::kCPU : at::kCUDA);
   input.precision = type == at::kFloat ? PlanPrecision::fp32 : PlanPrecision::half;
+  input.attention_weights = on_cpu && keeps_attention_weights(type);
 }
 
 void fill_machine(const RunOptions& o, PlanInput& input) {

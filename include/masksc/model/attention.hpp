@@ -19,6 +19,9 @@ at::Tensor self_attention(const at::Tensor& packed, std::int64_t heads);
 /// once.
 std::vector<at::Tensor> split_heads(const at::Tensor& y, std::int64_t n, std::int64_t heads);
 
+/// Whether this machine's CPU attends by products in this type, so that weights are kept for the backward pass.
+bool keeps_attention_weights(at::ScalarType type);
+
 /// Its weights alone: softmax(Q K^T / sqrt(d)), [B, H, K, T].
 at::Tensor attention_weights(const at::Tensor& queries, const at::Tensor& keys);
 

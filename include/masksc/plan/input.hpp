@@ -52,6 +52,7 @@ struct PlanInput {
   std::int64_t batch = 0;        // global
   std::int64_t micro_batch = 0;  // of a rank; 0: the rank's whole batch
   PlanPrecision precision = PlanPrecision::fp32;
+  bool attention_weights = false;  // all of them are kept for the backward pass, not their log sums alone
   bool shard_optimizer = false;
   bool deterministic = false;  // costs what no plan tells
   bool async_checkpoint = false;

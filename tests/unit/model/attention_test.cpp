@@ -1,6 +1,7 @@
 #include "masksc/model/attention.hpp"
 
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/function.h>
 
 #include "../../../src/model/cpu_attention.hpp"
 
@@ -65,6 +66,14 @@ TEST(Attention, ByHeadsHasTheSameBitsOnMoreThreads) {
     at::set_num_threads(before);
     for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_TRUE(at::equal(found[i], wanted[i])) << type << ' ' << i;
   }
+}
+
+TEST(Attention, KeepsItsWeightsWhereItIsMadeOfProducts) {
+  EXPECT_FALSE(keeps_attention_weights(at::kFloat));
+  EXPECT_FALSE(keeps_attention_weights(at::kHalf));
+  const at::Tensor x = at::ones({1, 1, 1, 1}, at::kBFloat16).requires_grad_(true);
+  const std::string by = attention(x, x, x).grad_fn()->name();
+  EXPECT_EQ(keeps_attention_weights(at::kBFloat16), by.find("ProductAttention") != std::string::npos) << by;
 }
 
 /// Columns that are not beside each other, a gradient that is one number everywhere, and nothing at all.

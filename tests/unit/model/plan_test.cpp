@@ -9,6 +9,7 @@
 #include <mutex>
 #include <numeric>
 
+#include "masksc/model/attention.hpp"
 #include "masksc/model/mask.hpp"
 #include "masksc/model/masked_autoencoder.hpp"
 #include "masksc/plan/cost.hpp"
@@ -147,8 +148,10 @@ TEST(Plan, FlopAreThoseOfTheOperationsDone) { check_flop(Decoder::full); }
 TEST(Plan, FlopOfTheCrossDecoderAreThoseOfTheOperationsDone) { check_flop(Decoder::cross); }
 
 /// One step of a model of 64 tokens: bytes kept after the forward pass, and the peak.
-std::pair<double, double> measured_bytes(const AutoencoderShape& shape, const PlanInput& plan, std::int64_t rows) {
+std::pair<double, double> measured_bytes(const AutoencoderShape& shape, const PlanInput& plan, std::int64_t rows,
+                                         at::ScalarType type) {
   MaskedAutoencoder model(shape, 0, at::kCPU);
+  model.parameters().set_working_type(type);
   model.set_recompute({plan.encoder.recompute_every, plan.decoder.recompute_every});
   std::vector<std::int64_t> ids(static_cast<std::size_t>(rows));
   std::iota(ids.begin(), ids.end(), 0);
@@ -165,7 +168,7 @@ std::pair<double, double> measured_bytes(const AutoencoderShape& shape, const Pl
   return {kept, bytes->peak};
 }
 
-void check_memory(Decoder kind, Recompute recompute) {
+void check_memory(Decoder kind, Recompute recompute, at::ScalarType type = at::kFloat) {
   AutoencoderShape shape = small_shape(Positions::learned);
   shape.token_places = token_grid(8, 8);
   shape.patch_genes = 16;
@@ -184,7 +187,9 @@ void check_memory(Decoder kind, Recompute recompute) {
     plan.cells = plan.batch = rows;
     plan.encoder.recompute_every = recompute.encoder_blocks;
     plan.decoder.recompute_every = recompute.decoder_blocks;
-    const auto [kept, peak] = measured_bytes(shape, plan, rows);
+    plan.precision = type == at::kFloat ? PlanPrecision::fp32 : PlanPrecision::half;
+    plan.attention_weights = keeps_attention_weights(type);
+    const auto [kept, peak] = measured_bytes(shape, plan, rows, type);
     const PlanMemory memory = memory_of(plan);
     if (recompute.decoder_blocks == 0) {
       EXPECT_NEAR(memory.activations / kept, 1, 0.005) << encoder;
@@ -194,6 +199,8 @@ void check_memory(Decoder kind, Recompute recompute) {
 }
 
 TEST(Plan, MemoryIsWhatTheStepHolds) { check_memory(Decoder::full, {}); }
+
+TEST(Plan, MemoryOfAStepInBf16IsWhatItHolds) { check_memory(Decoder::full, {}, at::kBFloat16); }
 
 TEST(Plan, MemoryOfTheCrossDecoderIsWhatTheStepHolds) {
   check_memory(Decoder::cross, {});

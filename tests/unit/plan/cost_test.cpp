@@ -79,6 +79,8 @@ TEST(Cost, BlockKeepsWhatAutogradSaves) {
   EXPECT_EQ(block_activation_bytes(input, 33, 33, 4), 272448 / 2);
   input.precision = PlanPrecision::half;
   EXPECT_EQ(block_activation_bytes(input, 33, 33, 4), 16 * 33 * 64 * 2 + (4 * 33 + 33 * 4) * 4);
+  input.attention_weights = true;  // [4, 33, 33] in place of [4, 33] log sums
+  EXPECT_EQ(block_activation_bytes(input, 33, 33, 4), 16 * 33 * 64 * 2 + 4 * 33 * 4 + 4 * 33 * 33 * 2);
 }
 
 TEST(Memory, ByPart) {
