@@ -11,7 +11,6 @@
 #include "masksc/core/memory.hpp"
 #include "masksc/core/progress.hpp"
 #include "masksc/core/version.hpp"
-#include "masksc/dist/gpu_place.hpp"
 #include "masksc/dist/heartbeat.hpp"
 #include "masksc/io/checkpoint_folder.hpp"
 #include "masksc/io/sealed_file.hpp"
@@ -30,6 +29,7 @@
 #include "masksc/train/recording.hpp"
 #include "masksc/train/stop.hpp"
 #include "masksc/train/time_limit.hpp"
+#include "nccl_choice.hpp"
 #include "stage_clock.hpp"
 
 namespace masksc {
@@ -44,29 +44,6 @@ AutoencoderShape autoencoder_shape(const RunOptions& options, const Expression& 
   shape.teacher_features = targets.teacher_features();
   shape.model = options.model;
   return shape;
-}
-
-[[noreturn]] void refuse_nccl() { throw UserError("--collectives nccl needs a GPU on every rank; use mpi, or auto"); }
-
-/// NCCL, where --collectives says so or, by auto, where every one of several ranks has a GPU of its own. A collective.
-/// Throws UserError when nccl is wanted and cannot be.
-std::unique_ptr<NcclCollectives> choose_nccl(const RunSettings& settings, at::Device device, Collectives& ranks) {
-  const std::string& wanted = settings.collectives;
-  const bool all_cuda = ranks.all_reduce(std::int32_t{device.is_cuda() ? 1 : 0}, ReduceOp::min) == 1;
-  if (wanted == "nccl" && !all_cuda) refuse_nccl();
-  if (wanted == "mpi" || !all_cuda || (wanted == "auto" && ranks.size() == 1)) return nullptr;
-  const NcclApi api = load_nccl_api();
-  if (wanted == "auto") {  // with nccl wanted NcclCollectives refuses shared GPUs
-    const std::string shared = describe_shared_gpu(gather_gpus(api, ranks, device.index()));
-    if (!shared.empty()) {
-      log::warning("{}; gradients travel by MPI", shared);
-      return nullptr;
-    }
-  }
-  auto nccl = std::make_unique<NcclCollectives>(
-      api, ranks, NcclOptions{.device = device.index(), .timeout = std::chrono::seconds(settings.collective_timeout)});
-  log::info("gradients travel by NCCL {}", nccl->version());
-  return nccl;
 }
 
 /// What passed before the first stage.
@@ -255,7 +232,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
                                                .stall_timeout = std::chrono::seconds(options.run.stall_timeout)});
     const auto start = std::chrono::steady_clock::now();
     const at::Device device = choose_device(options.run.device, place.local_rank, options.train.deterministic);
-    if (options.run.collectives == "nccl" && !device.is_cuda()) refuse_nccl();
+    check_nccl(options.run, device);
     if (options.engine.cuda_graph) static_cast<void>(cuda_recorder(device));  // now, and not after stage 1
     RunInput input = prepare_input(options, folder, place);
     decide_standardization(options, input, device, ranks);

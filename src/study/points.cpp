@@ -13,6 +13,7 @@
 #include "masksc/core/folder_lock.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/train/stop.hpp"
+#include "point_group.hpp"
 #include "point_records.hpp"
 #include "point_watch.hpp"
 
@@ -20,11 +21,6 @@ namespace masksc {
 namespace {
 
 namespace fs = std::filesystem;
-using Indices = std::vector<std::int64_t>;
-
-/// A rank of a group that waits longer for the others after a point has failed on it ends the program: they are stuck
-/// in the middle of the point.
-constexpr std::chrono::seconds patience{60};
 
 void check_points(const std::vector<Point>& points, const Collectives& world) {
   std::set<std::string> names;
@@ -39,7 +35,7 @@ void check_points(const std::vector<Point>& points, const Collectives& world) {
 
 /// The points to work on, dearest first; after them those that failed before, which may end the program. Records of
 /// failed ones, and of others that are to be replaced, go. On one rank.
-Indices pending_points(const std::vector<Point>& points, const PointsSettings& settings, const fs::path& folder) {
+PointIndices pending_points(const std::vector<Point>& points, const PointsSettings& settings, const fs::path& folder) {
   // All are read, and those that are not to be replaced refused, before the first one goes.
   std::map<std::int64_t, PointStatus> status;
   for (std::size_t i = 0; i < points.size(); ++i) {
@@ -47,7 +43,7 @@ Indices pending_points(const std::vector<Point>& points, const PointsSettings& s
     const PointStatus found = read_record(folder, points[i], settings.overwrite).status;
     if (found != PointStatus::done) status.emplace(static_cast<std::int64_t>(i), found);
   }
-  Indices pending;
+  PointIndices pending;
   std::set<std::int64_t> failed;
   for (const auto& [i, found] : status) {
     const Point& point = points[static_cast<std::size_t>(i)];
@@ -66,114 +62,15 @@ Indices pending_points(const std::vector<Point>& points, const PointsSettings& s
   return pending;
 }
 
-/// How a point ended on the ranks of its group, the same on all of them; nothing for success. `control` has the same
-/// ranks as the point's own communicator, in which a rank that failed alone has left the others.
-std::optional<Failure> settle(const std::exception_ptr& mine, Collectives& control) {
-  std::optional<Failure> failure;
-  if (mine) failure = describe_failure(mine);
-  if (control.size() == 1) return failure;
-  const std::string note = failure ? "the point failed on this rank: " + failure->message : std::string();
-  control.watch(failure ? patience : std::chrono::seconds(0), [note] { return note; });
-  std::vector<std::int32_t> codes(static_cast<std::size_t>(control.size()));
-  const std::int32_t code = failure ? static_cast<std::int32_t>(failure->code) : 0;
-  control.all_gather(std::span<const std::int32_t>(&code, 1), std::span(codes));
-  const auto is = [&](auto wanted) { return std::find_if(codes.begin(), codes.end(), wanted) - codes.begin(); };
-  auto from = is([](std::int32_t c) { return c != 0 && c != static_cast<std::int32_t>(ExitCode::stopped); });
-  const auto end = static_cast<std::ptrdiff_t>(codes.size());
-  if (from == end) from = is([](std::int32_t c) { return c != 0; });
-  if (from == end) return {};
-  return Failure{static_cast<ExitCode>(codes[static_cast<std::size_t>(from)]),
-                 broadcast_text(control, failure ? failure->message : "", static_cast<int>(from))};
-}
-
-/// A group of ranks at work.
-class Group {
- public:
-  Group(const std::vector<Point>& points, const PointSession& session, const fs::path& folder,
-        std::unique_ptr<Collectives> ranks)
-      : points_(points),
-        session_(session),
-        folder_(folder),
-        ranks_(std::move(ranks)),
-        control_(ranks_->size() > 1 ? ranks_->split(0) : nullptr) {}
-
-  /// Takes points of `mine` until none is left, or a stop is asked for.
-  void work(const Indices& mine) {
-    for (;;) {
-      std::int64_t next = -1;
-      on_root(*ranks_, [&] { next = take(mine); });
-      ranks_->broadcast(std::span(&next, 1));
-      if (next < 0 || !run(static_cast<std::size_t>(next))) return;
-    }
-  }
-
- private:
-  [[nodiscard]] std::int64_t take(const Indices& mine) const {
-    for (const std::int64_t point : mine) {
-      if (stop_requested()) static_cast<void>(session_.mark(stop_mark));
-      if (session_.marked(stop_mark)) return -1;
-      if (session_.mark(claim_mark(static_cast<std::size_t>(point)))) return point;
-    }
-    return -1;
-  }
-
-  /// Whether the group goes on: false after a stop.
-  bool run(std::size_t index) {
-    const Point& point = points_[index];
-    const auto start = std::chrono::steady_clock::now();
-    PointOutcome outcome;
-    std::exception_ptr error;
-    try {
-      const log::Muted muted(log::Level::warning);
-      outcome.result = point.run(*ranks_, points_folder(folder_) / point.name);
-    } catch (...) {
-      error = std::current_exception();
-    }
-    if (error && control_) note_failure(point, describe_failure(error));
-    const std::optional<Failure> failure = settle(error, control_ ? *control_ : *ranks_);
-    if (failure && failure->code == ExitCode::stopped) {
-      static_cast<void>(session_.mark(stop_mark));
-      return false;
-    }
-    outcome.status = failure ? PointStatus::failed : PointStatus::done;
-    if (failure) outcome.failure = *failure;
-    outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    on_root(*ranks_, [&] {
-      write_record(folder_, point, outcome);
-      static_cast<void>(session_.mark(end_mark(index)));
-    });
-    return true;
-  }
-
-  /// The record of a point that failed on this rank, before it waits for the others: where they are stuck in the
-  /// middle of the point the program ends.
-  void note_failure(const Point& point, const Failure& failure) const {
-    if (failure.code == ExitCode::stopped) return;
-    PointOutcome outcome;
-    outcome.status = PointStatus::failed;
-    outcome.failure = failure;
-    try {
-      write_record(folder_, point, outcome);
-    } catch (const std::exception&) {  // a full disk, or no memory left: the message says what went wrong
-    }
-  }
-
-  const std::vector<Point>& points_;
-  const PointSession& session_;
-  const fs::path& folder_;
-  std::unique_ptr<Collectives> ranks_;
-  std::unique_ptr<Collectives> control_;
-};
-
 /// Sleeps until all of `mine` have ended: a rank that waited in MPI would take a core from those that work.
-void wait_for_all(const Indices& mine, const PointSession& session) {
+void wait_for_all(const PointIndices& mine, const PointSession& session) {
   for (const std::int64_t point : mine)
     while (!session.marked(end_mark(static_cast<std::size_t>(point))) && !session.marked(stop_mark))
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
 }
 
 /// The points of one size, on as many groups as there may be. A collective.
-void work_on(const Indices& mine, int size, const std::vector<Point>& points, const PointsSettings& settings,
+void work_on(const PointIndices& mine, int size, const std::vector<Point>& points, const PointsSettings& settings,
              const PointSession& session, const fs::path& folder, Collectives& world) {
   int groups = std::min(world.size() / size, static_cast<int>(mine.size()));
   if (settings.groups > 0) groups = std::min(groups, settings.groups);
@@ -185,7 +82,7 @@ void work_on(const Indices& mine, int size, const std::vector<Point>& points, co
       std::optional<PointWatch> watch;
       if (ranks->is_root() && !world.is_root())
         watch.emplace(points, std::vector<std::size_t>{}, settings, session, folder, false);
-      Group(points, session, folder, std::move(ranks)).work(mine);
+      PointGroup(points, session, folder, std::move(ranks)).work(mine);
     }
     wait_for_all(mine, session);
   } catch (...) {
@@ -199,7 +96,7 @@ void work_on(const Indices& mine, int size, const std::vector<Point>& points, co
 }
 
 /// Works through all sizes. A collective; true when it stopped on the way.
-bool work_through(const Indices& pending, const std::vector<Point>& points, const PointsSettings& settings,
+bool work_through(const PointIndices& pending, const std::vector<Point>& points, const PointsSettings& settings,
                   const fs::path& folder, Collectives& world) {
   const PointSession session(points_folder(folder) / session_name(settings.only));
   on_root(world, [&] { session.begin(); });
@@ -210,7 +107,7 @@ bool work_through(const Indices& pending, const std::vector<Point>& points, cons
     if (world.is_root())
       watch.emplace(points, std::vector<std::size_t>(pending.begin(), pending.end()), settings, session, folder, true);
     for (const int size : sizes) {
-      Indices mine;
+      PointIndices mine;
       for (const std::int64_t i : pending)
         if (points[static_cast<std::size_t>(i)].ranks == size) mine.push_back(i);
       work_on(mine, size, points, settings, session, folder, world);
@@ -241,7 +138,7 @@ std::vector<Point> with_identities_of_root(std::vector<Point> points, Collective
 std::vector<PointOutcome> run_points(const std::vector<Point>& points, const PointsSettings& settings,
                                      Collectives& world, const fs::path& folder) {
   const std::vector<Point> agreed = with_identities_of_root(points, world);
-  Indices pending;
+  PointIndices pending;
   std::optional<FolderLock> lock;
   on_root(world, [&] {
     check_points(agreed, world);

@@ -73,7 +73,6 @@ class RunFolder {
   void look();
   void find();
   void find_run();
-  void compare() const;
   void start_anew();
   void check_replaced() const;
   void share();  // what rank 0 has found

@@ -1,0 +1,82 @@
+#include "same_run.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <sstream>
+#include <unordered_map>
+
+#include "masksc/core/error.hpp"
+#include "masksc/core/files.hpp"
+
+namespace masksc {
+namespace {
+
+namespace fs = std::filesystem;
+using Values = std::unordered_map<std::string, std::string>;
+
+/// Whether an option of a run changes nothing but its clusters.
+bool only_clusters(const std::string& option) {
+  ClusterSettings settings;
+  OptionTable table;
+  describe(table, settings);
+  return table.find(option) != nullptr;
+}
+
+/// The `name = value` lines of a configuration that this program wrote.
+Values read_configuration(const fs::path& path) {
+  Values values;
+  std::istringstream text(read_file(path));
+  for (std::string line; std::getline(text, line);) {
+    const auto equals = line.find(" = ");
+    if (!line.empty() && line[0] != '#' && equals != std::string::npos)
+      values[line.substr(0, equals)] = line.substr(equals + 3);
+  }
+  return values;
+}
+
+std::int64_t to_number(const Values& values, const std::string& name) {
+  const auto found = values.find(name);
+  std::int64_t number = 0;  // also where the text is no number: compare() has found the difference then
+  if (found != values.end()) std::from_chars(found->second.data(), found->second.data() + found->second.size(), number);
+  return number;
+}
+
+/// Whether (epochs, max_steps) asks for at least as much training as a run did; max_steps 0 is no limit.
+bool at_least_as_long(std::int64_t epochs, std::int64_t max_steps, std::int64_t epochs_before,
+                      std::int64_t max_before) {
+  return epochs >= epochs_before && (max_steps == 0 || (max_before != 0 && max_steps >= max_before));
+}
+
+}  // namespace
+
+void refuse_other_settings(const fs::path& root, const RunOptions& options, const OptionTable& table,
+                           const RecordedOptions& recorded) {
+  const Values before = read_configuration(root / "config.ini");
+  const auto differs = [&](const std::string& name, const std::string& was, const std::string& is) {
+    throw UserError(fmt::format("--output '{}' holds a run with {} = {}, now it is {}; {}{}", root.string(), name,
+                                was.empty() ? "(none)" : was, is.empty() ? "(none)" : is, start_over,
+                                only_clusters(name) ? "; other clusters of the same features: masksc_cluster" : ""));
+  };
+  RunOptions defaults;  // of options that the version of then did not know
+  const OptionTable unset = describe_run(defaults);
+  for (const Option& option : table.options()) {
+    if (option.role != OptionRole::result || option.name == "epochs" || option.name == "max-steps") continue;
+    const auto found = before.find(option.name);
+    const Option* const known = unset.find(option.name);
+    const std::string was = found != before.end() ? found->second : known != nullptr ? known->get() : "";
+    if (was != option.get() && was != absolute_if_file(option)) differs(option.name, was, option.get());
+  }
+  if (recorded.labels != options.counts.labels) differs("labels", recorded.labels, options.counts.labels);
+  if (recorded.sequence_model != options.sequence.model)
+    differs("sequence-model", recorded.sequence_model, options.sequence.model);
+  const std::int64_t epochs = to_number(before, "epochs");
+  const std::int64_t max_steps = to_number(before, "max-steps");
+  if (!at_least_as_long(options.train.epochs, options.train.max_steps, epochs, max_steps))
+    throw UserError(
+        fmt::format("--output '{}' holds a run of {} epochs (max-steps {}), longer than the {} (max-steps {}) "
+                    "now asked for; {}",
+                    root.string(), epochs, max_steps, options.train.epochs, options.train.max_steps, start_over));
+}
+
+}  // namespace masksc
