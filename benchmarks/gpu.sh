@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Measures the training on the GPU of a machine that has PyTorch for CUDA, from gpu_bundle/ (benchmarks/gpu_bundle.sh):
-# the tests that need a GPU, the step beside PyTorch's with the memory that checkpointing saves, both decoders, passes
-# launched as CUDA graphs, and some epochs of the paper's configuration on PBMC. Ends within 9 minutes.
+# the tests that need a GPU, the step beside PyTorch's with the memory that checkpointing saves, both decoders, LibTorch's
+# two kinds of fused attention, passes launched as CUDA graphs, and some epochs of the paper's configuration on PBMC with
+# the kernels of two steps. Ends within 9 minutes.
 #
 #   benchmarks/gpu.sh            writes gpu.md, into the folder OUT when that is set
 #
@@ -77,10 +78,13 @@ print("| {} | {:.0f} | {:.1f} | {:.2f} | {:.5f} |".format(sys.argv[1], run["cell
       run["peak_gib"], run["last_loss"]))' "$label"
 }
 
+# LibTorch takes cuDNN's attention first, unless told otherwise, and its own flash attention next.
 # shellcheck disable=SC2317
-both_decoders() {
-  head_of_rows decoder ---
-  for decoder in full cross; do row "$decoder" --batch 256 --warmup 3 --decoder "$decoder"; done
+attention_and_decoders() {
+  head_of_rows 'decoder, attention' ---
+  row "full, LibTorch's choice" --batch 256 --warmup 3
+  TORCH_CUDNN_SDPA_DEPRIORITIZED=1 row 'full, cuDNN last' --batch 256 --warmup 3
+  row "cross, LibTorch's choice" --batch 256 --warmup 3 --decoder cross
 }
 
 # A rank's share of the global batch on 1 and on 8 GPUs.
@@ -92,28 +96,35 @@ cuda_graphs() {
   done
 }
 
+# Cells/s are those of the steps alone: two checkpoints of 1.7 GB are written, which take as long as some epochs.
 # shellcheck disable=SC2016,SC2317
 paper() {
   "$bundle/bin/masksc_train" --config "$root/configs/paper.ini" --input "$bundle/10X_PBMC_top2000.h5" --labels Y \
-    --clusters 8 --epochs 20 --device cuda --report no --quiet --output "$work/run" >&2
+    --clusters 8 --epochs 20 --device cuda --report no --quiet --profile 100:101 --output "$work/run" >&2
   printf '`masksc_train --config configs/paper.ini --epochs 20 --device cuda`, PBMC (2000 genes: the patches that hold none are left out):\n\n'
   python3 -c '
 import json, sys
 run = json.load(open(sys.argv[1]))
-part = run["training"]["fraction_of_peak"]
-print("| device | cells/s | TFLOP/s | of the peak | seconds of stage 2 | loss |\n|---|---|---|---|---|---|")
-print("| {} | {:.0f} | {:.1f} | {} | {:.1f} | {:.4f} |".format(run["training"]["device"], run["cells_per_second"],
-      run["training"]["tflops"], "unknown" if part is None else f"{100 * part:.1f} %", run["seconds"]["train"], run["loss"]))' \
-    "$work/run/metrics.json"
+training = run["training"]
+part = training["fraction_of_peak"]
+names = ("data", "forward", "backward", "exposed_communication", "update")
+steps = sum(training[name] for name in names)
+print("| device | cells/s | TFLOP/s | of the peak | seconds of steps (" + ", ".join(names) + ") | of stage 2 | loss |\n|---|---|---|---|---|---|---|")
+print("| {} | {:.0f} | {:.1f} | {} | {:.1f} ({}) | {:.1f} | {:.4f} |".format(
+      training["device"], run["cells"] * run["epochs"] / steps, training["tflops"],
+      "unknown" if part is None else f"{100 * part:.1f} %", steps, ", ".join(f"{training[name]:.1f}" for name in names),
+      run["seconds"]["train"], run["loss"]))' "$work/run/metrics.json"
+  printf '\nTwo of its steps, by kernel:\n\n'
+  python3 "$root/benchmarks/kernels.py" "$work"/run/trace-0.json
 }
-export -f head_of_rows row both_decoders cuda_graphs paper
+export -f head_of_rows row attention_and_decoders cuda_graphs paper
 export bundle root work
 
-part "Tests" 80 "$bundle/bin/gpu_tests" --gtest_brief=1
-part "The step beside PyTorch, and checkpointing" 230 python3 "$root/benchmarks/step.py" "$bundle" "$bundle/torch_peer.py" \
+part "Tests" 100 "$bundle/bin/gpu_tests" --gtest_brief=1
+part "The step beside PyTorch, and checkpointing" 220 python3 "$root/benchmarks/step.py" "$bundle" "$bundle/torch_peer.py" \
   --device cuda --amp bf16 --rounds 2 --steps 10
-part "Both decoders" 40 bash -euo pipefail -c both_decoders
-part "Passes as CUDA graphs" 70 bash -euo pipefail -c cuda_graphs
+part "Attention, and both decoders" 60 bash -euo pipefail -c attention_and_decoders
+part "Passes as CUDA graphs" 60 bash -euo pipefail -c cuda_graphs
 part "The paper's configuration" 100 bash -euo pipefail -c paper
 cat "$report"
 exit "$failed"

@@ -5,11 +5,13 @@
 PEER is torch_peer.py (idiomatic PyTorch: DistributedDataParallel, autocast, fused AdamW), untouched, eager and compiled;
 the better one counts. Both sides get the same shapes, synthetic cells and targets in memory, so only the step is timed:
 masks, forward, backward, averaging of gradients, clipping, AdamW. Rounds alternate between the sides; medians are
-compared. Peak memory is that of the process (CPU) or of the allocator (GPU).
+compared. Peak memory is that of the process (CPU) or of the allocator (GPU). A TERM ends the measurement early: the
+tables have what was measured until then, and the exit code is 1.
 """
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -18,6 +20,15 @@ from pathlib import Path
 SMALL = dict(side=64, patch=4, dim=192, enc=4, dec=2, heads=6, batch=64)
 SMALL_DEC = {"dec-heads": 6}
 PAPER = {**dict(side=64, patch=4, dim=768, enc=12, dec=8, heads=12, batch=256), "dec-heads": 16}
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Stopped("stopped by a signal before all rounds were done")
 
 
 def flags(options):
@@ -63,35 +74,51 @@ def main():
         ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=Path(__file__).parent).stdout.strip()
     print(f"Command: `python benchmarks/step.py {' '.join(sys.argv[1:])}`, commit {commit}; "
           f"model {json.dumps(model)}, mask 0.75, {a.amp if a.amp != 'no' else 'fp32'}; medians of {a.rounds} rounds of {a.steps} steps.\n")
+    signal.signal(signal.SIGTERM, stop)
+    if a.device == "cuda":  # the short part first
+        memory(a, options, layouts[0])
+        print()
     print("| ranks x threads | side | cells/s | sd | TFLOP/s | peak GiB a rank |\n|---|---|---|---|---|---|")
     for ranks, threads in layouts:
         sides = {"mask-sc": lambda: ours(a.build, ranks, threads, options),
                  "PyTorch eager": lambda: peer(a.peer, ranks, threads, options, False),
                  "PyTorch compiled": lambda: peer(a.peer, ranks, threads, options, True)}
         results = {name: [] for name in sides}
-        for _ in range(a.rounds):
-            for name, run in sides.items():
-                try:
-                    results[name].append(run())
-                except RuntimeError as error:
-                    if name != "PyTorch compiled":
-                        raise
-                    print(error, file=sys.stderr)  # the peer's best is then the eager one
-        speeds = {}
-        for name, runs in results.items():
-            if not runs:
-                print(f"| {ranks} x {threads} | {name} | failed | | | |", flush=True)
-                continue
-            cells = [run["cells_per_s"] for run in runs]
-            speeds[name] = statistics.median(cells)
-            print(f"| {ranks} x {threads} | {name} | {speeds[name]:.1f} | {statistics.stdev(cells) if len(cells) > 1 else 0:.1f} "
-                  f"| {statistics.median(r['tflops'] for r in runs):.3f} | {statistics.median(r['peak_gib'] for r in runs):.2f} |",
-                  flush=True)
-        best = max(speed for name, speed in speeds.items() if name != "mask-sc")
-        print(f"| {ranks} x {threads} | mask-sc / best peer | {speeds['mask-sc'] / best:.2f} x | | | |", flush=True)
+        try:
+            measure(sides, a.rounds, results)
+        finally:
+            tell(f"{ranks} x {threads}", results)
     if a.device == "cpu":
         scaling(a, options)
-    memory(a, options, layouts[0])
+        memory(a, options, layouts[0])
+
+
+def measure(sides, rounds, results):
+    """Alternating runs, appended to results as they end."""
+    for _ in range(rounds):
+        for name, run in sides.items():
+            try:
+                results[name].append(run())
+            except RuntimeError as error:
+                if name != "PyTorch compiled":
+                    raise
+                print(error, file=sys.stderr)  # the peer's best is then the eager one
+
+
+def tell(layout, results):
+    speeds = {}
+    for name, runs in results.items():
+        if not runs:
+            print(f"| {layout} | {name} | not measured | | | |", flush=True)
+            continue
+        cells = [run["cells_per_s"] for run in runs]
+        speeds[name] = statistics.median(cells)
+        print(f"| {layout} | {name} | {speeds[name]:.1f} | {statistics.stdev(cells) if len(cells) > 1 else 0:.1f} "
+              f"| {statistics.median(r['tflops'] for r in runs):.3f} | {statistics.median(r['peak_gib'] for r in runs):.2f} |",
+              flush=True)
+    peers = [speed for name, speed in speeds.items() if name != "mask-sc"]
+    if peers and "mask-sc" in speeds:
+        print(f"| {layout} | mask-sc / best peer | {speeds['mask-sc'] / max(peers):.2f} x | | | |", flush=True)
 
 
 def scaling(a, options):
@@ -114,5 +141,5 @@ def memory(a, options, layout):
 if __name__ == "__main__":
     try:
         main()
-    except RuntimeError as failure:
+    except (RuntimeError, Stopped) as failure:
         sys.exit(str(failure))

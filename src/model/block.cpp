@@ -46,6 +46,11 @@ at::Tensor take_tokens(const at::Tensor& x, const at::Tensor& index) {
   return at::gather(x, 1, index.unsqueeze(-1).expand({-1, -1, x.size(-1)}));
 }
 
+at::Tensor take_places(const at::Tensor& places, const at::Tensor& index) {
+  return places.is_cpu() ? take_tokens(places.expand({index.size(0), -1, -1}), index)
+                         : at::embedding(places.squeeze(0), index);
+}
+
 at::Tensor apply_norm(const FlatParameters& parameters, const std::string& name, const at::Tensor& x) {
   return at::layer_norm(x, {x.size(-1)}, parameters.at(name + ".weight"), parameters.at(name + ".bias"));
 }

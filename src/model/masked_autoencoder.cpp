@@ -102,8 +102,8 @@ at::Tensor MaskedAutoencoder::embed(const at::Tensor& patches, const at::Tensor&
   const std::int64_t cells = patches.size(0);
   const at::Tensor shown = keep.defined() ? take_tokens(patches, keep) : patches;
   at::Tensor tokens = apply_linear(parameters_, "embed", shown.to(parameters_.working_type()));
-  const at::Tensor places = positions("pos").expand({cells, -1, -1});
-  tokens = tokens + (keep.defined() ? take_tokens(places, keep) : places);
+  const at::Tensor places = positions("pos");
+  tokens = tokens + (keep.defined() ? take_places(places, keep) : places);
   return at::cat({parameters_.at("cls").expand({cells, -1, -1}), tokens}, 1);
 }
 
@@ -150,10 +150,10 @@ MaskedAutoencoder::Output MaskedAutoencoder::forward(const at::Tensor& patches, 
   Output output;
   output.encoded = encode(patches, keep, key);
   const at::Tensor bridged = apply_linear(parameters_, "bridge", output.encoded);
-  const at::Tensor places = positions("dec_pos").expand({bridged.size(0), -1, -1});
-  const at::Tensor visible = bridged.narrow(1, 1, keep.size(1)) + take_tokens(places, keep);
+  const at::Tensor places = positions("dec_pos");
+  const at::Tensor visible = bridged.narrow(1, 1, keep.size(1)) + take_places(places, keep);
   const at::Tensor asking =
-      at::cat({bridged.narrow(1, 0, 1), parameters_.at("mask_token") + take_tokens(places, masked)}, 1);
+      at::cat({bridged.narrow(1, 0, 1), parameters_.at("mask_token") + take_places(places, masked)}, 1);
   const at::Tensor x =
       shape_.model.decoder == Decoder::cross ? decode_masked(asking, visible, key) : decode_all(asking, visible, key);
   const at::Tensor hidden = apply_norm(parameters_, "dec_norm", x.narrow(1, 1, masked.size(1)));

@@ -1,5 +1,7 @@
 #include "masksc/model/parameters.hpp"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -85,9 +87,11 @@ FlatParameters::FlatParameters(std::vector<ParameterSpec> specs, std::uint64_t s
     ensure(index_.emplace(specs_[i].name, i).second, "parameter names differ");
   }
   at::Tensor host = at::empty({total}, at::kFloat);
-  for (std::size_t i = 0; i < specs_.size(); ++i)
-    initialise({host.data_ptr<float>() + offsets_[i], static_cast<std::size_t>(element_count(specs_[i]))},
-               specs_[i].initial, RandomStream(seed, Purpose::initialisation, set, static_cast<std::uint64_t>(i)));
+  at::parallel_for(0, static_cast<std::int64_t>(specs_.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
+      initialise({host.data_ptr<float>() + offsets_[i], static_cast<std::size_t>(element_count(specs_[i]))},
+                 specs_[i].initial, RandomStream(seed, Purpose::initialisation, set, static_cast<std::uint64_t>(i)));
+  });
   padded_values_ = at::zeros({total + 2 * padding}, at::TensorOptions(at::kFloat).device(device));
   padded_gradients_ = at::zeros_like(padded_values_);
   values_ = padded_values_.narrow(0, padding, total);

@@ -37,6 +37,11 @@ at::Tensor block_attention(const FlatParameters& parameters, const std::string& 
 /// Tokens by index: x [B, T, D], index [B, K] -> [B, K, D].
 at::Tensor take_tokens(const at::Tensor& x, const at::Tensor& index);
 
+/// The same of tokens that all cells share: places [1, T, D], index [B, K] -> [B, K, D]. On a GPU as an embedding,
+/// whose gradient adds up in fp32 and is as large as the places; on a CPU an embedding's bf16 gradients would add up in
+/// bf16.
+at::Tensor take_places(const at::Tensor& places, const at::Tensor& index);
+
 /// Layer norm and linear layer by name.
 at::Tensor apply_norm(const FlatParameters& parameters, const std::string& name, const at::Tensor& x);
 at::Tensor apply_linear(const FlatParameters& parameters, const std::string& name, const at::Tensor& x);
