@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstddef>
 #include <iterator>
+#include <map>
+#include <numeric>
 #include <vector>
 
 #include "squared_distance.hpp"
@@ -15,6 +17,7 @@ namespace {
 constexpr std::int64_t fewest_cells = 10;  // of a cluster that counts
 constexpr std::size_t neighbours = 2;      // of a cluster
 constexpr double around = 0.15;            // a point, as a share of the distance between the centres
+constexpr double gap = 0.5;                // a border that is less full
 
 /// A cluster and a neighbour.
 struct Border {
@@ -62,21 +65,25 @@ AlongLine places(std::span<const float> cell, const DenseMatrix& centres, const 
   return here;
 }
 
-}  // namespace
-
-double border_density(const DenseMatrix& local_rows, std::span<const std::int32_t> labels, const DenseMatrix& centres,
-                      Collectives& ranks) {
-  std::vector<std::int64_t> sizes(static_cast<std::size_t>(centres.rows));
+std::vector<std::int64_t> sizes_of(std::span<const std::int32_t> labels, std::int64_t clusters, Collectives& ranks) {
+  std::vector<std::int64_t> sizes(static_cast<std::size_t>(clusters));
   for (const std::int32_t label : labels) ++sizes[static_cast<std::size_t>(label)];
   ranks.all_reduce(std::span(sizes));
-  const std::vector<Border> borders = nearest_borders(centres, sizes);
-  if (borders.empty()) return 0;
+  return sizes;
+}
 
+/// How full each of the borders is, 0 to 1. A collective.
+std::vector<double> densities(const std::vector<Border>& borders, const DenseMatrix& local_rows,
+                              std::span<const std::int32_t> labels, const DenseMatrix& centres,
+                              std::span<const std::int64_t> sizes, Collectives& ranks) {
+  std::vector<std::vector<std::size_t>> of_cluster(sizes.size());
+  for (std::size_t b = 0; b < borders.size(); ++b)
+    for (const std::int32_t end : {borders[b].from, borders[b].to})
+      of_cluster[static_cast<std::size_t>(end)].push_back(b);
   std::vector<std::int64_t> counts(borders.size() * 6);  // of each border: AlongLine of `from`, then of `to`
   for (std::int64_t row = 0; row < local_rows.rows; ++row) {
     const std::int32_t label = labels[static_cast<std::size_t>(row)];
-    for (std::size_t b = 0; b < borders.size(); ++b) {
-      if (label != borders[b].from && label != borders[b].to) continue;
+    for (const std::size_t b : of_cluster[static_cast<std::size_t>(label)]) {
       const AlongLine here = places(local_rows.row(row), centres, borders[b]);
       const std::size_t side = label == borders[b].from ? 0 : 3;
       for (std::size_t point = 0; point < 3; ++point) counts[6 * b + side + point] += here[point];
@@ -84,16 +91,51 @@ double border_density(const DenseMatrix& local_rows, std::span<const std::int32_
   }
   ranks.all_reduce(std::span(counts));
 
-  std::vector<double> fullest(sizes.size(), 0);
+  std::vector<double> found;
   for (std::size_t b = 0; b < borders.size(); ++b) {
-    const auto from = static_cast<std::size_t>(borders[b].from);
-    const auto to = static_cast<std::size_t>(borders[b].to);
     const auto density = [&](std::size_t point) {
-      return static_cast<double>(counts[6 * b + point]) / static_cast<double>(sizes[from]) +
-             static_cast<double>(counts[6 * b + 3 + point]) / static_cast<double>(sizes[to]);
+      return static_cast<double>(counts[6 * b + point]) /
+                 static_cast<double>(sizes[static_cast<std::size_t>(borders[b].from)]) +
+             static_cast<double>(counts[6 * b + 3 + point]) /
+                 static_cast<double>(sizes[static_cast<std::size_t>(borders[b].to)]);
     };
     const double at_centres = std::min(density(0), density(2));
-    fullest[from] = std::max(fullest[from], at_centres > 0 ? std::min(1.0, density(1) / at_centres) : 1.0);
+    found.push_back(at_centres > 0 ? std::min(1.0, density(1) / at_centres) : 1.0);
+  }
+  return found;
+}
+
+/// The merged cluster that has most cells of each cluster. A collective.
+std::vector<std::int32_t> homes_of(std::span<const std::int32_t> labels, std::span<const std::int32_t> merged,
+                                   std::size_t clusters, Collectives& ranks) {
+  const std::int32_t mine = merged.empty() ? 0 : *std::max_element(merged.begin(), merged.end()) + 1;
+  const auto columns = static_cast<std::size_t>(ranks.all_reduce(mine, ReduceOp::max));
+  std::vector<std::int64_t> shared(clusters * columns);
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    ++shared[static_cast<std::size_t>(labels[i]) * columns + static_cast<std::size_t>(merged[i])];
+  ranks.all_reduce(std::span(shared));
+  std::vector<std::int32_t> homes;
+  for (std::size_t i = 0; i < clusters; ++i) {
+    const auto begin = shared.begin() + static_cast<std::ptrdiff_t>(i * columns);
+    const auto end = begin + static_cast<std::ptrdiff_t>(columns);
+    homes.push_back(static_cast<std::int32_t>(std::max_element(begin, end) - begin));
+  }
+  return homes;
+}
+
+}  // namespace
+
+double border_density(const DenseMatrix& local_rows, std::span<const std::int32_t> labels, const DenseMatrix& centres,
+                      Collectives& ranks) {
+  const std::vector<std::int64_t> sizes = sizes_of(labels, centres.rows, ranks);
+  const std::vector<Border> borders = nearest_borders(centres, sizes);
+  if (borders.empty()) return 0;
+  const std::vector<double> full = densities(borders, local_rows, labels, centres, sizes, ranks);
+
+  std::vector<double> fullest(sizes.size(), 0);
+  for (std::size_t b = 0; b < borders.size(); ++b) {
+    double& of_cluster = fullest[static_cast<std::size_t>(borders[b].from)];
+    of_cluster = std::max(of_cluster, full[b]);
   }
   double sum = 0;
   double cells = 0;
@@ -103,6 +145,39 @@ double border_density(const DenseMatrix& local_rows, std::span<const std::int32_
     cells += static_cast<double>(sizes[i]);
   }
   return sum / cells;
+}
+
+double share_across_gaps(const DenseMatrix& local_rows, std::span<const std::int32_t> labels,
+                         const DenseMatrix& centres, std::span<const std::int32_t> merged, Collectives& ranks) {
+  const std::vector<std::int64_t> sizes = sizes_of(labels, centres.rows, ranks);
+  const std::vector<std::int32_t> homes = homes_of(labels, merged, sizes.size(), ranks);
+  std::vector<Border> borders;
+  for (std::int32_t from = 0; from < static_cast<std::int32_t>(sizes.size()); ++from)
+    for (std::int32_t to = from + 1; to < static_cast<std::int32_t>(sizes.size()); ++to) {
+      const auto a = static_cast<std::size_t>(from);
+      const auto b = static_cast<std::size_t>(to);
+      if (homes[a] == homes[b] && sizes[a] >= fewest_cells && sizes[b] >= fewest_cells)
+        borders.push_back({from, to, squared_distance(centres.row(from), centres.row(to))});
+    }
+  const std::vector<double> full = densities(borders, local_rows, labels, centres, sizes, ranks);
+
+  std::vector<std::int32_t> part(sizes.size());  // of its merged cluster, that no gap divides: its first cluster
+  std::iota(part.begin(), part.end(), 0);
+  for (std::size_t b = 0; b < borders.size(); ++b) {
+    if (full[b] < gap) continue;
+    const std::int32_t one = part[static_cast<std::size_t>(borders[b].from)];
+    const std::int32_t other = part[static_cast<std::size_t>(borders[b].to)];
+    std::replace(part.begin(), part.end(), std::max(one, other), std::min(one, other));
+  }
+  std::vector<std::int64_t> cells_of_part(sizes.size());
+  for (std::size_t i = 0; i < sizes.size(); ++i)
+    if (sizes[i] >= fewest_cells) cells_of_part[static_cast<std::size_t>(part[i])] += sizes[i];
+  std::map<std::int32_t, std::int64_t> largest;  // part of each merged cluster
+  for (std::size_t i = 0; i < sizes.size(); ++i) largest[homes[i]] = std::max(largest[homes[i]], cells_of_part[i]);
+  const std::int64_t counted = std::accumulate(cells_of_part.begin(), cells_of_part.end(), std::int64_t{0});
+  std::int64_t across = counted;
+  for (const auto& [home, cells] : largest) across -= cells;
+  return counted > 0 ? static_cast<double>(across) / static_cast<double>(counted) : 0;
 }
 
 }  // namespace masksc

@@ -98,11 +98,12 @@ Partition partition_cells(const DenseMatrix& local_rows, RowRange rows, std::int
   const auto score = [&](const std::vector<std::int32_t>& labels) {
     return silhouette(judged.local.local_rows, judged.local.rows, judged.cells(), labels, ranks, poll).value_or(-1);
   };
+  std::vector<std::int32_t> own_judged;
   if (clustering == Clustering::best) {
-    const std::vector<std::int32_t> labels = labels_of(judged, own.labels, rows.begin);
-    own.borders = border_density(judged.local.local_rows, labels, found.centres, ranks);
+    own_judged = labels_of(judged, own.labels, rows.begin);
+    own.borders = border_density(judged.local.local_rows, own_judged, found.centres, ranks);
     if (*own.borders < kCutsTypes) return numbered(std::move(own), ranks);
-    own.silhouette = score(labels);
+    own.silhouette = score(own_judged);
   }
 
   const SampledCells sample(local_rows, rows, cells, centre_cells, settings.seed);
@@ -110,8 +111,12 @@ Partition partition_cells(const DenseMatrix& local_rows, RowRange rows, std::int
   double best_score = -2;
   for (const std::int64_t finer : counts) {
     MergedCentres merged = merged_centres(sample, finer, settings, ranks, poll);
-    const double merged_score =
-        score(merged.labels(judged.local.local_rows, judged.local.rows, judged.cells(), settings.threads, ranks));
+    const std::vector<std::int32_t> labels =
+        merged.labels(judged.local.local_rows, judged.local.rows, judged.cells(), settings.threads, ranks);
+    if (own.borders &&
+        share_across_gaps(judged.local.local_rows, own_judged, found.centres, labels, ranks) >= kUnitesTypes)
+      continue;
+    const double merged_score = score(labels);
     if (merged_score <= best_score) continue;
     best_score = merged_score;
     best = std::move(merged);

@@ -22,4 +22,11 @@ namespace masksc {
 double border_density(const DenseMatrix& local_rows, std::span<const std::int32_t> labels, const DenseMatrix& centres,
                       Collectives& ranks);
 
+/// Of other clusters of the same cells, `merged`: the share of the cells that these unite with others across a gap.
+/// A cluster belongs to the merged one that has most of its cells. Those of one merged cluster hang together where
+/// borders between them (of any two, as above) are at least half full; cells outside the largest part that hangs
+/// together are united with it across a gap. 0 where nothing is, or no cluster has 10 cells. A collective.
+double share_across_gaps(const DenseMatrix& local_rows, std::span<const std::int32_t> labels,
+                         const DenseMatrix& centres, std::span<const std::int32_t> merged, Collectives& ranks);
+
 }  // namespace masksc

@@ -21,6 +21,11 @@ namespace masksc {
 /// a third of the cells that there are around centres.
 inline constexpr double kCutsTypes = 2.0 / 3.0;
 
+/// share_across_gaps from which on merged clusters do not count: they unite what belongs to different types. In features
+/// with cells far outside, average linkage takes those off one by one and leaves all others in one cluster, of a high
+/// silhouette.
+inline constexpr double kUnitesTypes = 0.25;
+
 enum class Clustering {
   best,    // K-means where its clusters have gaps between them; else merged, where its silhouette is higher
   kmeans,  // K-means
@@ -36,7 +41,8 @@ struct Partition {
 
 /// Clusters the rows dealt out over `ranks` into settings.clusters clusters; the same bits on any number of ranks.
 /// best: K-means' clusters, where their border_density (of at most 10,000 cells) is below kCutsTypes. Elsewhere they
-/// stay where their silhouette is at least 97.5 % of the best of the others.
+/// stay where their silhouette is at least 97.5 % of the best of the others, of which those count that unite less than
+/// kUnitesTypes of the cells across gaps between K-means' clusters.
 /// Finer centres are sought among at most 50,000 cells (drawn by seed) with 3 restarts, and only where there are at
 /// least 10 cells for each; without any such, and for a single cluster, the answer is K-means'. `poll` and `progress`
 /// as kmeans takes them (progress of K-means proper). A collective; throws as kmeans.

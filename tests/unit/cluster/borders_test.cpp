@@ -9,8 +9,14 @@
 namespace masksc {
 namespace {
 
-/// Cells on a line, with clusters cut at `cuts`; centres are the means. Dealt out over so many ranks.
-double on_a_line(const std::vector<double>& cells, const std::vector<double>& cuts, int ranks) {
+std::int32_t place_among(const std::vector<double>& cuts, double at) {
+  return static_cast<std::int32_t>(std::count_if(cuts.begin(), cuts.end(), [&](double c) { return at >= c; }));
+}
+
+/// Cells on a line, with clusters cut at `cuts`; centres are the means. Dealt out over so many ranks. How full the
+/// borders are or, of clusters merged at other cuts, how many cells are united across gaps.
+double on_a_line(const std::vector<double>& cells, const std::vector<double>& cuts, int ranks,
+                 const std::vector<double>& merged_at = {}) {
   const auto count = static_cast<std::int64_t>(cells.size());
   DenseMatrix x(count, 2);
   std::vector<std::int32_t> labels;
@@ -21,8 +27,7 @@ double on_a_line(const std::vector<double>& cells, const std::vector<double>& cu
     const double at = cells[static_cast<std::size_t>(i)];
     x.row(i)[0] = static_cast<float>(at);
     x.row(i)[1] = static_cast<float>(i % 7);  // across the line: of no account
-    const auto label =
-        static_cast<std::size_t>(std::count_if(cuts.begin(), cuts.end(), [&](double c) { return at >= c; }));
+    const auto label = static_cast<std::size_t>(place_among(cuts, at));
     labels.push_back(static_cast<std::int32_t>(label));
     sums[label] += at;
     ++sizes[label];
@@ -35,9 +40,13 @@ double on_a_line(const std::vector<double>& cells, const std::vector<double>& cu
   run_as_threads(ranks, [&](Collectives& all) {
     const RowRange rows = rows_of_rank(count, all.rank(), ranks);
     const DenseMatrix part = part_of(x, rows);
-    const double mine = border_density(
-        part, std::span(labels).subspan(static_cast<std::size_t>(rows.begin), static_cast<std::size_t>(rows.size())),
-        centres, all);
+    const auto here =
+        std::span(labels).subspan(static_cast<std::size_t>(rows.begin), static_cast<std::size_t>(rows.size()));
+    std::vector<std::int32_t> merged;
+    for (std::int64_t i = rows.begin; i < rows.end; ++i)
+      merged.push_back(place_among(merged_at, cells[static_cast<std::size_t>(i)]));
+    const double mine = merged_at.empty() ? border_density(part, here, centres, all)
+                                          : share_across_gaps(part, here, centres, merged, all);
     if (all.is_root()) found = mine;
   });
   return found;
@@ -90,6 +99,20 @@ TEST(Borders, LeaveOutClustersOfFewCells) {
   add(cells, 2.1, 0.1, 9);  // nine cells
   EXPECT_EQ(on_a_line(cells, {2.05}, 1), 0) << "one cluster that counts: no border";
   EXPECT_GT(on_a_line(cells, {1, 2.05}, 1), 0.95);
+}
+
+TEST(Borders, TellWhatIsUnitedAcrossGaps) {
+  std::vector<double> cells;  // an even group of 300 cut in three, one of 200 cut in two, one of 100; nine odd cells
+  add(cells, 0, 0.01, 300);
+  add(cells, 10, 0.01, 200);
+  add(cells, 20, 0.01, 100);
+  add(cells, 90, 0.01, 9);
+  const std::vector<double> cuts = {1, 2, 5, 11, 15, 50};
+  EXPECT_EQ(on_a_line(cells, cuts, 1, {5, 15, 50}), 0) << "the groups themselves";
+  EXPECT_EQ(on_a_line(cells, cuts, 2, {2, 5, 11, 15}), 0) << "parts of groups";
+  EXPECT_EQ(on_a_line(cells, cuts, 2, {15, 50}), 200.0 / 600);
+  EXPECT_EQ(on_a_line(cells, cuts, 3, {50}), 300.0 / 600) << "of three groups the largest is where the others are";
+  EXPECT_EQ(on_a_line(cells, cuts, 1, {50}), 300.0 / 600);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 #include <vector>
@@ -58,6 +59,38 @@ TEST(Partition, LeavesALargeTypeWholeWhereKMeansCutsIt) {
   EXPECT_GT(best.borders.value(), kCutsTypes);
   EXPECT_EQ(std::set<std::int32_t>(best.labels.begin(), best.labels.end()), (std::set<std::int32_t>{0, 1, 2, 3, 4}));
   EXPECT_GT(std::count(best.labels.begin(), best.labels.end(), 0), 900) << "0 is the largest";
+}
+
+/// `count` cells evenly in a disk.
+void add_disk(std::vector<std::array<double, 2>>& cells, std::int64_t count, double x, double radius,
+              RandomStream& random) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const double r = radius * std::sqrt(random.uniform());
+    const double angle = 6.28 * random.uniform();
+    cells.push_back({x + r * std::cos(angle), r * std::sin(angle)});
+  }
+}
+
+/// Of two types K-means cuts the larger one; finer centres lie on three pairs of cells far outside, and merged into four
+/// clusters they have the pairs and all others: of a high silhouette, and no answer.
+TEST(Partition, DoesNotUniteTypesForTheSakeOfOddCells) {
+  RandomStream random(4, Purpose::simulate, 0, 0);
+  std::vector<std::array<double, 2>> cells;
+  add_disk(cells, 2000, 0, 10, random);
+  add_disk(cells, 800, 22, 6, random);
+  for (const double far : {-45.0, 45.0, 90.0})
+    for (const double beside : {0.0, 0.5}) cells.push_back({11 + beside, far});
+  DenseMatrix x(std::ssize(cells), 2);
+  for (std::int64_t i = 0; i < x.rows; ++i)
+    for (std::size_t c = 0; c < 2; ++c) x.row(i)[c] = static_cast<float>(cells[static_cast<std::size_t>(i)][c]);
+  const KMeansSettings settings{.clusters = 4};
+  const Partition merged = over_ranks(x, 1, Clustering::merged, settings);
+  EXPECT_GT(std::count(merged.labels.begin(), merged.labels.end(), 0), 2790);
+  const Partition best = over_ranks(x, 1, Clustering::best, settings);
+  EXPECT_GT(best.borders.value(), kCutsTypes);
+  EXPECT_GT(*merged.silhouette, *best.silhouette / 0.975);
+  EXPECT_EQ(best.finer, 0);
+  EXPECT_EQ(best.labels, over_ranks(x, 3, Clustering::kmeans, settings).labels);
 }
 
 TEST(Partition, IsTheSameOnAnyNumberOfRanks) {
