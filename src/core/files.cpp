@@ -78,6 +78,8 @@ std::string read_file(const std::filesystem::path& path, std::size_t most) {
     if (text.size() > most) return refuse("it is larger than a text of its kind can be");
   }
   if (in.bad()) return refuse(std::strerror(errno));
+  constexpr std::string_view mark = "\xEF\xBB\xBF";
+  if (text.starts_with(mark)) text.erase(0, mark.size());
   return text;
 }
 

@@ -7,6 +7,8 @@
 #include "cell_selection.hpp"
 #include "columns.hpp"
 #include "copy_tree.hpp"
+#include "kept_obs.hpp"
+#include "masksc/core/chosen.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/text.hpp"
 #include "readers.hpp"
@@ -19,14 +21,23 @@ constexpr const char* layer_of_X = "layers/X";
 /// Copies the parts of one input, and notes what it leaves out.
 class Keeper {
  public:
-  Keeper(const ArrayFile& from, ArrayFile& to, CellSelection cells) : from_(from), to_(to), cells_(std::move(cells)) {}
+  Keeper(const ArrayFile& from, ArrayFile& to, CellSelection cells, const std::vector<std::int64_t>& rows)
+      : from_(from), to_(to), cells_(std::move(cells)), rows_(rows) {}
 
   /// Columns of a data frame and their order; of its index the name alone, which may be that of a column, too.
   void frame(const std::string& name, const std::string& to, bool of_cells) {
     to_.create_group(to);
     std::vector<std::string> kept;
-    for (const std::string& column : ordered_columns(from_, name))
-      if (part(name + "/" + column, to + "/" + column, of_cells, {})) kept.push_back(column);
+    for (const std::string& column : ordered_columns(from_, name)) {
+      const std::string place = name + "/" + column;
+      if (of_cells && is_transferred(column)) {
+        left_out_.push_back(fmt::format("'{}' ({})", place, earlier_transfer));
+        continue;
+      }
+      const bool aside = !legacy_categories(from_, place).empty();
+      if (aside) categories(name, column, to, of_cells);
+      if (aside || part(place, to + "/" + column, of_cells, {})) kept.push_back(column);
+    }
     const std::string index = frame_index(from_, name);
     const std::vector<std::string> order = from_.texts_attribute(name, "column-order");
     if (const auto found = std::find(order.begin(), order.end(), index); found != order.end())
@@ -79,11 +90,16 @@ class Keeper {
   [[nodiscard]] std::vector<std::string> left_out() const { return left_out_; }
 
  private:
+  /// A column whose categories anndata 0.7 kept aside becomes one of today.
+  void categories(const std::string& frame, const std::string& column, const std::string& to, bool of_cells) {
+    Labels labels = read_labels(from_, frame + "/" + column, frame_rows(from_, frame), /*all_may_be_missing=*/true);
+    if (of_cells) labels.codes = chosen(labels.codes, rows_);
+    write_categorical(to_, to + "/" + column, labels);
+  }
   /// False for a part that was left out.
   bool part(const std::string& name, const std::string& to, bool of_cells, CellAxes axes) {
     const bool whole = !of_cells || cells_.all();
-    if (!legacy_categories(from_, name).empty() || (!whole && !cells_.can_select(from_, name, axes)) ||
-        !from_.exists(name)) {
+    if ((!whole && !cells_.can_select(from_, name, axes)) || !from_.exists(name)) {
       leave_out(name);
       return false;
     }
@@ -103,6 +119,7 @@ class Keeper {
   const ArrayFile& from_;
   ArrayFile& to_;
   CellSelection cells_;
+  const std::vector<std::int64_t>& rows_;  // of the cells
   std::vector<std::string> left_out_;
 };
 
@@ -134,7 +151,7 @@ std::vector<std::string> keep_input(const std::filesystem::path& from, const Inp
   const MatrixShape shape = matrix_shape(input, counts_of_raw            ? "raw/X"
                                                 : settings.layer.empty() ? "X"
                                                                          : "layers/" + settings.layer);
-  Keeper keeper(input, file, CellSelection(shape.rows, rows));
+  Keeper keeper(input, file, CellSelection(shape.rows, rows), rows);
   keeper.frame("obs", "obs", true);
   keeper.frame(genes_of_raw ? "raw/var" : "var", "var", false);
   keeper.members("obsm", true);

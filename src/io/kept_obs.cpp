@@ -133,6 +133,11 @@ void note_other_parts(const Files& files, std::vector<std::string>& left_out) {
 
 }  // namespace
 
+bool is_transferred(const std::string& column) {
+  static const std::set<std::string> columns = {"masksc_label", "masksc_confidence", "masksc_distance", "masksc_novel"};
+  return columns.contains(column);
+}
+
 std::vector<std::string> keep_obs(const std::vector<std::filesystem::path>& from, const InputSettings& settings,
                                   const std::vector<std::int64_t>& rows, const std::filesystem::path& to) {
   Files files;
@@ -146,7 +151,16 @@ std::vector<std::string> keep_obs(const std::vector<std::filesystem::path>& from
   for (const ArrayFile& each : files)
     for (const std::string& column : ordered_columns(each, "obs")) {
       const std::string name = "obs/" + column;
-      if (!seen.insert(column).second || (settings.batch_key.empty() && column == default_batch_column)) continue;
+      if (!seen.insert(column).second) continue;
+      if (is_transferred(column)) {
+        left_out.push_back(fmt::format("'{}' ({})", name, earlier_transfer));
+        continue;
+      }
+      if (settings.batch_key.empty() && column == default_batch_column) {
+        left_out.push_back(fmt::format(
+            "'{}' (the result's tells which input a cell is of; with --batch-key {} it is yours)", name, column));
+        continue;
+      }
       if (!std::all_of(files.begin(), files.end(), [&](const ArrayFile& other) { return other.exists(name); })) {
         left_out.push_back(fmt::format("'{}' (not in all inputs)", shown(name)));
         continue;

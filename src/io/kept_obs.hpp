@@ -13,8 +13,14 @@ namespace masksc {
 /// Writes the columns of obs that all the h5ad files `from` have, in the order of the first, to the new file `to`: of
 /// the joined cells those in `rows`. Numbers and flags stay what they are (int64, or float64 where some are not whole
 /// or missing), all else is categorical, or text where most cells differ. Not the column of that name where `batch` is
-/// made of the files. Returns what was left out, with the reason. Throws UserError when an input is damaged.
+/// made of the files, nor labels that an earlier masksc_embed transferred. Returns what was left out, with the reason.
+/// Throws UserError when an input is damaged.
 std::vector<std::string> keep_obs(const std::vector<std::filesystem::path>& from, const InputSettings& settings,
                                   const std::vector<std::int64_t>& rows, const std::filesystem::path& to);
+
+/// Whether masksc_embed made this column of obs from a reference. Those of an earlier result are not kept: they would
+/// pass for the new one's.
+bool is_transferred(const std::string& column);
+inline constexpr const char* earlier_transfer = "of an earlier masksc_embed";
 
 }  // namespace masksc

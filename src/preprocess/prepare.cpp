@@ -34,8 +34,8 @@ std::vector<std::int64_t> admitted_genes(std::span<const std::string> gene_names
   if (settings.genes.empty()) return genes;
   if (highly_variable.empty())
     throw UserError(
-        "--genes highly_variable needs var['highly_variable'] in the input, which it lacks; run scanpy's "
-        "pp.highly_variable_genes first, or give --genes a file with names");
+        "--genes highly_variable needs flags (True or False, no texts) in var['highly_variable'] of the input, which "
+        "has none; run scanpy's pp.highly_variable_genes first, or give --genes a file with names");
   std::erase_if(genes, [&](std::int64_t gene) { return highly_variable[static_cast<std::size_t>(gene)] == 0; });
   if (genes.empty()) throw UserError("--genes highly_variable: var['highly_variable'] of the input flags no gene");
   return genes;

@@ -46,9 +46,10 @@ std::string folder_name(const std::filesystem::path& folder) {
 Json page_of_run(const RunContent& run, const PageSettings& settings) {
   std::string file = run.inputs.empty() ? "" : std::filesystem::path(run.inputs.front()).filename().string();
   if (run.inputs.size() > 1) file += fmt::format(" and {} more", run.inputs.size() - 1);
+  const char* const program = run.model.empty() ? "masksc_train" : "masksc_embed";
   Json page = frame_of(
       fmt::format("{}: {} cells in {} clusters", folder_name(run.folder), run.all_cells, run.clusters.names.size()),
-      file.empty() ? std::string("a run of masksc_train") : fmt::format("{}, by masksc_train", file));
+      file.empty() ? fmt::format("a run of {}", program) : fmt::format("{}, by {}", file, program));
   detail::add_course(page, run);
   detail::add_cells(page, run, settings);
   return page;

@@ -139,7 +139,7 @@ Json silhouettes_of(const RunContent& run) {
 Json marker_json(const RunContent& run, const Marker& marker) {
   return {{"gene", run.genes[static_cast<std::size_t>(marker.gene)]},
           {"auc", marker.auc},
-          {"log_change", marker.log_change},
+          {"log2_change", marker.log2_change},
           {"inside", marker.inside},
           {"outside", marker.outside}};
 }

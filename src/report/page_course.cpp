@@ -54,6 +54,9 @@ Json summary_of(const Json& m) {
   add_card(cards, "genes used", fmt::format("{}", m.at("genes").get<std::int64_t>()),
            m.value("standardize", "") == "residuals" ? "as Pearson residuals of their counts" : "");
   if (m.contains("guided_by")) add_card(cards, "guided by", m.at("guided_by").get<std::string>(), guidance_note(m));
+  if (m.contains("novel_cells"))
+    add_card(cards, "novel cells", fmt::format("{}", m.at("novel_cells").get<std::int64_t>()),
+             "farther from the reference than 99 % of its own cells");
   add_card(cards, "time", format_duration(m.at("seconds").at("total").get<double>()),
            m.at("ranks") == 1 ? "1 rank" : fmt::format("{} ranks", m.at("ranks").get<std::int64_t>()));
   if (m.at("cells_per_second").is_number())

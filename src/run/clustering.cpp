@@ -2,13 +2,18 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+
 #include "masksc/cluster/leiden.hpp"
+#include "masksc/core/log.hpp"
 #include "masksc/metrics/agreement.hpp"
 #include "masksc/metrics/silhouette.hpp"
 #include "masksc/run/labels.hpp"
 
 namespace masksc {
 namespace {
+
+constexpr std::int64_t small_cluster = 10;  // cells
 
 /// Scores of the local clusters that are there.
 void score(ClusterOutcome& outcome, CellFeatures local, RowRange rows, std::int64_t cells, const Labels& labels,
@@ -23,6 +28,20 @@ void score(ClusterOutcome& outcome, CellFeatures local, RowRange rows, std::int6
   if (both.labels.empty()) return;
   outcome.ari = adjusted_rand_index(both.labels, both.clusters);
   outcome.nmi = normalized_mutual_information(both.labels, both.clusters);
+}
+
+/// On rank 0, which has all clusters. An empty one is small, too.
+void tell_of_small_clusters(const ClusterOutcome& outcome) {
+  if (outcome.all.empty()) return;
+  std::vector<std::int64_t> sizes(static_cast<std::size_t>(outcome.clusters));
+  for (const std::int32_t cluster : outcome.all) ++sizes[static_cast<std::size_t>(cluster)];
+  const auto small = std::count_if(sizes.begin(), sizes.end(), [](auto size) { return size < small_cluster; });
+  if (small > 0 && std::ssize(outcome.all) >= small_cluster * outcome.clusters)
+    log::info(
+        "clustering: {} of the {} clusters hold fewer than {} cells, which differ from all others; --clusters asks for "
+        "fewer{}",
+        small, outcome.clusters, small_cluster,
+        outcome.merged_from > 0 ? ", --clustering kmeans for more equal ones" : "");
 }
 
 }  // namespace
@@ -50,6 +69,7 @@ ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& se
   outcome.merged_from = found.finer;
   outcome.local = std::move(found.labels);
   score(outcome, local, rows, cells, labels, ranks, poll);
+  tell_of_small_clusters(outcome);
   return outcome;
 }
 

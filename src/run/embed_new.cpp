@@ -75,7 +75,9 @@ Labels check_reference(const EmbedOptions& options, const std::string& weights) 
         fmt::format("--reference '{}' was not embedded by --model '{}' (weights {} and {}): features of "
                     "different models can't be compared",
                     options.reference, options.model, theirs.empty() ? "unknown" : shown(theirs), weights));
-  return read_obs_labels(options.reference, options.reference_labels, "reference-labels");
+  Labels labels = read_obs_labels(options.reference, options.reference_labels, "reference-labels");
+  check_types(labels, "reference-labels", options.reference_labels);
+  return labels;
 }
 
 ReferenceCells read_reference(const EmbedOptions& options, const std::string& weights) {
@@ -114,6 +116,11 @@ ResultExtras transfer(const EmbedOptions& options, const DenseMatrix& embedding,
   if (ranks.is_root() && options.reference_neighbours > reference.features.rows)
     log::warning("--reference-neighbours is {}, but the reference has {} cells: all of them vote",
                  options.reference_neighbours, reference.features.rows);
+  const std::vector<std::int32_t>& known = reference.labels.codes;
+  if (const auto unknown = std::count(known.begin(), known.end(), -1); ranks.is_root() && unknown > 0)
+    log::warning(
+        "--reference-labels '{}': {} of {} cells of the reference have no label; new cells among them get none",
+        shown(options.reference_labels), unknown, known.size());
   LabelTransfer mine;
   together(ranks,
            [&] { mine = transfer_labels(embedding, reference, options.reference_neighbours, at::get_num_threads()); });

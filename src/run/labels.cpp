@@ -43,8 +43,18 @@ std::int64_t count_categories(const Labels& labels) {
   return static_cast<std::int64_t>(found.size());
 }
 
+void check_types(const Labels& labels, const std::string& option, const std::string& column) {
+  const std::int64_t kinds = count_categories(labels);
+  const auto labelled = std::ssize(labels.codes) - std::count(labels.codes.begin(), labels.codes.end(), -1);
+  if (kinds > 1 && 2 * kinds > labelled)
+    throw UserError(
+        fmt::format("--{} '{}': {} different labels of {} cells can't be types of cells; give another column, or leave "
+                    "the option out",
+                    option, shown(column), kinds, labelled));
+}
+
 std::vector<std::string> note_labels(const Labels& labels, const std::string& column, bool number_of_clusters,
-                                     const Collectives& ranks) {
+                                     const Collectives& ranks, const std::string& replaced) {
   std::vector<std::string> notes;
   if (labels.empty()) return notes;
   const auto cells = std::ssize(labels.codes);
@@ -57,17 +67,14 @@ std::vector<std::string> note_labels(const Labels& labels, const std::string& co
     throw UserError(fmt::format("--labels '{}': {}", shown(column), why));
   };
   if (labelled == 0) refuse("no cell has a label; give another column, or leave the option out");
-  if (kinds > 1 && 2 * kinds > labelled)
-    refuse(
-        fmt::format("{} different labels of {} cells can't be types of cells; give another column, or leave the "
-                    "option out",
-                    kinds, labelled));
+  check_types(labels, "labels", column);
   if (kinds == 1 && number_of_clusters)
     refuse(
         "all cells have the same one, which tells neither a number of clusters nor how good they are; give "
         "--clusters (K or auto), or leave the option out");
   if (kinds == 1) say("all cells have the same one: ARI and NMI say nothing");
-  if (column == "masksc") say("obs['masksc'] of the result will hold the new clusters, and not these");
+  if (column == replaced)
+    say(fmt::format("obs['{}'] of the result will hold the new clusters, and not these", shown(column)));
   if (labelled < cells)
     say(fmt::format("{} of {} cells have none; ARI and NMI are of the others", cells - labelled, cells));
   if (ranks.is_root())

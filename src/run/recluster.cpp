@@ -112,7 +112,7 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
   KnownCells known;
   together(ranks, [&] { known = read_cells(options, ranks.rank(), ranks.size()); });
   note_labels(known.labels, options.labels, options.method == ClusterMethod::kmeans && options.cluster.clusters.empty(),
-              ranks);
+              ranks, options.column);
   if (known.has_column && ranks.is_root())
     log::warning("obs['{}'] of '{}' is not in the copy: the new clusters take its place", shown(options.column),
                  options.input);

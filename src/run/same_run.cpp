@@ -56,7 +56,9 @@ void refuse_other_settings(const fs::path& root, const RunOptions& options, cons
   const auto differs = [&](const std::string& name, const std::string& was, const std::string& is) {
     throw UserError(fmt::format("--output '{}' holds a run with {} = {}, now it is {}; {}{}", root.string(), name,
                                 was.empty() ? "(none)" : was, is.empty() ? "(none)" : is, start_over,
-                                only_clusters(name) ? "; other clusters of the same features: masksc_cluster" : ""));
+                                only_clusters(name) ? "; other clusters of the same features: masksc_cluster"
+                                : name == "labels"  ? "; the same features with these labels: masksc_cluster --labels"
+                                                    : ""));
   };
   RunOptions defaults;  // of options that the version of then did not know
   const OptionTable unset = describe_run(defaults);

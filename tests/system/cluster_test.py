@@ -130,10 +130,13 @@ class Cluster(unittest.TestCase):
                 ("one", 0, ["--clusters", "3"], "ARI and NMI say nothing"),
                 ("id", 2, ["--clusters", "3"], "can't be types of cells"),
                 ("one", 0, ["--method", "leiden"], "ARI and NMI say nothing"),
+                ("group", 0, ["--column", "group"], "obs['group'] of the result will hold the new clusters"),
                 ("none", 2, [], "has a label there"), ("nans", 2, [], "has a label there")):
             done = cluster(support.fresh("cluster", "again.h5ad"), "--labels", column, *more, data=path)
             self.assertEqual(done.codes, [code] * 2, done)
             self.assertIn(words, done.err)
+        done = cluster(support.fresh("cluster", "again.h5ad"), "--labels", "masksc", "--column", "other", data=path)
+        self.assertNotIn("will hold the new clusters", done.err)
 
     def test_all_else_stays_as_it_was_whatever_x_holds(self):
         random = np.random.default_rng(1)

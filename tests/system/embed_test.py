@@ -70,6 +70,17 @@ class Embed(unittest.TestCase):
         self.assertLess(found["masksc_novel"].mean(), 0.1)
 
 
+    def test_a_reference_with_few_labels(self):
+        path = support.fresh("reference.h5ad")
+        reference = anndata.read_h5ad(support.BASE / "result.h5ad")
+        reference.obs["some"] = reference.obs["group"].where(np.arange(reference.n_obs) < 7)
+        reference.write_h5ad(path)
+        done = embed(support.fresh("embedded"), "--input", support.SIMULATED, "--reference", path, "--reference-labels",
+                     "some")
+        self.assertEqual(done.codes, [0], done)
+        self.assertIn(f"{reference.n_obs - 7} of {reference.n_obs} cells of the reference have no label", done.err)
+
+
 class Refused(unittest.TestCase):
     def check(self, words, *arguments):
         output = support.fresh("embed", "refused")
@@ -98,6 +109,14 @@ class Refused(unittest.TestCase):
         with h5py.File(copy, "a") as file:
             del file["uns/masksc/metrics/weights_hash"]
         self.check(["was not embedded by"], "--input", support.SIMULATED, "--reference", copy)
+
+    def test_numbers_as_labels_of_the_reference(self):
+        path = support.fresh("reference.h5ad")
+        reference = anndata.read_h5ad(support.BASE / "result.h5ad")
+        reference.obs["total"] = np.arange(reference.n_obs) / 7
+        reference.write_h5ad(path)
+        self.check(["--reference-labels 'total'", "can't be types of cells"], "--input", support.SIMULATED,
+                   "--reference", path, "--reference-labels", "total")
 
     def test_an_unknown_column_of_the_reference(self):
         self.check(["--reference-labels 'groupe'", "did you mean 'group'"], "--input", support.SIMULATED, "--reference",

@@ -238,6 +238,34 @@ class Keep(KeepCase):
         self.assertEqual(list(result.var["kind"]), list(data.var["kind"]))
         self.assertIn("pairs", result.varp)
 
+    def test_categories_that_anndata_0_7_kept_aside(self):
+        data = rich(EMPTY)
+        path = self.write(data)
+        with h5py.File(path, "r+") as file:
+            for frame, column in (("obs", "group"), ("obs", "rank"), ("var", "kind")):
+                codes, names = (file[f"{frame}/{column}/{part}"][()] for part in ("codes", "categories"))
+                ordered = bool(file[f"{frame}/{column}"].attrs["ordered"])
+                del file[f"{frame}/{column}"]
+                aside = file.require_group(f"{frame}/__categories").create_dataset(column, data=names)
+                aside.attrs["ordered"] = ordered
+                file[f"{frame}/{column}"] = codes
+                file[f"{frame}/{column}"].attrs["categories"] = aside.ref
+        done = self.train(path, "--keep-input", labels="group")
+        self.assertNotIn("leaves out", done.err)
+        left = [i for i in range(60) if i not in EMPTY]
+        for frame, column, rows in (("obs", "group", left), ("obs", "rank", left), ("var", "kind", range(300))):
+            found, wanted = (getattr(each, frame)[column].array for each in (self.result(), data))
+            self.assertEqual(list(found.codes), [wanted.codes[i] for i in rows], column)
+            self.assertEqual((list(found.categories), found.ordered), (list(wanted.categories), wanted.ordered))
+
+    def test_labels_of_an_earlier_embedding(self):
+        data = rich()
+        for column in ("masksc_label", "masksc_novel", "masksc_clusters"):
+            data.obs[column] = pd.Categorical(["a"] * data.n_obs)
+        done = self.train(self.write(data), "--keep-input")
+        self.assertIn("leaves out: 'obs/masksc_label' (of an earlier masksc_embed), 'obs/masksc_novel' (of", done.err)
+        self.assertEqual([c for c in self.result().obs if c.startswith("masksc_")], ["masksc_clusters"])
+
     def test_of_new_cells(self):
         data = rich(EMPTY)
         path = self.write(data)

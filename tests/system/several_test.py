@@ -218,7 +218,7 @@ class Trained(unittest.TestCase):
         done = support.train(output, *SHORT, "--input", paths[1], "--keep-input", data=paths[0])
         self.assertEqual(done.codes, [0, 0], done)
         for part in ("'obs/only_f' (not in all inputs)", "'obs/only_g' (not in all inputs)",
-                     "'obsm' (of several inputs obs alone is kept)"):
+                     "'obsm' (of several inputs obs alone is kept)", "with --batch-key batch it is yours"):
             self.assertIn(part, done.err)
         want = anndata.concat([anndata.read_h5ad(path) for path in paths]).obs
         want = want.drop(want.index[[3, 63]])

@@ -48,8 +48,8 @@ bool make_folder(const std::filesystem::path& folder);
 /// Writes `text` to `path` through a staging file. Throws EnvironmentError; an existing file is never damaged.
 void write_file(const std::filesystem::path& path, std::string_view text);
 
-/// The whole file. Throws UserError when it can't be read, is a folder, or holds more than `most` bytes (a device
-/// without end).
+/// The whole text of a file, without the byte order mark that some editors put first. Throws UserError when it can't be
+/// read, is a folder, or holds more than `most` bytes (a device without end).
 std::string read_file(const std::filesystem::path& path, std::size_t most = std::size_t{1} << 30);
 
 }  // namespace masksc

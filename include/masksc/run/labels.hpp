@@ -24,11 +24,15 @@ void check_batches(const Labels& batches, const std::string& column, bool statis
 /// Categories that occur.
 std::int64_t count_categories(const Labels& labels);
 
+/// Throws UserError where labels of the `column` that `option` names can't be types of cells: more categories than half
+/// the cells that have one.
+void check_types(const Labels& labels, const std::string& option, const std::string& column);
+
 /// What users should know of the labels of `column` before clusters are compared with them, a sentence each: cells
-/// without one, a single category. Rank 0 tells it on the log. Not a collective: equal on all ranks. Throws UserError
-/// where no cell has one, where they can't be types of cells (more categories than half the cells), or where the
-/// `number_of_clusters` is to be that of the categories, and that is 1.
+/// without one, a single category, a column that the clusters will be in (`replaced`). Rank 0 tells it on the log. Not
+/// a collective: equal on all ranks. Throws UserError where no cell has one, where they can't be types of cells (more
+/// categories than half the cells), or where the `number_of_clusters` is to be that of the categories, and that is 1.
 std::vector<std::string> note_labels(const Labels& labels, const std::string& column, bool number_of_clusters,
-                                     const Collectives& ranks);
+                                     const Collectives& ranks, const std::string& replaced = "masksc");
 
 }  // namespace masksc

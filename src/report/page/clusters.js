@@ -53,10 +53,11 @@ function paint_dots({genes: names, clusters, mean, detected}) {
 
 function paint_markers() {
   const list = data.markers[Number($("marker-cluster").value)];
-  fill_table("marker-table", ["gene", "AUC", "log change", "in cluster", "elsewhere"], list.map(marker => {
+  $("marker-none").hidden = list.length > 0;
+  fill_table("marker-table", ["gene", "AUC", "log2 change", "in cluster", "elsewhere"], list.map(marker => {
     const button = element("button", marker.gene, {type: "button"});
     button.addEventListener("click", () => { show_gene(marker.gene); $("maps").scrollIntoView(); });
-    return [button, digits(marker.auc), digits(marker.log_change, 2), `${(100 * marker.inside).toFixed(0)} %`, `${(100 * marker.outside).toFixed(0)} %`];
+    return [button, digits(marker.auc), digits(marker.log2_change, 2), `${(100 * marker.inside).toFixed(0)} %`, `${(100 * marker.outside).toFixed(0)} %`];
   }));
 }
 if (data.markers) {

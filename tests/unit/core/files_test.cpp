@@ -23,6 +23,12 @@ TEST(WriteFile, ReplacesWholeOrNotAtAll) {
   EXPECT_THROW(read_file(folder / "none.txt"), UserError);
 }
 
+TEST(ReadFile, LeavesOutAByteOrderMark) {
+  const TemporaryFolder folder;
+  write_file(folder / "marked.txt", "\xEF\xBB\xBFGene7\n");
+  EXPECT_EQ(read_file(folder / "marked.txt"), "Gene7\n");
+}
+
 TEST(RunLog, RepairsATornLastLine) {
   const TemporaryFolder folder;
   const auto path = folder / "log.jsonl";

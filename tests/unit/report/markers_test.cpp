@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace masksc {
 namespace {
 
@@ -31,7 +33,7 @@ TEST(Markers, TellAClusterFromTheOthers) {
   const Marker& first = markers.of_cluster[0][0];
   EXPECT_EQ(first.gene, 1);
   EXPECT_DOUBLE_EQ(first.auc, 1.0);
-  EXPECT_NEAR(first.log_change, 4.0, 1e-9);
+  EXPECT_NEAR(first.log2_change, 4.0 / std::log(2.0), 1e-9);
   EXPECT_DOUBLE_EQ(first.inside, 1.0);
   EXPECT_DOUBLE_EQ(first.outside, 0.0);
   const Marker& second = markers.of_cluster[1][0];
@@ -48,6 +50,26 @@ TEST(Markers, ClustersWithoutACellAreNoTrouble) {
   EXPECT_DOUBLE_EQ(markers.of_cluster[0].at(0).outside, 0.0);
   EXPECT_TRUE(markers.of_cluster[1].empty());
   EXPECT_EQ(markers.of_cluster[2].at(0).gene, 2);
+}
+
+/// Twelve cells with gene 0, twelve with gene 1, and one odd cell with all of both.
+TEST(Markers, AreThoseBesideLargeClusters) {
+  std::vector<std::vector<float>> rows(25, {1, 0, 0});
+  std::vector<std::int32_t> codes(25, 0);
+  for (std::size_t i = 12; i < 24; ++i) {
+    rows[i] = {0, 1, 0};
+    codes[i] = 1;
+  }
+  rows[24] = {9, 9, 0};
+  codes[24] = 2;
+  const ClusterMarkers markers = find_markers(csr(rows), codes, 3, 5, 1);
+  EXPECT_EQ(markers.cells, (std::vector<std::int64_t>{12, 12, 1}));
+  ASSERT_EQ(markers.of_cluster[0].size(), 1U);
+  EXPECT_DOUBLE_EQ(markers.of_cluster[0][0].auc, 1.0) << "beside cluster 2 it would be 0";
+  EXPECT_NEAR(markers.of_cluster[0][0].outside, 1.0 / 13, 1e-12);
+  EXPECT_TRUE(markers.of_cluster[2].empty());
+  EXPECT_DOUBLE_EQ(markers.mean[2][1], 9);
+  EXPECT_DOUBLE_EQ(markers.detected[2][0], 1);
 }
 
 TEST(Markers, OneClusterHasNone) {
