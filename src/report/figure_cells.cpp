@@ -18,7 +18,8 @@ constexpr double gap = 22;
 constexpr double title_height = 30;
 constexpr double key_height = 17;  // of a name in the legend
 constexpr double key_width = 115;  // at least
-constexpr std::size_t longest_name = 15;
+constexpr double key_indent = 14;  // of the name, behind its dot
+constexpr double letter = 6.2;     // of a name, in the mean
 
 // Colours of report.html, in its order.
 constexpr std::array<const char*, 20> colours = {
@@ -27,6 +28,10 @@ constexpr std::array<const char*, 20> colours = {
 
 std::string colour_of(std::int32_t code) {
   return code < 0 ? "#c9c9c9" : colours[static_cast<std::size_t>(code) % colours.size()];
+}
+
+double letters(const std::string& name) {  // its bytes but those that go on with a character of UTF-8
+  return static_cast<double>(std::count_if(name.begin(), name.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
 /// Up to `longest` characters, and an ellipsis where there were more.
@@ -73,10 +78,16 @@ struct Section {
   [[nodiscard]] std::size_t rows() const { return (panels.size() + across - 1) / across; }
 };
 
-std::size_t keys_in_row(double width) { return static_cast<std::size_t>(std::max(1.0, std::floor(width / key_width))); }
+/// Names in a row of the legend: as many as stand there in full, or one.
+std::size_t keys_in_row(const Section& section, double width) {
+  double needed = key_width;
+  for (const std::string& name : section.names())
+    needed = std::max(needed, 2 * key_indent + letter * letters(name));
+  return static_cast<std::size_t>(std::max(1.0, std::floor(width / needed)));
+}
 
 double legend_height(const Section& section, double width) {
-  const std::size_t in_row = keys_in_row(width);
+  const std::size_t in_row = keys_in_row(section, width);
   const std::size_t rows = (section.names().size() + in_row - 1) / in_row;
   return key_height * static_cast<double>(rows) + 18;
 }
@@ -94,14 +105,15 @@ void draw_section(Svg& svg, double x, double y, const Section& section) {
     draw_panel(svg, x + (side + gap) * static_cast<double>(i % across), row_y, *section.panels[i]);
   }
   const double legend_y = y + (side + title_height) * static_cast<double>(section.rows()) + 18;
-  const std::size_t in_row = keys_in_row(extent_of(section)[0]);
+  const std::size_t in_row = keys_in_row(section, extent_of(section)[0]);
   const double key = extent_of(section)[0] / static_cast<double>(in_row);
+  const auto longest = static_cast<std::size_t>((key - key_indent) / letter);
   for (std::size_t n = 0; n < section.names().size(); ++n) {
     const double kx = x + key * static_cast<double>(n % in_row);
     const std::size_t row = n / in_row;
     const double ky = legend_y + key_height * static_cast<double>(row);
     svg.circle(kx + 5, ky - 4, 4, colour_of(static_cast<std::int32_t>(n)));
-    svg.text(kx + 14, ky, shortened(section.names()[n], longest_name), {.size = 11});
+    svg.text(kx + key_indent, ky, shortened(section.names()[n], longest), {.size = 11});
   }
 }
 

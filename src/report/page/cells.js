@@ -25,11 +25,14 @@ const cell_name = i => maps.names ? maps.names[i] : `cell ${maps.cells ? unpack_
 const unpack_cells = () => maps.numbers = maps.numbers || unpack(maps.cells, Int32Array);
 const pick = (values, rows) => Array.from(rows, i => values[i]);
 
+const longest_beside = 18, longest_in_legend = 60;  // letters of a name
+const in_legend = name => name.length > longest_in_legend ? name.slice(0, longest_in_legend) + "\u2026" : name;
+
 function category_traces(points, column, size) {
   const rows = column.names.map(() => []), missing = [];
   column.codes.forEach((code, i) => (code < 0 ? missing : rows[code]).push(i));
   const trace = (name, members, colour) => ({
-    type: "scattergl", mode: "markers", name: plain(name), x: pick(points[0], members), y: pick(points[1], members),
+    type: "scattergl", mode: "markers", name: plain(in_legend(name)), x: pick(points[0], members), y: pick(points[1], members),
     text: members.map(i => plain(cell_name(i))), hovertemplate: `%{text}<br>${plain(column.name)}: ${plain(name)}<extra></extra>`,
     marker: {size, color: colour, opacity: 0.8},
   });
@@ -57,10 +60,11 @@ function paint_maps() {
     const traces = gene ? number_traces(maps[id], gene.name, gene_values(gene), size)
       : column.names ? category_traces(maps[id], column, size)
       : number_traces(maps[id], column.name, column.values, size);
+    const long = !gene && (column.names || []).some(each => each.length > longest_beside);
     const axis = {showticklabels: false, showgrid: false, zeroline: false};
     draw(id, traces, layout(`${title}: ${plain(gene ? gene.name : column.name)}`, {
       xaxis: axis, yaxis: {...axis, scaleanchor: "x"}, margin: {l: 10, r: 10, t: 40, b: 10}, hovermode: "closest",
-      legend: innerWidth < 700 ? {orientation: "h", y: -0.02} : {itemsizing: "constant"},
+      legend: long || innerWidth < 700 ? {orientation: "h", y: -0.02} : {itemsizing: "constant"},
     }));
   }
 }
