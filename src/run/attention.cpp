@@ -91,7 +91,7 @@ AttentionGrid attend(const SavedModel& model, const RunContent& run, std::int64_
                                                        static_cast<std::size_t>(range.size())));
   };
   const Expression expression =
-      express(model, match_genes(model, run.genes), counts_of, rows, {0, rows}, batches, *alone);
+      express(model, match_genes(model, run.genes, run.gene_ids), counts_of, rows, {0, rows}, batches, *alone);
   const Densifier densifier(expression);
   const std::int64_t patch = layout.patch_genes(), width = densifier.width();
   for (std::int64_t i = 0; i < count; ++i) {

@@ -102,7 +102,7 @@ DenseMatrix embed(const SavedModel& model, const Expression& expression, bool qu
 
 /// Labels of the reference for all cells, on rank 0. A collective.
 ResultExtras transfer(const EmbedOptions& options, const DenseMatrix& embedding, const std::string& weights,
-                      Json& metrics, Collectives& ranks) {
+                      const Labels& own, Json& metrics, Collectives& ranks) {
   ResultExtras extras;
   if (options.reference.empty()) {
     const EmbedOptions defaults;
@@ -134,6 +134,11 @@ ResultExtras transfer(const EmbedOptions& options, const DenseMatrix& embedding,
   const auto far = std::count(novel.begin(), novel.end(), std::uint8_t{1});
   log::info("labels of '{}': {} of {} cells are farther from the reference than 99 % of its own cells",
             options.reference, far, novel.size());
+  if (const auto alike = ranks.is_root() ? share_alike(own, labels) : std::nullopt) {
+    log::info("{:.1f} % of the cells that have a label in '{}' got the same one", 100 * *alike,
+              shown(options.counts.labels));
+    metrics["transfer_accuracy"] = *alike;
+  }
   metrics["novel_cells"] = far;
   metrics["novel_beyond"] = mine.novel_beyond;
   extras.categories = {{"masksc_label", labels}};
@@ -203,10 +208,11 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   input.file = std::make_unique<PreparedFile>(path, ranks);
   const std::int64_t cells = input.file->cells();
   const RowRange rows = own_rows(cells, ranks);
-  const GeneMatch match = match_genes(model, input.file->gene_names());
+  const GeneMatch match = match_genes(model, input.file->gene_names(), input.file->gene_ids());
   const auto wanted = std::ssize(model.expression.gene_names);
   log::write(2 * match.known < wanted && ranks.is_root() ? log::Level::warning : log::Level::info,
-             fmt::format("genes: {} of the model's {} are in the input; the others count as 0", match.known, wanted));
+             fmt::format("genes: {} of the model's {} are in the input{}; the others count as 0", match.known, wanted,
+                         match.by_ids ? ", by their identifiers" : ""));
   input.batches = wanted_batches(*input.file, path, options.counts);
   check_batches(input.batches, input.file->batch_column(), model.batch_statistics, ranks);
   if (model.batch_statistics && input.batches.empty() && ranks.is_root())
@@ -242,7 +248,7 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
                   {"weights_hash", weights},
                   {"embedding_hash", hash},
                   {"version", version_and_commit()}});
-  ResultExtras extras = transfer(options, embedding, weights, metrics, ranks);
+  ResultExtras extras = transfer(options, embedding, weights, input.labels, metrics, ranks);
   extras.maps = map_stage(options.report, embedding, rows, cells, static_cast<std::uint64_t>(options.seed), ranks);
   const std::int64_t memory = peak_memory();
   metrics["peak_memory_bytes"] = ranks.gather_varied(std::span<const std::int64_t>(&memory, 1));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_map>
 
 #include "masksc/core/error.hpp"
 #include "masksc/core/log.hpp"
@@ -51,6 +52,22 @@ void check_types(const Labels& labels, const std::string& option, const std::str
         fmt::format("--{} '{}': {} different labels of {} cells can't be types of cells; give another column, or leave "
                     "the option out",
                     option, shown(column), kinds, labelled));
+}
+
+std::optional<double> share_alike(const Labels& own, const Labels& other) {
+  std::unordered_map<std::string, std::int32_t> code;
+  for (std::size_t i = 0; i < other.names.size(); ++i) code.emplace(other.names[i], static_cast<std::int32_t>(i));
+  std::vector<std::int32_t> wanted;  // of each of own's labels the other's code, -2 for one that it lacks
+  for (const std::string& name : own.names) wanted.push_back(code.contains(name) ? code[name] : -2);
+  std::int64_t labelled = 0, alike = 0;
+  for (std::size_t cell = 0; cell < own.codes.size(); ++cell) {
+    if (own.codes[cell] < 0) continue;
+    ++labelled;
+    alike += wanted[static_cast<std::size_t>(own.codes[cell])] == other.codes[cell] ? 1 : 0;
+  }
+  const bool common = std::any_of(wanted.begin(), wanted.end(), [](std::int32_t c) { return c >= 0; });
+  if (!common || labelled == 0) return std::nullopt;
+  return static_cast<double>(alike) / static_cast<double>(labelled);
 }
 
 std::vector<std::string> note_labels(const Labels& labels, const std::string& column, bool number_of_clusters,

@@ -50,17 +50,22 @@ Json describe_expression(const Expression& expression) {
 }
 
 void save_model_description(const std::filesystem::path& folder, const Expression& expression,
-                            const RunOptions& options) {
+                            std::span<const std::string> gene_ids, const RunOptions& options) {
   RunOptions copy = options;
   const OptionTable table = describe_run(copy);
   Json settings = Json::object();
   for (const Option& option : table.options())
     if (option.role == OptionRole::result) settings[option.name] = option.get();
-  const Json description = {{"format", kModelFormat},
-                            {"version", version_and_commit()},
-                            {"settings", settings},
-                            {"expression", describe_expression(expression)},
-                            {"genes_hash", genes_hash(expression)}};
+  Json description = {{"format", kModelFormat},
+                      {"version", version_and_commit()},
+                      {"settings", settings},
+                      {"expression", describe_expression(expression)},
+                      {"genes_hash", genes_hash(expression)}};
+  if (!gene_ids.empty()) {
+    Json ids = Json::array();
+    for (const std::int64_t gene : expression.genes) ids.push_back(gene_ids[static_cast<std::size_t>(gene)]);
+    description["gene_ids"] = ids;
+  }
   write_file(folder / "model.json", description.dump() + "\n");
 }
 

@@ -82,7 +82,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, const S
   });
   on_root(ranks, [&] {
     save_autoencoder(folder.path("model") / "masked_autoencoder.h5", model, targets);
-    save_model_description(folder.path("model"), expression, options);
+    save_model_description(folder.path("model"), expression, input.file->gene_ids(), options);
   });
   const DenseMatrix embedding =
       clock.time("embed", [&] { return embed_stage(expression, model, identity, folder, context); });

@@ -114,11 +114,12 @@ SavedModel load_model(const std::filesystem::path& folder, at::Device device, Co
                                   shown(model.version), kModelFormat));
     model.expression = expression_of(description.at("expression"));
     model.batch_statistics = description.at("expression").value("batch_statistics", false);
+    model.gene_ids = description.value("gene_ids", std::vector<std::string>());
     shape.model = model_settings(description.at("settings"));
     return 0;
   });
   Expression& expression = model.expression;
-  if (!is_sound(expression))
+  if (!is_sound(expression) || (!model.gene_ids.empty() && model.gene_ids.size() != expression.gene_names.size()))
     throw UserError(fmt::format("{} is damaged: its genes, scaling and matrix do not fit each other", subject));
   mark_tokens(expression.layout);
 
@@ -143,24 +144,43 @@ SavedModel load_model(const std::filesystem::path& folder, at::Device device, Co
   return model;
 }
 
-GeneMatch match_genes(const SavedModel& model, std::span<const std::string> gene_names) {
-  const std::vector<std::string>& wanted = model.expression.gene_names;
+namespace {
+
+GeneMatch match_by(std::span<const std::string> wanted, std::span<const std::string> given) {
   std::unordered_map<std::string, std::int32_t> columns;
   for (std::size_t i = 0; i < wanted.size(); ++i) columns.emplace(wanted[i], static_cast<std::int32_t>(i));
   GeneMatch match;
   std::vector<std::uint8_t> found(wanted.size());
-  for (const std::string& name : gene_names) {
-    const auto place = columns.find(name);
+  for (const std::string& name : given) {
+    const auto place = name.empty() ? columns.end() : columns.find(name);
     const bool first = place != columns.end() && found[static_cast<std::size_t>(place->second)]++ == 0;
     match.column.push_back(first ? place->second : -1);  // of genes that share a name the first
     if (first) ++match.known;
   }
-  if (match.known == 0)
+  return match;
+}
+
+}  // namespace
+
+GeneMatch match_genes(const SavedModel& model, std::span<const std::string> gene_names,
+                      std::span<const std::string> gene_ids) {
+  const std::span<const std::string> names = model.expression.gene_names;
+  const std::span<const std::string> ids = model.gene_ids;
+  GeneMatch best = match_by(names, gene_names);
+  for (const auto& [wanted, given] :
+       {std::pair(ids, gene_names), std::pair(names, gene_ids), std::pair(ids, gene_ids)}) {
+    if (wanted.empty() || given.empty()) continue;
+    GeneMatch match = match_by(wanted, given);
+    if (match.known <= best.known) continue;
+    best = std::move(match);
+    best.by_ids = true;
+  }
+  if (best.known == 0)
     throw UserError(
         fmt::format("the input has none of the model's {} genes: the model's first is '{}', the input's "
                     "'{}'; are these symbols of one species and identifiers of one kind?",
-                    wanted.size(), shown(wanted.front()), gene_names.empty() ? "" : shown(gene_names[0])));
-  return match;
+                    names.size(), shown(names.front()), gene_names.empty() ? "" : shown(gene_names[0])));
+  return best;
 }
 
 namespace {

@@ -43,6 +43,30 @@ class Embed(unittest.TestCase):
         mine = anndata.read_h5ad(output / "result.h5ad")
         np.testing.assert_allclose(mine.obsm["X_masksc"], theirs.obsm["X_masksc"], atol=1e-5)
 
+    def test_genes_are_matched_by_identifier(self):
+        """A model of symbols that knows the identifiers, cells named by these; and the other way round."""
+        cells = anndata.read_h5ad(support.SIMULATED)
+        symbols, ids = list(cells.var_names), [f"ENSG{i:05}" for i in range(cells.n_vars)]
+        named = {}
+        for name, names, more in (("symbols", symbols, ids), ("ids", ids, None), ("both", ids, symbols)):
+            data = cells.copy()
+            data.var_names = names
+            if more is not None:
+                data.var["gene_ids"] = more
+            named[name] = support.fresh("embed", f"{name}.h5ad")
+            data.write_h5ad(named[name])
+        for trained, new in (("symbols", "ids"), ("ids", "symbols"), ("symbols", "both"), ("symbols", "symbols")):
+            run, output = support.fresh("embed", "run"), support.fresh("embed", "embedded")
+            done = support.train(run, "--max-steps", "3", "--sequence-epochs", "1", "--report", "no", data=named[trained])
+            self.assertEqual(done.codes, [0, 0], done)
+            done = support.run("masksc_embed", "--model", run / "model", "--output", output, "--report", "no",
+                               "--clusters", "3", "--input", named[new], ranks=1)
+            self.assertEqual(done.codes, [0], done)
+            self.assertEqual("by their identifiers" in done.err, (trained, new) != ("symbols", "symbols"), done)
+            mine, theirs = (anndata.read_h5ad(folder / "result.h5ad").obsm["X_masksc"] for folder in (output, run))
+            np.testing.assert_allclose(mine, theirs, atol=1e-5)
+            self.assertEqual(support.metrics(output)["genes"], support.metrics(output)["genes_of_model"])
+
     def test_missing_genes_are_counted(self):
         cells = anndata.read_h5ad(support.SIMULATED)[:, 50:].copy()
         path = support.fresh("fewer.h5ad")
@@ -68,17 +92,23 @@ class Embed(unittest.TestCase):
         self.assertTrue(((found["masksc_confidence"] > 0) & (found["masksc_confidence"] <= 1)).all())
         self.assertEqual(found["masksc_novel"].dtype, bool)
         self.assertLess(found["masksc_novel"].mean(), 0.1)
+        self.assertNotIn("transfer_accuracy", support.metrics(output))
+        done = embed(output, "--input", path, "--reference", support.BASE / "result.h5ad", "--reference-labels", "group",
+                     "--labels", "group", "--overwrite", ranks=2)
+        self.assertEqual(done.codes, [0, 0], done)
+        right = (found["masksc_label"].astype(str).to_numpy() == truth).mean()
+        self.assertAlmostEqual(support.metrics(output)["transfer_accuracy"], right)
 
 
     def test_a_reference_with_few_labels(self):
         path = support.fresh("reference.h5ad")
         reference = anndata.read_h5ad(support.BASE / "result.h5ad")
-        reference.obs["some"] = reference.obs["group"].where(np.arange(reference.n_obs) < 7)
+        reference.obs["some"] = reference.obs["group"].where(np.arange(reference.n_obs) < 20)
         reference.write_h5ad(path)
         done = embed(support.fresh("embedded"), "--input", support.SIMULATED, "--reference", path, "--reference-labels",
                      "some")
         self.assertEqual(done.codes, [0], done)
-        self.assertIn(f"{reference.n_obs - 7} of {reference.n_obs} cells of the reference have no label", done.err)
+        self.assertIn(f"{reference.n_obs - 20} of {reference.n_obs} cells of the reference have no label", done.err)
 
 
 class Refused(unittest.TestCase):

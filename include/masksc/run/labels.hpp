@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,10 @@ std::int64_t count_categories(const Labels& labels);
 /// Throws UserError where labels of the `column` that `option` names can't be types of cells: more categories than half
 /// the cells that have one.
 void check_types(const Labels& labels, const std::string& option, const std::string& column);
+
+/// Of the cells that have a label in `own`, the share that has the same one in `other`; nothing where no label is in
+/// both. Both of all cells.
+std::optional<double> share_alike(const Labels& own, const Labels& other);
 
 /// What users should know of the labels of `column` before clusters are compared with them, a sentence each: cells
 /// without one, a single category, a column that the clusters will be in (`replaced`). Rank 0 tells it on the log. Not

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "masksc/core/json.hpp"
@@ -21,9 +22,10 @@ inline constexpr const char* kOlderModelFormat = "mask-sc model 1";
 /// Genes, scaling, matrix layout and normalisation of a run, as they stand in model.json.
 Json describe_expression(const Expression& expression);
 
-/// Writes model.json. On one process. Throws EnvironmentError.
+/// Writes model.json; `gene_ids`: identifiers of all genes of the file, or empty. On one process. Throws
+/// EnvironmentError.
 void save_model_description(const std::filesystem::path& folder, const Expression& expression,
-                            const RunOptions& options);
+                            std::span<const std::string> gene_ids, const RunOptions& options);
 
 /// Weights and running statistics of a sequence encoder; `genes_hash` ties them to the genes they were trained on.
 void save_sequence_encoder(const std::filesystem::path& file, const SequenceEncoder& encoder,

@@ -16,6 +16,7 @@ namespace masksc {
 struct SavedModel {
   Expression expression;  // genes, target total, scaling and layout; no cells
   std::unique_ptr<MaskedAutoencoder> network;
+  std::vector<std::string> gene_ids;  // of its genes, beside their names; empty where its data had none
   bool batch_statistics = false;  // trained with --batch-statistics: new cells are standardised within their batches
   std::string version;            // of the mask-sc that trained it
 };
@@ -28,9 +29,12 @@ SavedModel load_model(const std::filesystem::path& folder, at::Device device, Co
 struct GeneMatch {
   std::vector<std::int32_t> column;  // of each gene of the file: the model's column, -1 for genes it does not know
   std::int64_t known = 0;            // of the model's genes, found in the file
+  bool by_ids = false;               // identifiers of the one were compared with names or identifiers of the other
 };
+/// By names or, where that finds more, by identifiers of the model, of the file (`gene_ids`, or empty) or of both.
 /// Throws UserError when not one is found (shows the first names of both).
-GeneMatch match_genes(const SavedModel& model, std::span<const std::string> gene_names);
+GeneMatch match_genes(const SavedModel& model, std::span<const std::string> gene_names,
+                      std::span<const std::string> gene_ids);
 
 /// The counts that `read` reads (all genes of the file) as the model was trained to see them: scaled to its total,
 /// log-normalised, its genes in its order; genes that the file lacks are 0 everywhere. They are read when they are
