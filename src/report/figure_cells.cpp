@@ -81,8 +81,7 @@ struct Section {
 /// Names in a row of the legend: as many as stand there in full, or one.
 std::size_t keys_in_row(const Section& section, double width) {
   double needed = key_width;
-  for (const std::string& name : section.names())
-    needed = std::max(needed, 2 * key_indent + letter * letters(name));
+  for (const std::string& name : section.names()) needed = std::max(needed, 2 * key_indent + letter * letters(name));
   return static_cast<std::size_t>(std::max(1.0, std::floor(width / needed)));
 }
 

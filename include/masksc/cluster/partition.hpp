@@ -21,9 +21,9 @@ namespace masksc {
 /// a third of the cells that there are around centres.
 inline constexpr double kCutsTypes = 2.0 / 3.0;
 
-/// share_across_gaps from which on merged clusters do not count: they unite what belongs to different types. In features
-/// with cells far outside, average linkage takes those off one by one and leaves all others in one cluster, of a high
-/// silhouette.
+/// share_across_gaps from which on merged clusters do not count: they unite what belongs to different types. In
+/// features with cells far outside, average linkage takes those off one by one and leaves all others in one cluster, of
+/// a high silhouette.
 inline constexpr double kUnitesTypes = 0.25;
 
 enum class Clustering {

@@ -71,8 +71,8 @@ void add_disk(std::vector<std::array<double, 2>>& cells, std::int64_t count, dou
   }
 }
 
-/// Of two types K-means cuts the larger one; finer centres lie on three pairs of cells far outside, and merged into four
-/// clusters they have the pairs and all others: of a high silhouette, and no answer.
+/// Of two types K-means cuts the larger one; finer centres lie on three pairs of cells far outside, and merged into
+/// four clusters they have the pairs and all others: of a high silhouette, and no answer.
 TEST(Partition, DoesNotUniteTypesForTheSakeOfOddCells) {
   RandomStream random(4, Purpose::simulate, 0, 0);
   std::vector<std::array<double, 2>> cells;
