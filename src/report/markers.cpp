@@ -83,8 +83,9 @@ ClusterMarkers find_markers(const CsrMatrix& expression, const std::vector<std::
   options.num_threads = threads;
   options.compute_cohens_d = options.compute_delta_detected = false;
   options.compute_min = options.compute_median = options.compute_max = options.compute_min_rank = false;
-  const auto matrix =
-      tatami::make_DelayedSubset<double, int>(genes_by_cells(expression), std::move(cells), /*by_row=*/false);
+  std::shared_ptr<const tatami::Matrix<double, int>> matrix = genes_by_cells(expression);
+  if (cells.size() < clusters.size())
+    matrix = tatami::make_DelayedSubset<double, int>(std::move(matrix), std::move(cells), /*by_row=*/false);
   const auto scores = scran_markers::score_markers_summary<double, int>(*matrix, codes.data(), options);
 
   const auto all = static_cast<double>(clusters.size());

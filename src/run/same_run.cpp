@@ -37,7 +37,7 @@ Values read_configuration(const fs::path& path) {
 
 std::int64_t to_number(const Values& values, const std::string& name) {
   const auto found = values.find(name);
-  std::int64_t number = 0;  // also where the text is no number: compare() has found the difference then
+  std::int64_t number = 0;  // also where the text is no number: the difference has been found then
   if (found != values.end()) std::from_chars(found->second.data(), found->second.data() + found->second.size(), number);
   return number;
 }
