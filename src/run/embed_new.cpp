@@ -34,7 +34,7 @@ namespace fs = std::filesystem;
 constexpr const char* weights_key = "uns/masksc/metrics/weights_hash";
 
 void check(const EmbedOptions& o) {
-  if (o.model.empty()) throw UserError("--model is missing: give the folder model/ of a finished run");
+  if (o.model.empty()) throw UserError("--model is missing: give the folder of a finished run, or its model/");
   if (o.inputs.empty()) throw UserError("--input is missing: give the file of counts");
   if (o.output.empty()) throw UserError("--output is missing: give the folder of the results");
   if (!o.overwrite && fs::exists(fs::path(o.output) / "metrics.json"))
@@ -152,7 +152,7 @@ ResultExtras transfer(const EmbedOptions& options, const DenseMatrix& embedding,
 OptionTable describe_embed(EmbedOptions& o) {
   OptionTable table;
   table.begin_group("Input and output", OptionRole::path);
-  table.add("model", o.model, "folder model/ of a finished run of masksc_train", "DIR");
+  table.add("model", o.model, "a finished run of masksc_train, or its folder model/", "DIR");
   table.add_list(
       "input", o.inputs,
       "counts of the new cells, in any format that masksc_train reads; again for more, or @LIST, a file that "

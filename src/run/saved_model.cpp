@@ -20,12 +20,21 @@
 namespace masksc {
 namespace {
 
+/// The folder that was given, or model/ in that of a run.
+std::filesystem::path model_folder(const std::filesystem::path& given) {
+  std::error_code ignored;
+  const bool of_run = !std::filesystem::exists(given / "model.json", ignored) &&
+                      std::filesystem::exists(given / "model" / "model.json", ignored);
+  return of_run ? given / "model" : given;
+}
+
 std::string read_description(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / "model.json";
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(file, ignored))
-    throw UserError(fmt::format("'{}' holds no model: there is no model.json; give the folder model/ of a finished run",
-                                folder.string()));
+    throw UserError(
+        fmt::format("'{}' holds no model: there is no model.json; give the folder of a finished run, or its model/",
+                    folder.string()));
   return read_file(file);
 }
 
@@ -98,7 +107,8 @@ std::int64_t outputs_of(const Seal& seal, const std::string& layer) {
 
 }  // namespace
 
-SavedModel load_model(const std::filesystem::path& folder, at::Device device, Collectives& ranks) {
+SavedModel load_model(const std::filesystem::path& given, at::Device device, Collectives& ranks) {
+  const std::filesystem::path folder = model_folder(given);
   std::string text;
   on_root(ranks, [&] { text = read_description(folder); });
   text = broadcast_text(ranks, text);

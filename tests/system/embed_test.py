@@ -43,6 +43,16 @@ class Embed(unittest.TestCase):
         mine = anndata.read_h5ad(output / "result.h5ad")
         np.testing.assert_allclose(mine.obsm["X_masksc"], theirs.obsm["X_masksc"], atol=1e-5)
 
+    def test_the_folder_of_the_run_stands_for_its_model(self):
+        hashes = []
+        for model in (support.BASE, MODEL):
+            output = support.fresh("embedded")
+            done = support.run("masksc_embed", "--model", model, "--output", output, "--input", support.SIMULATED,
+                               "--clusters", "3", "--report", "no", ranks=1)
+            self.assertEqual(done.codes, [0], done)
+            hashes.append(support.metrics(output)["embedding_hash"])
+        self.assertEqual(*hashes)
+
     def test_genes_are_matched_by_identifier(self):
         """A model of symbols that knows the identifiers, cells named by these; and the other way round."""
         cells = anndata.read_h5ad(support.SIMULATED)
@@ -153,7 +163,7 @@ class Refused(unittest.TestCase):
                    support.BASE / "result.h5ad", "--reference-labels", "groupe")
 
     def test_no_model(self):
-        done = support.run("masksc_embed", "--model", support.BASE, "--input", support.SIMULATED, "--output",
+        done = support.run("masksc_embed", "--model", support.BASE / "checkpoints", "--input", support.SIMULATED, "--output",
                            support.fresh("embed", "refused"), ranks=1)
         self.assertEqual(done.codes, [2], done)
         self.assertIn("holds no model", done.err)
