@@ -21,8 +21,8 @@ struct SavedModel {
   std::string version;            // of the mask-sc that trained it
 };
 
-/// Reads model.json and masked_autoencoder.h5 in `given`, or in model/ of a run's folder, on rank 0; every rank gets the
-/// model. A collective. Throws UserError: not there, damaged, of a newer format.
+/// Reads model.json and masked_autoencoder.h5 in `given`, or in model/ of a run's folder, on rank 0; every rank gets
+/// the model. A collective. Throws UserError: not there, damaged, of a newer format.
 SavedModel load_model(const std::filesystem::path& given, at::Device device, Collectives& ranks);
 
 /// Which genes of a file the model knows.
