@@ -66,10 +66,13 @@ class Kills(unittest.TestCase):
         saved = max((line["step"] for line in before if line["stage"] == stage and line.get("event") == "checkpoint"),
                     default=0)
         resumed = dict(reversed(kills.resumed_steps(after)))
+        again = [line for line in after if line["stage"] == "sequence" and "loss" in line]
+        if (stage, reached, again) == ("sequence", SEQUENCE_STEPS, []):
+            return  # killed in the last step of stage 1, whose encoder had been saved: stage 2 begins
         if saved > 0:
             self.assertGreaterEqual(resumed[stage], saved)
         else:  # at the beginning of stage 2: stage 1 is not done again
-            self.assertEqual((stage, [line for line in after if line["stage"] == "sequence" and "loss" in line]), ("train", []))
+            self.assertEqual((stage, again), ("train", []))
         self.assertLessEqual(reached - resumed.get(stage, 0), most_repeated)
 
     def test_deterministic_over_changing_ranks(self):
