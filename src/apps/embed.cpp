@@ -12,7 +12,7 @@ namespace {
 
 const masksc::ProgramInfo program = {
     "masksc_embed", "Embeds and clusters new cells by a trained model, and carries labels of known cells over.",
-    "mpirun -np N masksc_embed --model DIR/model --input FILE --output DIR2 [--reference DIR/result.h5ad] [options]"};
+    "mpirun -np N masksc_embed --model DIR --input FILE --output DIR2 [--reference DIR/result.h5ad] [options]"};
 
 masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
   masksc::EmbedOptions options;

@@ -104,4 +104,9 @@ std::unique_ptr<CountsReader> open_inputs(const std::vector<fs::path>& files, co
   return std::move(readers.front());
 }
 
+bool is_transferred(const std::string& column) {
+  static const std::set<std::string> columns = {"masksc_label", "masksc_confidence", "masksc_distance", "masksc_novel"};
+  return columns.contains(column);
+}
+
 }  // namespace masksc

@@ -11,6 +11,7 @@
 #include "masksc/core/chosen.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/text.hpp"
+#include "masksc/io/inputs.hpp"
 #include "readers.hpp"
 
 namespace masksc {
@@ -21,8 +22,9 @@ constexpr const char* layer_of_X = "layers/X";
 /// Copies the parts of one input, and notes what it leaves out.
 class Keeper {
  public:
-  Keeper(const ArrayFile& from, ArrayFile& to, CellSelection cells, const std::vector<std::int64_t>& rows)
-      : from_(from), to_(to), cells_(std::move(cells)), rows_(rows) {}
+  Keeper(const ArrayFile& from, ArrayFile& to, CellSelection cells, const std::vector<std::int64_t>& rows,
+         std::string labels)
+      : from_(from), to_(to), cells_(std::move(cells)), rows_(rows), labels_(std::move(labels)) {}
 
   /// Columns of a data frame and their order; of its index the name alone, which may be that of a column, too.
   void frame(const std::string& name, const std::string& to, bool of_cells) {
@@ -30,11 +32,12 @@ class Keeper {
     std::vector<std::string> kept;
     for (const std::string& column : ordered_columns(from_, name)) {
       const std::string place = name + "/" + column;
-      if (of_cells && is_transferred(column)) {
+      if (of_cells && is_transferred(column) && column != labels_) {
         left_out_.push_back(fmt::format("'{}' ({})", place, earlier_transfer));
         continue;
       }
-      const bool aside = !legacy_categories(from_, place).empty();
+      const bool aside = !legacy_categories(from_, place).empty() && from_.exists(place) &&
+                         from_.info(place).kind == ArrayInfo::Kind::integer;  // else categories that nothing uses
       if (aside) categories(name, column, to, of_cells);
       if (aside || part(place, to + "/" + column, of_cells, {})) kept.push_back(column);
     }
@@ -120,6 +123,7 @@ class Keeper {
   ArrayFile& to_;
   CellSelection cells_;
   const std::vector<std::int64_t>& rows_;  // of the cells
+  std::string labels_;                     // the column that --labels names
   std::vector<std::string> left_out_;
 };
 
@@ -151,7 +155,7 @@ std::vector<std::string> keep_input(const std::filesystem::path& from, const Inp
   const MatrixShape shape = matrix_shape(input, counts_of_raw            ? "raw/X"
                                                 : settings.layer.empty() ? "X"
                                                                          : "layers/" + settings.layer);
-  Keeper keeper(input, file, CellSelection(shape.rows, rows), rows);
+  Keeper keeper(input, file, CellSelection(shape.rows, rows), rows, settings.labels);
   keeper.frame("obs", "obs", true);
   keeper.frame(genes_of_raw ? "raw/var" : "var", "var", false);
   keeper.members("obsm", true);

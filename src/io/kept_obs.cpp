@@ -14,6 +14,7 @@
 #include "masksc/core/chosen.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/text.hpp"
+#include "masksc/io/inputs.hpp"
 
 namespace masksc {
 namespace {
@@ -133,11 +134,6 @@ void note_other_parts(const Files& files, std::vector<std::string>& left_out) {
 
 }  // namespace
 
-bool is_transferred(const std::string& column) {
-  static const std::set<std::string> columns = {"masksc_label", "masksc_confidence", "masksc_distance", "masksc_novel"};
-  return columns.contains(column);
-}
-
 std::vector<std::string> keep_obs(const std::vector<std::filesystem::path>& from, const InputSettings& settings,
                                   const std::vector<std::int64_t>& rows, const std::filesystem::path& to) {
   Files files;
@@ -152,17 +148,17 @@ std::vector<std::string> keep_obs(const std::vector<std::filesystem::path>& from
     for (const std::string& column : ordered_columns(each, "obs")) {
       const std::string name = "obs/" + column;
       if (!seen.insert(column).second) continue;
-      if (is_transferred(column)) {
+      if (is_transferred(column) && column != settings.labels) {
         left_out.push_back(fmt::format("'{}' ({})", name, earlier_transfer));
+        continue;
+      }
+      if (!std::all_of(files.begin(), files.end(), [&](const ArrayFile& other) { return other.exists(name); })) {
+        left_out.push_back(fmt::format("'{}' (not in all inputs)", shown(name)));
         continue;
       }
       if (settings.batch_key.empty() && column == default_batch_column) {
         left_out.push_back(fmt::format(
             "'{}' (the result's tells which input a cell is of; with --batch-key {} it is yours)", name, column));
-        continue;
-      }
-      if (!std::all_of(files.begin(), files.end(), [&](const ArrayFile& other) { return other.exists(name); })) {
-        left_out.push_back(fmt::format("'{}' (not in all inputs)", shown(name)));
         continue;
       }
       try {

@@ -18,9 +18,7 @@ namespace masksc {
 std::vector<std::string> keep_obs(const std::vector<std::filesystem::path>& from, const InputSettings& settings,
                                   const std::vector<std::int64_t>& rows, const std::filesystem::path& to);
 
-/// Whether masksc_embed made this column of obs from a reference. Those of an earlier result are not kept: they would
-/// pass for the new one's.
-bool is_transferred(const std::string& column);
+/// Why a column that is_transferred() is not kept: it would pass for the new result's.
 inline constexpr const char* earlier_transfer = "of an earlier masksc_embed";
 
 }  // namespace masksc

@@ -47,8 +47,10 @@ at::Tensor take_tokens(const at::Tensor& x, const at::Tensor& index) {
 }
 
 at::Tensor take_places(const at::Tensor& places, const at::Tensor& index) {
-  return places.is_cpu() ? take_tokens(places.expand({index.size(0), -1, -1}), index)
-                         : at::embedding(places.squeeze(0), index);
+  constexpr std::int64_t sorted_beyond = 3072;  // indices: LibTorch's backward kernel for fewer adds up in their type
+  if (places.is_cpu() || index.numel() <= sorted_beyond)
+    return take_tokens(places.expand({index.size(0), -1, -1}), index);
+  return at::embedding(places.squeeze(0), index);
 }
 
 at::Tensor apply_norm(const FlatParameters& parameters, const std::string& name, const at::Tensor& x) {

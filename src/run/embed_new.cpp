@@ -41,7 +41,12 @@ void check(const EmbedOptions& o) {
     throw UserError(fmt::format("--output '{}' holds a result; give another folder or --overwrite", o.output));
   constexpr std::array written = {"result.h5ad", "metrics.json", "config.ini", "report.html"};
   for (const fs::path& input : listed_inputs(o.inputs)) refuse_replaced("input", input, o.output, written);
-  if (!o.reference.empty()) refuse_replaced("reference", o.reference, o.output, written);
+  if (o.reference.empty()) return;
+  refuse_replaced("reference", o.reference, o.output, written);
+  if (is_transferred(o.counts.labels))
+    throw UserError(fmt::format(
+        "--labels '{}': with --reference the result's column of that name is made anew; give yours another name",
+        shown(o.counts.labels)));
 }
 
 /// The prepared form of --input: itself, or one in --output that goes at the end. With --keep-input `kept` gets the

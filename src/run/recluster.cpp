@@ -113,7 +113,7 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
   together(ranks, [&] { known = read_cells(options, ranks.rank(), ranks.size()); });
   note_labels(known.labels, options.labels, options.method == ClusterMethod::kmeans && options.cluster.clusters.empty(),
               ranks, options.column);
-  if (known.has_column && ranks.is_root())
+  if (known.has_column && options.labels != options.column && ranks.is_root())
     log::warning("obs['{}'] of '{}' is not in the copy: the new clusters take its place", shown(options.column),
                  options.input);
   const std::int64_t cells = known.cells;

@@ -9,7 +9,7 @@
 namespace masksc {
 
 /// The end of errors about a folder that a run cannot have.
-constexpr const char* start_over = "choose another --output, or replace it with --overwrite";
+inline constexpr const char* start_over = "choose another --output, or replace it with --overwrite";
 
 /// What its run.json has of a run's options: files and columns that config.ini leaves out.
 struct RecordedOptions {

@@ -158,6 +158,14 @@ class Refused(unittest.TestCase):
         self.check(["--reference-labels 'total'", "can't be types of cells"], "--input", support.SIMULATED,
                    "--reference", path, "--reference-labels", "total")
 
+    def test_labels_of_the_name_of_transferred_ones(self):
+        path = support.fresh("labelled.h5ad")
+        cells = anndata.read_h5ad(support.SIMULATED)
+        cells.obs["masksc_label"] = cells.obs["group"]
+        cells.write_h5ad(path)
+        self.check(["--labels 'masksc_label'", "give yours another name"], "--input", path, "--labels", "masksc_label",
+                   "--reference", support.BASE / "result.h5ad", "--reference-labels", "group")
+
     def test_an_unknown_column_of_the_reference(self):
         self.check(["--reference-labels 'groupe'", "did you mean 'group'"], "--input", support.SIMULATED, "--reference",
                    support.BASE / "result.h5ad", "--reference-labels", "groupe")

@@ -258,6 +258,14 @@ class Keep(KeepCase):
             self.assertEqual(list(found.codes), [wanted.codes[i] for i in rows], column)
             self.assertEqual((list(found.categories), found.ordered), (list(wanted.categories), wanted.ordered))
 
+    def test_categories_that_no_column_uses(self):
+        path = self.write(rich())
+        with h5py.File(path, "r+") as file:
+            file["obs/__categories/text"] = np.array([b"a", b"b"])
+        done = self.train(path, "--keep-input")
+        self.assertNotIn("leaves out", done.err)
+        self.assertEqual(list(self.result().obs["text"]), list(rich().obs["text"]))
+
     def test_labels_of_an_earlier_embedding(self):
         data = rich()
         for column in ("masksc_label", "masksc_novel", "masksc_clusters"):

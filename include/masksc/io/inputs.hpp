@@ -33,4 +33,7 @@ std::vector<std::string> short_names(std::span<const std::filesystem::path> file
 std::unique_ptr<CountsReader> open_inputs(const std::vector<std::filesystem::path>& files,
                                           const InputSettings& settings);
 
+/// Whether this is a column of obs that masksc_embed makes from a reference: masksc_label and what belongs to it.
+bool is_transferred(const std::string& column);
+
 }  // namespace masksc

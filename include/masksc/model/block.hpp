@@ -37,9 +37,9 @@ at::Tensor block_attention(const FlatParameters& parameters, const std::string& 
 /// Tokens by index: x [B, T, D], index [B, K] -> [B, K, D].
 at::Tensor take_tokens(const at::Tensor& x, const at::Tensor& index);
 
-/// The same of tokens that all cells share: places [1, T, D], index [B, K] -> [B, K, D]. On a GPU as an embedding,
-/// whose gradient adds up in fp32 and is as large as the places; on a CPU an embedding's bf16 gradients would add up in
-/// bf16.
+/// The same of tokens that all cells share: places [1, T, D], index [B, K] -> [B, K, D]. Many of them on a GPU as an
+/// embedding, whose gradient adds up in fp32 in sorted order and is as large as the places; for few, and on a CPU, an
+/// embedding's bf16 gradients would add up in bf16.
 at::Tensor take_places(const at::Tensor& places, const at::Tensor& index);
 
 /// Layer norm and linear layer by name.

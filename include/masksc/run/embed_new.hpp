@@ -13,7 +13,7 @@
 namespace masksc {
 
 struct EmbedOptions {
-  std::string model;                // DIR/model of a finished run
+  std::string model;                // DIR of a finished run, or its model/
   std::vector<std::string> inputs;  // files of counts; see listed_inputs
   std::string output;               // folder of the results
   std::string reference;            // result.h5ad of cells embedded by the same model; "" transfers no labels
