@@ -9,15 +9,15 @@
 #include <numeric>
 #include <vector>
 
+#include "masksc/cluster/order.hpp"
 #include "squared_distance.hpp"
 
 namespace masksc {
 namespace {
 
-constexpr std::int64_t fewest_cells = 10;  // of a cluster that counts
-constexpr std::size_t neighbours = 2;      // of a cluster
-constexpr double around = 0.15;            // a point, as a share of the distance between the centres
-constexpr double gap = 0.5;                // a border that is less full
+constexpr std::size_t neighbours = 2;  // of a cluster
+constexpr double around = 0.15;        // a point, as a share of the distance between the centres
+constexpr double gap = 0.5;            // a border that is less full
 
 /// A cluster and a neighbour.
 struct Border {
@@ -42,7 +42,7 @@ double dot_from(std::span<const float> origin, std::span<const float> a, std::sp
 std::vector<Border> nearest_borders(const DenseMatrix& centres, std::span<const std::int64_t> sizes) {
   std::vector<std::int32_t> counted;
   for (std::size_t i = 0; i < sizes.size(); ++i)
-    if (sizes[i] >= fewest_cells) counted.push_back(static_cast<std::int32_t>(i));
+    if (sizes[i] >= kFewestCells) counted.push_back(static_cast<std::int32_t>(i));
   std::vector<Border> borders;
   for (const std::int32_t from : counted) {
     std::vector<std::int32_t> others;
@@ -63,13 +63,6 @@ AlongLine places(std::span<const float> cell, const DenseMatrix& centres, const 
   for (std::size_t point = 0; point < here.size(); ++point)
     here[point] = std::abs(along - 0.5 * static_cast<double>(point)) < around ? 1 : 0;
   return here;
-}
-
-std::vector<std::int64_t> sizes_of(std::span<const std::int32_t> labels, std::int64_t clusters, Collectives& ranks) {
-  std::vector<std::int64_t> sizes(static_cast<std::size_t>(clusters));
-  for (const std::int32_t label : labels) ++sizes[static_cast<std::size_t>(label)];
-  ranks.all_reduce(std::span(sizes));
-  return sizes;
 }
 
 /// How full each of the borders is, 0 to 1. A collective.
@@ -108,16 +101,14 @@ std::vector<double> densities(const std::vector<Border>& borders, const DenseMat
 /// The merged cluster that has most cells of each cluster. A collective.
 std::vector<std::int32_t> homes_of(std::span<const std::int32_t> labels, std::span<const std::int32_t> merged,
                                    std::size_t clusters, Collectives& ranks) {
-  const std::int32_t mine = merged.empty() ? 0 : *std::max_element(merged.begin(), merged.end()) + 1;
-  const auto columns = static_cast<std::size_t>(ranks.all_reduce(mine, ReduceOp::max));
-  std::vector<std::int64_t> shared(clusters * columns);
+  std::vector<std::int64_t> shared(clusters * clusters);
   for (std::size_t i = 0; i < labels.size(); ++i)
-    ++shared[static_cast<std::size_t>(labels[i]) * columns + static_cast<std::size_t>(merged[i])];
+    ++shared[static_cast<std::size_t>(labels[i]) * clusters + static_cast<std::size_t>(merged[i])];
   ranks.all_reduce(std::span(shared));
   std::vector<std::int32_t> homes;
   for (std::size_t i = 0; i < clusters; ++i) {
-    const auto begin = shared.begin() + static_cast<std::ptrdiff_t>(i * columns);
-    const auto end = begin + static_cast<std::ptrdiff_t>(columns);
+    const auto begin = shared.begin() + static_cast<std::ptrdiff_t>(i * clusters);
+    const auto end = begin + static_cast<std::ptrdiff_t>(clusters);
     homes.push_back(static_cast<std::int32_t>(std::max_element(begin, end) - begin));
   }
   return homes;
@@ -127,7 +118,7 @@ std::vector<std::int32_t> homes_of(std::span<const std::int32_t> labels, std::sp
 
 double border_density(const DenseMatrix& local_rows, std::span<const std::int32_t> labels, const DenseMatrix& centres,
                       Collectives& ranks) {
-  const std::vector<std::int64_t> sizes = sizes_of(labels, centres.rows, ranks);
+  const std::vector<std::int64_t> sizes = cluster_sizes(labels, centres.rows, ranks);
   const std::vector<Border> borders = nearest_borders(centres, sizes);
   if (borders.empty()) return 0;
   const std::vector<double> full = densities(borders, local_rows, labels, centres, sizes, ranks);
@@ -140,7 +131,7 @@ double border_density(const DenseMatrix& local_rows, std::span<const std::int32_
   double sum = 0;
   double cells = 0;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
-    if (sizes[i] < fewest_cells) continue;
+    if (sizes[i] < kFewestCells) continue;
     sum += fullest[i] * static_cast<double>(sizes[i]);
     cells += static_cast<double>(sizes[i]);
   }
@@ -149,14 +140,14 @@ double border_density(const DenseMatrix& local_rows, std::span<const std::int32_
 
 double share_across_gaps(const DenseMatrix& local_rows, std::span<const std::int32_t> labels,
                          const DenseMatrix& centres, std::span<const std::int32_t> merged, Collectives& ranks) {
-  const std::vector<std::int64_t> sizes = sizes_of(labels, centres.rows, ranks);
+  const std::vector<std::int64_t> sizes = cluster_sizes(labels, centres.rows, ranks);
   const std::vector<std::int32_t> homes = homes_of(labels, merged, sizes.size(), ranks);
   std::vector<Border> borders;
   for (std::int32_t from = 0; from < static_cast<std::int32_t>(sizes.size()); ++from)
     for (std::int32_t to = from + 1; to < static_cast<std::int32_t>(sizes.size()); ++to) {
       const auto a = static_cast<std::size_t>(from);
       const auto b = static_cast<std::size_t>(to);
-      if (homes[a] == homes[b] && sizes[a] >= fewest_cells && sizes[b] >= fewest_cells)
+      if (homes[a] == homes[b] && sizes[a] >= kFewestCells && sizes[b] >= kFewestCells)
         borders.push_back({from, to, squared_distance(centres.row(from), centres.row(to))});
     }
   const std::vector<double> full = densities(borders, local_rows, labels, centres, sizes, ranks);
@@ -171,7 +162,7 @@ double share_across_gaps(const DenseMatrix& local_rows, std::span<const std::int
   }
   std::vector<std::int64_t> cells_of_part(sizes.size());
   for (std::size_t i = 0; i < sizes.size(); ++i)
-    if (sizes[i] >= fewest_cells) cells_of_part[static_cast<std::size_t>(part[i])] += sizes[i];
+    if (sizes[i] >= kFewestCells) cells_of_part[static_cast<std::size_t>(part[i])] += sizes[i];
   std::map<std::int32_t, std::int64_t> largest;  // part of each merged cluster
   for (std::size_t i = 0; i < sizes.size(); ++i) largest[homes[i]] = std::max(largest[homes[i]], cells_of_part[i]);
   const std::int64_t counted = std::accumulate(cells_of_part.begin(), cells_of_part.end(), std::int64_t{0});

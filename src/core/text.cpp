@@ -16,6 +16,9 @@ namespace {
 /// Suggestions for names longer than this would help nobody and take long.
 constexpr std::size_t longest_name = 200;
 
+/// Whether a byte of UTF-8 begins a character, and does not go on with one.
+bool begins_character(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U; }
+
 struct CodePoint {
   std::uint32_t value = 0;
   std::size_t bytes = 0;  // 0: no UTF-8 begins here
@@ -116,11 +119,14 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
+std::size_t character_count(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins_character));
+}
+
 std::string_view first_characters(std::string_view text, std::size_t count) {
   std::size_t bytes = 0;
   for (std::size_t taken = 0; bytes < text.size(); ++bytes) {
-    const bool begins = (static_cast<unsigned char>(text[bytes]) & 0xC0U) != 0x80U;
-    if (begins && taken++ == count) break;
+    if (begins_character(text[bytes]) && taken++ == count) break;
   }
   return text.substr(0, bytes);
 }
@@ -156,7 +162,7 @@ std::string shown(std::string_view name) {
   constexpr std::size_t longest = 80;
   if (name.size() <= longest) return printable(name);
   std::size_t end = longest;
-  while (end > longest - 4 && (static_cast<unsigned char>(name[end]) & 0xC0U) == 0x80) --end;  // whole code points
+  while (end > longest - 4 && !begins_character(name[end])) --end;  // whole code points
   return printable(name.substr(0, end)) + "...";
 }
 

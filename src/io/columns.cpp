@@ -137,7 +137,8 @@ std::string legacy_categories(const ArrayFile& file, const std::string& name) {
   const auto slash = name.rfind('/');
   if (slash == std::string::npos) return "";
   const std::string place = name.substr(0, slash) + "/__categories" + name.substr(slash);
-  return file.exists(place) ? place : "";
+  const bool codes = file.exists(place) && file.exists(name) && file.info(name).kind == ArrayInfo::Kind::integer;
+  return codes ? place : "";  // else categories that no column uses
 }
 
 Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t cells, bool all_may_be_missing) {

@@ -13,7 +13,7 @@ namespace masksc {
 std::vector<std::string> numbered_names(std::int64_t count);
 
 /// Where anndata 0.7 kept the categories of the column `name` ("obs/type"), which led there by a reference; "" unless
-/// it did.
+/// it did, and the column holds codes.
 std::string legacy_categories(const ArrayFile& file, const std::string& name);
 
 /// The labels in the array or encoded column `name`. Throws UserError unless there is one for each of `cells` cells,

@@ -105,8 +105,8 @@ std::unique_ptr<CountsReader> open_inputs(const std::vector<fs::path>& files, co
 }
 
 bool is_transferred(const std::string& column) {
-  static const std::set<std::string> columns = {"masksc_label", "masksc_confidence", "masksc_distance", "masksc_novel"};
-  return columns.contains(column);
+  return column == kTransferredLabel || column == kTransferConfidence || column == kTransferDistance ||
+         column == kTransferNovel;
 }
 
 }  // namespace masksc

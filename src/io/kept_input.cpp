@@ -36,8 +36,7 @@ class Keeper {
         left_out_.push_back(fmt::format("'{}' ({})", place, earlier_transfer));
         continue;
       }
-      const bool aside = !legacy_categories(from_, place).empty() && from_.exists(place) &&
-                         from_.info(place).kind == ArrayInfo::Kind::integer;  // else categories that nothing uses
+      const bool aside = !legacy_categories(from_, place).empty();
       if (aside) categories(name, column, to, of_cells);
       if (aside || part(place, to + "/" + column, of_cells, {})) kept.push_back(column);
     }

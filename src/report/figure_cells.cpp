@@ -30,10 +30,6 @@ std::string colour_of(std::int32_t code) {
   return code < 0 ? "#c9c9c9" : colours[static_cast<std::size_t>(code) % colours.size()];
 }
 
-double letters(const std::string& name) {  // its bytes but those that go on with a character of UTF-8
-  return static_cast<double>(std::count_if(name.begin(), name.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
 /// Up to `longest` characters, and an ellipsis where there were more.
 std::string shortened(const std::string& name, std::size_t longest) {
   std::string start(first_characters(name, longest));
@@ -81,7 +77,8 @@ struct Section {
 /// Names in a row of the legend: as many as stand there in full, or one.
 std::size_t keys_in_row(const Section& section, double width) {
   double needed = key_width;
-  for (const std::string& name : section.names()) needed = std::max(needed, 2 * key_indent + letter * letters(name));
+  for (const std::string& name : section.names())
+    needed = std::max(needed, 2 * key_indent + letter * static_cast<double>(character_count(name)));
   return static_cast<std::size_t>(std::max(1.0, std::floor(width / needed)));
 }
 

@@ -6,6 +6,7 @@
 #include <scran_markers/scran_markers.hpp>
 #include <tatami/tatami.hpp>
 
+#include "masksc/cluster/borders.hpp"
 #include "masksc/dist/collectives.hpp"
 #include "masksc/preprocess/normalize.hpp"
 
@@ -52,7 +53,7 @@ std::vector<std::size_t> compared_clusters(const std::vector<std::int64_t>& cell
       if (cells[i] >= fewest) clusters.push_back(i);
     return clusters;
   };
-  std::vector<std::size_t> large = with(kFewestWithMarkers);
+  std::vector<std::size_t> large = with(kFewestCells);
   return large.size() >= 2 ? large : with(1);
 }
 
@@ -81,6 +82,7 @@ ClusterMarkers find_markers(const CsrMatrix& expression, const std::vector<std::
   }
   scran_markers::ScoreMarkersSummaryOptions options;
   options.num_threads = threads;
+  options.compute_group_mean = options.compute_group_detected = false;  // of all clusters, above
   options.compute_cohens_d = options.compute_delta_detected = false;
   options.compute_min = options.compute_median = options.compute_max = options.compute_min_rank = false;
   std::shared_ptr<const tatami::Matrix<double, int>> matrix = genes_by_cells(expression);

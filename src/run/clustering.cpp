@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "masksc/cluster/borders.hpp"
 #include "masksc/cluster/leiden.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/metrics/agreement.hpp"
@@ -12,8 +13,6 @@
 
 namespace masksc {
 namespace {
-
-constexpr std::int64_t small_cluster = 10;  // cells
 
 /// Scores of the local clusters that are there.
 void score(ClusterOutcome& outcome, CellFeatures local, RowRange rows, std::int64_t cells, const Labels& labels,
@@ -35,12 +34,12 @@ void tell_of_small_clusters(const ClusterOutcome& outcome) {
   if (outcome.all.empty()) return;
   std::vector<std::int64_t> sizes(static_cast<std::size_t>(outcome.clusters));
   for (const std::int32_t cluster : outcome.all) ++sizes[static_cast<std::size_t>(cluster)];
-  const auto small = std::count_if(sizes.begin(), sizes.end(), [](auto size) { return size < small_cluster; });
-  if (small > 0 && std::ssize(outcome.all) >= small_cluster * outcome.clusters)
+  const auto small = std::count_if(sizes.begin(), sizes.end(), [](auto size) { return size < kFewestCells; });
+  if (small > 0 && std::ssize(outcome.all) >= kFewestCells * outcome.clusters)
     log::info(
         "clustering: {} of the {} clusters hold fewer than {} cells, which differ from all others; --clusters asks for "
         "fewer{}",
-        small, outcome.clusters, small_cluster,
+        small, outcome.clusters, kFewestCells,
         outcome.merged_from > 0 ? ", --clustering kmeans for more equal ones" : "");
 }
 

@@ -146,9 +146,9 @@ ResultExtras transfer(const EmbedOptions& options, const DenseMatrix& embedding,
   }
   metrics["novel_cells"] = far;
   metrics["novel_beyond"] = mine.novel_beyond;
-  extras.categories = {{"masksc_label", labels}};
-  extras.flags = {{"masksc_novel", novel}};
-  extras.numbers = {{"masksc_confidence", confidence}, {"masksc_distance", distance}};
+  extras.categories = {{kTransferredLabel, labels}};
+  extras.flags = {{kTransferNovel, novel}};
+  extras.numbers = {{kTransferConfidence, confidence}, {kTransferDistance, distance}};
   return extras;
 }
 

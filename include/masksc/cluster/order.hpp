@@ -1,13 +1,18 @@
-// Numbers of clusters by size: the largest is 0, as Leiden in scanpy numbers them.
+// Sizes of clusters, and their numbers by size: the largest is 0, as Leiden in scanpy numbers them.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"
 
 namespace masksc {
+
+/// Cells of each of so many clusters over all ranks. A collective.
+std::vector<std::int64_t> cluster_sizes(std::span<const std::int32_t> local_labels, std::int64_t clusters,
+                                        Collectives& ranks);
 
 /// Renumbers local_labels (from 0) by size over all ranks, descending; equals keep their order.
 /// Returns the old number of each new one, up to the highest that occurs. A collective.

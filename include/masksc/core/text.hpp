@@ -24,6 +24,8 @@ std::string quoted_word(const std::string& word);
 /// `text` without the blanks, tabs and carriage returns around it: a view of it.
 std::string_view trimmed(std::string_view text);
 
+/// Characters of `text`, which is UTF-8.
+std::size_t character_count(std::string_view text);
 /// The first `count` characters of `text`, which is UTF-8; all of it where there are no more: a view of it.
 std::string_view first_characters(std::string_view text, std::size_t count);
 

@@ -17,10 +17,6 @@ struct Marker {
   double outside = 0;      // of all other cells
 };
 
-/// Clusters of fewer cells have no markers and are not compared with, as long as there are two others: a few odd cells
-/// would count as much as a type.
-inline constexpr std::int64_t kFewestWithMarkers = 10;
-
 struct ClusterMarkers {
   std::vector<std::vector<Marker>> of_cluster;      // the best first, at most as many as asked for
   std::vector<std::int64_t> cells;                  // of each cluster
@@ -28,8 +24,9 @@ struct ClusterMarkers {
 };
 
 /// `expression` [cells, genes] log-normalised; `clusters` [cells] in 0 .. k-1. Genes are ranked by
-/// the mean AUC of the comparisons with each other large cluster (scran, Lun et al. 2016; by libscran); those at or
-/// below .5 are left out. With one cluster there are none.
+/// the mean AUC of the comparisons with each other cluster (scran, Lun et al. 2016; by libscran); those at or below .5
+/// are left out. Clusters of fewer than kFewestCells (cluster/borders.hpp) have no markers and are not compared with,
+/// as long as there are two others: a few odd cells would count as much as a type. With one cluster there are none.
 ClusterMarkers find_markers(const CsrMatrix& expression, const std::vector<std::int32_t>& clusters, std::int64_t k,
                             std::size_t most, int threads);
 
