@@ -45,7 +45,7 @@ template <Covariance covariance>
 BaselineResult run(const BaselineInput& input, const BaselineSettings& settings) {
   const std::unique_ptr<Collectives> alone = single_rank();
   BaselineResult result;
-  result.features = principal_components(input.expression, dimensions);
+  result.features = principal_components(input.expression.values, input.expression.scaling, dimensions);
   for (const std::int64_t clusters : settings.clusters) {
     detail::MixtureFit found = clusters == 0 ? fit_any(result.features, covariance, settings, *alone)
                                              : fit(result.features, clusters, covariance, settings, *alone);

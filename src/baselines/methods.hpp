@@ -8,6 +8,8 @@ namespace masksc {
 // Classical methods.
 Baseline pca_kmeans_baseline();
 Baseline pca_leiden_baseline();
+Baseline residual_kmeans_baseline();
+Baseline residual_leiden_baseline();
 Baseline kmeans_baseline();
 Baseline gmm_baseline();
 Baseline gmm_diag_baseline();

@@ -54,18 +54,30 @@ class Search {
   std::unique_ptr<Collectives> alone_ = single_rank();
 };
 
-BaselineResult run(const BaselineInput& input, const BaselineSettings& settings) {
-  if (!has_leiden()) {
-    throw UserError(
-        "pca-leiden needs Leiden, and this build of mask-sc has none (igraph was left out); build with igraph "
-        "installed and -DMASKSC_IGRAPH=ON, or leave pca-leiden out of --methods");
-  }
+void need_leiden() {
+  if (has_leiden()) return;
+  throw UserError(
+      "pca-leiden and residual-leiden need Leiden, and this build of mask-sc has none (igraph was left out); build "
+      "with igraph installed and -DMASKSC_IGRAPH=ON, or leave them out of --methods");
+}
+
+BaselineResult communities_of(DenseMatrix components, const BaselineSettings& settings) {
   BaselineResult result;
-  result.features = principal_components(input.expression);
-  Search search(result.features, settings);
+  Search search(components, settings);
   for (const std::int64_t clusters : settings.clusters)
     result.labels.push_back(clusters == 0 ? search.at(usual_resolution).codes : search.into(clusters));
+  result.features = std::move(components);
   return result;
+}
+
+BaselineResult run(const BaselineInput& input, const BaselineSettings& settings) {
+  need_leiden();
+  return communities_of(principal_components(input.expression.values, input.expression.scaling), settings);
+}
+
+BaselineResult run_on_residuals(const BaselineInput& input, const BaselineSettings& settings) {
+  need_leiden();
+  return communities_of(residual_components(input.expression), settings);
 }
 
 }  // namespace
@@ -76,6 +88,14 @@ Baseline pca_leiden_baseline() {
           .source = "Wolf, Angerer and Theis 2018 (scanpy); Traag, Waltman and van Eck 2019",
           .published = {.matrix = "44x44", .genes = ""},  // about the 2000 most variable genes
           .run = run};
+}
+
+Baseline residual_leiden_baseline() {
+  return {.name = "residual-leiden",
+          .title = "Leiden on 15 nearest neighbours in 50 principal components of Pearson residuals",
+          .source = "Lause, Berens and Kobak 2021; Traag, Waltman and van Eck 2019",
+          .published = {.matrix = "44x44", .genes = ""},  // about the 2000 most variable genes
+          .run = run_on_residuals};
 }
 
 }  // namespace masksc

@@ -3,6 +3,8 @@
 
 #include "lanczos.hpp"
 #include "masksc/baselines/features.hpp"
+#include "masksc/dist/collectives.hpp"
+#include "masksc/preprocess/prepare.hpp"
 
 namespace masksc {
 namespace {
@@ -11,9 +13,7 @@ using Sparse = irlba::ParallelSparseMatrix<Eigen::VectorXd, Eigen::MatrixXd, std
                                            std::vector<std::int32_t>, std::vector<std::int64_t>>;
 
 /// Standardised values less what an absent value becomes: zeros stay zeros, and centring takes the constant away.
-Sparse standardised_from_absent(const Expression& expression, Eigen::VectorXd& mean) {
-  const CsrMatrix& values = expression.values;
-  const GeneScaling& scaling = expression.scaling;
+Sparse standardised_from_absent(const CsrMatrix& values, const GeneScaling& scaling, Eigen::VectorXd& mean) {
   std::vector<double> shifted(values.values.size());
   mean = Eigen::VectorXd::Zero(values.columns);
   for (std::size_t i = 0; i < shifted.size(); ++i) {
@@ -27,13 +27,12 @@ Sparse standardised_from_absent(const Expression& expression, Eigen::VectorXd& m
 
 }  // namespace
 
-DenseMatrix principal_components(const Expression& expression, std::int64_t dimensions) {
-  const CsrMatrix& values = expression.values;
+DenseMatrix principal_components(const CsrMatrix& values, const GeneScaling& scaling, std::int64_t dimensions) {
   const std::int64_t columns = std::min({dimensions, values.rows, values.columns});
   DenseMatrix components(values.rows, columns);
   if (columns == 0) return components;
   Eigen::VectorXd mean;
-  const Sparse sparse = standardised_from_absent(expression, mean);
+  const Sparse sparse = standardised_from_absent(values, scaling, mean);
   const irlba::CenteredMatrix<Eigen::VectorXd, Eigen::MatrixXd, const Sparse*, const Eigen::VectorXd*> centred(&sparse,
                                                                                                                &mean);
   const detail::SingularVectors found = detail::singular_vectors(centred, columns);
@@ -45,6 +44,10 @@ DenseMatrix principal_components(const Expression& expression, std::int64_t dime
       components.row(cell)[static_cast<std::size_t>(c)] = static_cast<float>(found.left(cell, c) * scale);
   }
   return components;
+}
+
+DenseMatrix residual_components(const Expression& expression) {
+  return principal_components(expression.values, residual_scaling(expression, *single_rank()));
 }
 
 }  // namespace masksc

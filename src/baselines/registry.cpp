@@ -10,6 +10,8 @@ const std::vector<Baseline>& baselines() {
       // Classical methods.
       pca_kmeans_baseline(),
       pca_leiden_baseline(),
+      residual_kmeans_baseline(),
+      residual_leiden_baseline(),
       kmeans_baseline(),
       gmm_baseline(),
       gmm_diag_baseline(),

@@ -260,8 +260,8 @@ GeneScaling residual_scaling(MomentSums& sums, std::int64_t batches, Collectives
   return scaling;
 }
 
-void take_residuals(Expression& expression, Collectives& ranks) {
-  expression.scaling = scaling_of(expression, expression.scaling.batches, Standardize::residuals, ranks);
+GeneScaling residual_scaling(const Expression& expression, Collectives& ranks) {
+  return scaling_of(expression, expression.scaling.batches, Standardize::residuals, ranks);
 }
 
 Expression prepare_expression(CsrMatrix counts, std::int64_t cells, RowRange rows,

@@ -30,8 +30,7 @@ void decide_standardization(const RunOptions& options, RunInput& input, at::Devi
   const GroupsFound of_logs = groups_in(input.components, expression, ranks);
   // Few, clear groups, seen in 4 or 2 clusters: 8 clusters of residuals would not compare.
   if (of_logs.shown && of_logs.silhouette < kShowsGroups) return;
-  GeneScaling log_scaling = expression.scaling;
-  take_residuals(expression, ranks);
+  GeneScaling log_scaling = std::exchange(expression.scaling, residual_scaling(expression, ranks));
   CellComponents components = cell_components(expression, device, ranks);
   const GroupsFound of_residuals = groups_in(components, expression, ranks);
   const bool logs_stay = of_logs.shown && of_residuals.silhouette <= kClearer * of_logs.silhouette;

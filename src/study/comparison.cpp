@@ -84,7 +84,8 @@ ComparedCells compared_cells(const RunOptions& options, DataCache& data, std::st
     cells.clusters = given->clusters;
   check_clusters(options.cluster, file.cells());
   cells.names = file.cell_names({0, file.cells()});
-  cells.common_space = principal_components(data.shared().expression);
+  const Expression& shared = data.shared().expression;
+  cells.common_space = principal_components(shared.values, shared.scaling);
   return cells;
 }
 

@@ -45,35 +45,48 @@ fs::path first_result(const fs::path& folder, const Json& points, const std::str
   return "";
 }
 
-/// The map of one method: its features in `result`, coloured by label, or else by its own clusters.
-std::optional<CellsPanel> panel_of(const fs::path& result, const std::string& method, const std::string& labels,
-                                   int threads) {
-  if (result.empty()) return std::nullopt;
+/// The same cells by t-SNE, as in the paper's Figure 4, and by UMAP.
+struct MappedCells {
+  std::vector<CellsPanel> tsne, umap;
+
+  void add(const std::string& title, const CellMaps& maps, const Labels& colours) {
+    tsne.push_back({title, maps.tsne, colours});
+    umap.push_back({title, maps.umap, colours});
+  }
+  [[nodiscard]] std::vector<Figure> figures() const {
+    return {{"figure4_cells", cells_figure(tsne)}, {"figure4_cells_umap", cells_figure(umap)}};
+  }
+};
+
+/// Adds the map of one method: its features in `result`, coloured by label, or else by its own clusters.
+void add_method(const fs::path& result, const std::string& method, const std::string& labels, int threads,
+                MappedCells& cells) {
+  if (result.empty()) return;
   const std::vector<ObsColumn> columns = read_obs(result);
   const ObsColumn* colours = nullptr;
   for (const std::string& column : {labels, std::string("cluster"), std::string("cluster_auto"), std::string("masksc")})
     if (colours == nullptr) colours = find_column(columns, column);
-  if (colours == nullptr) return std::nullopt;
+  if (colours == nullptr) return;
   const std::vector<std::string> matrices = obsm_names(result);
   const bool baseline = std::find(matrices.begin(), matrices.end(), "X_features") != matrices.end();
   const DenseMatrix features =
       read_obsm(result, baseline ? "X_features" : features_name, std::ssize(colours->categories.codes));
-  return CellsPanel{method, map_cells(features, 0, threads).tsne, colours->categories};
+  cells.add(method, map_cells(features, 0, threads), colours->categories);
 }
 
 std::vector<Figure> of_comparison(const fs::path& folder, int threads) {
   const Json table = read_json_file(folder / "comparison.json");
   return read_json(fmt::format("'{}'", (folder / "comparison.json").string()), [&] {
     const std::string labels = table.at("labels").is_string() ? table.at("labels").get<std::string>() : "";
-    std::vector<CellsPanel> panels;
+    MappedCells cells;
     for (const Json& row : table.at("methods")) {
       const auto method = row.at("method").get<std::string>();
-      log::info("figure 4: t-SNE of {}", method);
-      const fs::path result = first_result(folder, table.at("points"), method);
-      if (auto panel = panel_of(result, method, labels, threads)) panels.push_back(std::move(*panel));
+      log::info("figure 4: t-SNE and UMAP of {}", method);
+      add_method(first_result(folder, table.at("points"), method), method, labels, threads, cells);
     }
-    return std::vector<Figure>{{"figure1_methods", bars_figure(table.at("methods"))},
-                               {"figure4_cells", cells_figure(panels)}};
+    std::vector<Figure> figures = cells.figures();
+    figures.insert(figures.begin(), {"figure1_methods", bars_figure(table.at("methods"))});
+    return figures;
   });
 }
 
@@ -86,13 +99,12 @@ std::vector<Figure> of_sweep(const fs::path& folder) {
 
 std::vector<Figure> of_run(const fs::path& folder, int threads) {
   const RunContent run = read_attended_run(folder);
-  const DenseMatrix points =
-      run.maps ? run.maps->tsne : map_cells(run.features, run.metrics.at("seed").get<std::uint64_t>(), threads).tsne;
-  std::vector<CellsPanel> panels;
-  if (const ObsColumn* labels = find_column(run.columns, run.labels))
-    panels.push_back({run.labels, points, labels->categories});
-  panels.push_back({"mask-sc", points, run.clusters});
-  std::vector<Figure> figures = {{"figure4_cells", cells_figure(panels)}};
+  const CellMaps maps =
+      run.maps ? *run.maps : map_cells(run.features, run.metrics.at("seed").get<std::uint64_t>(), threads);
+  MappedCells cells;
+  if (const ObsColumn* labels = find_column(run.columns, run.labels)) cells.add(run.labels, maps, labels->categories);
+  cells.add("mask-sc", maps, run.clusters);
+  std::vector<Figure> figures = cells.figures();
   if (run.attention) figures.push_back({"figure6_attention", attention_figure(*run.attention, run.clusters.names)});
   return figures;
 }

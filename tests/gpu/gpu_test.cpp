@@ -38,7 +38,7 @@ TEST(Gpu, DropsWhatTheHostDrops) {
 TEST(Gpu, ResidentRowsAreTheHosts) {
   const auto ranks = single_rank();
   Expression expression = small_expression(cells, side, patch, *ranks);
-  take_residuals(expression, *ranks);
+  expression.scaling = residual_scaling(expression, *ranks);
   const std::vector<std::int64_t> asked = {49, -1, 0, 17};
   EXPECT_TRUE(at::equal(ResidentCells(expression, gpu(), *ranks).rows(asked).cpu(),
                         ResidentCells(expression, at::kCPU, *ranks).rows(asked)));

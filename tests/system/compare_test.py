@@ -83,7 +83,8 @@ class Comparison(unittest.TestCase):
         folder = support.fresh("compare_figures")
         done = support.run("masksc_report", self.output, "--figures", "svg", "--output", folder, ranks=1)
         self.assertEqual(done.codes, [0], done)
-        self.assertEqual(sorted(f.name for f in folder.iterdir()), ["figure1_methods.svg", "figure4_cells.svg"])
+        self.assertEqual(sorted(f.name for f in folder.iterdir()), ["figure1_methods.svg", "figure4_cells.svg",
+                                                                "figure4_cells_umap.svg"])
         cells = (folder / "figure4_cells.svg").read_text()
         for method in METHODS.split(","):
             self.assertIn(f">{method}</text>", (folder / "figure1_methods.svg").read_text())
@@ -179,8 +180,9 @@ class Methods(unittest.TestCase):
         done = support.run("masksc_compare", "--list", ranks=1)
         self.assertEqual(done.codes, [0], done)
         names = [line.split()[0] for line in done.out.splitlines()]
-        for name in ("pca-kmeans", "pca-leiden", "kmeans", "gmm", "cidr", "soup", "scrna-nmf", "dca", "scdeepcluster",
-                     "scziDesk", "contrastive-sc", "scmae", "mask-sc", "mask-sc-paper"):
+        for name in ("pca-kmeans", "pca-leiden", "residual-kmeans", "residual-leiden", "kmeans", "gmm", "cidr", "soup",
+                     "scrna-nmf", "dca", "scdeepcluster", "scziDesk", "contrastive-sc", "scmae", "mask-sc",
+                     "mask-sc-paper"):
             self.assertIn(name, names)
 
 

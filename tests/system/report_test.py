@@ -166,13 +166,18 @@ class Report(unittest.TestCase):
                 self.skipTest("this build makes svg only (no librsvg)")
             self.assertEqual(done.codes, [0], done)
             self.assertEqual(sorted(f.name for f in folder.iterdir()),
-                             [f"figure4_cells.{kind}", f"figure6_attention.{kind}"])
+                             [f"figure4_cells.{kind}", f"figure4_cells_umap.{kind}", f"figure6_attention.{kind}"])
             for file in folder.iterdir():
                 self.assertTrue(file.read_bytes().startswith(magic), file)
-        cells = xml.etree.ElementTree.fromstring((self.svg_of(support.BASE) / "figure4_cells.svg").read_bytes())
-        circles = [e for e in cells.iter() if e.tag.endswith("circle")]
-        named = anndata.read_h5ad(support.BASE / "result.h5ad").obs
-        self.assertEqual(len(circles), 2 * len(named) + named["masksc"].nunique() + named["group"].nunique())
+        drawn = self.svg_of(support.BASE)
+        data = anndata.read_h5ad(support.BASE / "result.h5ad")
+        named = data.obs
+        for figure, coordinates in (("figure4_cells", "X_masksc_tsne"), ("figure4_cells_umap", "X_masksc_umap")):
+            cells = xml.etree.ElementTree.fromstring((drawn / f"{figure}.svg").read_bytes())
+            circles = [e for e in cells.iter() if e.tag.endswith("circle")]
+            self.assertEqual(len(circles), 2 * len(named) + named["masksc"].nunique() + named["group"].nunique())
+            x = [float(circle.get("cx")) for circle in circles[:len(named)]]
+            self.assertGreater(np.corrcoef(x, data.obsm[coordinates][:, 0])[0, 1], 0.9999, figure)
 
     def svg_of(self, folder):
         output = support.fresh("drawn")

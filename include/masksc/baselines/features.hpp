@@ -14,10 +14,14 @@ namespace masksc {
 /// [cells, genes]: every gene standardised and clipped as the model sees it (see GeneScaling).
 DenseMatrix standardised(const Expression& expression);
 
-/// The cells' coordinates [cells, dimensions] on the first principal components of the standardised genes, as
-/// scanpy.pp.pca computes them after scanpy.pp.scale: centred, not whitened, in order of variance; the sign of each
-/// component is such that its largest loading is positive. Fewer columns when cells or genes are fewer.
-DenseMatrix principal_components(const Expression& expression, std::int64_t dimensions = 50);
+/// The cells' coordinates [cells, dimensions] on the first principal components of `values` [cells, genes],
+/// log-normalised, as `scaling` makes them: centred, not whitened, in order of variance; the sign of each component is
+/// such that its largest loading is positive. Fewer columns when cells or genes are fewer. Of standardised genes they
+/// are what scanpy.pp.pca computes after scanpy.pp.scale.
+DenseMatrix principal_components(const CsrMatrix& values, const GeneScaling& scaling, std::int64_t dimensions = 50);
+
+/// The same of the Pearson residuals of the cells' counts (residual_scaling), however `expression` is standardised.
+DenseMatrix residual_components(const Expression& expression);
 
 /// As many clusters of the rows as masksc_train --clusters auto would choose.
 std::int64_t estimated_clusters(const DenseMatrix& features, const BaselineSettings& settings);

@@ -107,8 +107,8 @@ GeneScaling standardisation(MomentSums& sums, std::int64_t batches, Collectives&
 /// total). Differences that counting alone makes then have variance 1 in every gene, so that rare and frequent genes
 /// say as much as they know; the log of small counts distorts them. `sums`: those of normalised counts. A collective.
 GeneScaling residual_scaling(MomentSums& sums, std::int64_t batches, Collectives& ranks);
-/// Gives a prepared `expression` that scaling in place of the one it has. A collective.
-void take_residuals(Expression& expression, Collectives& ranks);
+/// That scaling for a prepared expression, whatever scaling it has. A collective.
+GeneScaling residual_scaling(const Expression& expression, Collectives& ranks);
 
 /// `counts`: this rank's `rows` of `cells`, with all genes of the file; `highly_variable`: the file's own choice of
 /// genes, may be empty; `batches`: of all cells, for --batch-statistics, may be empty. A collective. Throws UserError

@@ -12,9 +12,10 @@ struct Figure {
   std::string svg;
 };
 
-/// What the folder's results can be drawn as: of a comparison figure1_methods and figure4_cells (t-SNE of each method's
-/// features of its first seed that is done), of a sweep figure5_curves and figure5_heatmap, of a run figure4_cells and
-/// figure6_attention. `threads` for t-SNE. Throws UserError when the folder holds none of these, or nothing to draw.
+/// What the folder's results can be drawn as: of a comparison figure1_methods, figure4_cells (t-SNE of each method's
+/// features of its first seed that is done) and figure4_cells_umap, of a sweep figure5_curves and figure5_heatmap, of a
+/// run figure4_cells, figure4_cells_umap and figure6_attention. `threads` for the maps. Throws UserError when the
+/// folder holds none of these, or nothing to draw.
 std::vector<Figure> figures_of(const std::filesystem::path& folder, int threads);
 
 }  // namespace masksc

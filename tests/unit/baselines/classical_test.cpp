@@ -74,6 +74,7 @@ TEST_P(Classical, SaysWhatItIs) {
 
 INSTANTIATE_TEST_SUITE_P(Methods, Classical,
                          testing::Values(Case{"pca-kmeans", 0.95, -1}, Case{"pca-leiden", 0.95, 0.95},
+                                         Case{"residual-kmeans", 0.95, -1}, Case{"residual-leiden", 0.95, 0.95},
                                          Case{"kmeans", 0.95, -1}, Case{"gmm", 0.95, 0.95},
                                          Case{"gmm-diag", 0.95, 0.95}, Case{"gmm-tied", 0.95, 0.95},
                                          Case{"cidr", 0.95, 0.95}, Case{"soup", 0.95, 0.95},
@@ -89,7 +90,7 @@ TEST(FindBaseline, ListsTheNames) {
     find_baseline("pca");
     FAIL();
   } catch (const UserError& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("pca-kmeans, pca-leiden, kmeans"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("pca-kmeans, pca-leiden, residual-kmeans"));
   }
 }
 

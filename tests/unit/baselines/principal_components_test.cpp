@@ -42,7 +42,8 @@ Expression expression_of(const Json& given) {
 TEST(PrincipalComponents, AreScikitLearns) {
   for (const Json& given : classical_golden("principal_components")) {
     SCOPED_TRACE(given.at("name").get<std::string>());
-    const DenseMatrix found = principal_components(expression_of(given), given.at("dimensions"));
+    const Expression expression = expression_of(given);
+    const DenseMatrix found = principal_components(expression.values, expression.scaling, given.at("dimensions"));
     EXPECT_EQ(found.columns, given.at("dimensions").get<std::int64_t>());
     EXPECT_THAT(found.values, Pointwise(FloatNear(2e-4F), given.at("components").get<std::vector<float>>()));
   }
@@ -50,7 +51,8 @@ TEST(PrincipalComponents, AreScikitLearns) {
 
 TEST(PrincipalComponents, AreAsManyAsThereCanBe) {
   const Json given = classical_golden("principal_components").at(2);  // 12 cells
-  const DenseMatrix found = principal_components(expression_of(given), 50);
+  const Expression expression = expression_of(given);
+  const DenseMatrix found = principal_components(expression.values, expression.scaling, 50);
   EXPECT_EQ(found.columns, 12);
   for (std::int64_t cell = 0; cell < found.rows; ++cell) {
     EXPECT_NEAR(found.row(cell)[11], 0, 1e-4);  // 12 cells span 11 dimensions
@@ -71,7 +73,7 @@ TEST(PrincipalComponents, OfFewDistinctCells) {
     copies.row_start.push_back(std::ssize(copies.values));
   }
   values = copies;
-  const DenseMatrix found = principal_components(data.expression);
+  const DenseMatrix found = principal_components(data.expression.values, data.expression.scaling);
   for (std::int64_t cell = 0; cell < found.rows; ++cell) {
     for (std::size_t c = 0; c < 50; ++c) EXPECT_NEAR(found.row(cell)[c], found.row(cell % 5)[c], 1e-3);
     EXPECT_NEAR(found.row(cell)[4], 0, 1e-3);  // five points span four dimensions
@@ -80,11 +82,21 @@ TEST(PrincipalComponents, OfFewDistinctCells) {
 
 TEST(PrincipalComponents, SeparateSimulatedGroups) {
   const BaselineData data = simulated_baseline_data();
-  const DenseMatrix found = principal_components(data.expression);
+  const DenseMatrix found = principal_components(data.expression.values, data.expression.scaling);
   EXPECT_EQ(found.columns, 50);
   const auto labels = cluster_features(found, {.clusters = {3}});
   EXPECT_GT(adjusted_rand_index(labels[0], data.groups), 0.95);
-  EXPECT_EQ(principal_components(data.expression).values, found.values);
+  EXPECT_EQ(principal_components(data.expression.values, data.expression.scaling).values, found.values);
+}
+
+TEST(ResidualComponents, DoNotDependOnTheStandardisation) {
+  BaselineData data = simulated_baseline_data();
+  const DenseMatrix found = residual_components(data.expression);
+  EXPECT_EQ(found.columns, 50);
+  EXPECT_NE(found.values, principal_components(data.expression.values, data.expression.scaling).values);
+  data.expression.scaling = residual_scaling(data.expression, *single_rank());
+  EXPECT_EQ(principal_components(data.expression.values, data.expression.scaling).values, found.values);
+  EXPECT_EQ(residual_components(data.expression).values, found.values);
 }
 
 }  // namespace

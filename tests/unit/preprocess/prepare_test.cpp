@@ -166,7 +166,7 @@ TEST(Prepare, ResidualsAreThoseOfANegativeBinomial) {
   settings.standardize = Standardize::automatic;
   Expression later = prepare(counts, settings);
   EXPECT_EQ(later.scaling.mean, prepare(counts, with("4x4", "2")).scaling.mean);
-  take_residuals(later, *single_rank());
+  later.scaling = residual_scaling(later, *single_rank());
   EXPECT_EQ(later.scaling.mean, made.scaling.mean);
   EXPECT_EQ(later.scaling.inverse_sd, made.scaling.inverse_sd);
   EXPECT_TRUE(later.scaling.counts);

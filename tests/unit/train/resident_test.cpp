@@ -42,7 +42,9 @@ void expect_rows(int size, const std::function<void(Expression&, Collectives&)>&
 TEST(ResidentCells, RowsAreTheDensifiers) {
   for (const int size : {1, 3}) {
     expect_rows(size, [](Expression&, Collectives&) {});
-    expect_rows(size, take_residuals);
+    expect_rows(size, [](Expression& expression, Collectives& ranks) {
+      expression.scaling = residual_scaling(expression, ranks);
+    });
     expect_rows(size, [](Expression& expression, Collectives&) {  // two batches, each with its own scaling
       for (std::int64_t cell = 0; cell < cells; ++cell)
         expression.batch_of_cell.push_back(static_cast<std::int32_t>(cell % 2));
