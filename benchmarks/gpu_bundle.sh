@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Packs into gpu_bundle/ what benchmarks/gpu.sh needs on a machine that has PyTorch for CUDA and a GPU, but no Open MPI,
-# HDF5 and network: the programs with all libraries but LibTorch's and the C library's, the PyTorch peer and PBMC.
+# HDF5 and network: the programs with all libraries but LibTorch's and the C library's, the PyTorch peer and the worm's
+# neurons.
 #
 #   benchmarks/gpu_bundle.sh
 #
@@ -22,7 +23,7 @@ export MASKSC_BUILD=${MASKSC_BUILD:-$MASKSC_ROOT/build/release}
 for program in benchmark_step gpu_tests; do
   [ -x "$MASKSC_BUILD/bin/$program" ] || fail 2 "no $program in '$MASKSC_BUILD': build that target"
 done
-for file in "$shared/bench/torch_peer.py" "$shared/data/10X_PBMC_top2000.h5"; do
+for file in "$shared/bench/torch_peer.py" "$shared/data/worm_neuron_cell.h5"; do
   [ -f "$file" ] || fail 3 "no '$file'"
 done
 torch=$(dirname -- "$(sed -n 's/^MASKSC_TORCH_CPU:FILEPATH=//p' "$MASKSC_BUILD/CMakeCache.txt")")
@@ -52,7 +53,7 @@ LD_LIBRARY_PATH=$torch ldd libexec/masksc/{masksc_train,benchmark_step,gpu_tests
 echo libmasksc_cuda.so >>"$staging/needed"  # loaded by name
 for library in lib/*.so*; do grep -qxF "${library##*/}" "$staging/needed" || rm "$library"; done
 find lib libexec/masksc -type f -exec strip --strip-unneeded {} + 2>/dev/null || true
-cp "$shared/bench/torch_peer.py" "$shared/data/10X_PBMC_top2000.h5" .
+cp "$shared/bench/torch_peer.py" "$shared/data/worm_neuron_cell.h5" .
 bin=$MASKSC_BUILD/bin/masksc_train
 { "$bin" --version | sed 's/.*commit \([^)]*\)).*/\1/'; sed -n "s/^__version__ = '\(.*\)'/\1/p" "$torch/../version.py"; } >versions
 

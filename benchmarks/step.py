@@ -46,7 +46,7 @@ def last_json(command, environment):
 def ours(build, ranks, threads, options):
     command = [f"{build}/bin/benchmark_step", *flags({**options, "threads": threads})]
     if ranks > 1:
-        command = ["mpirun", "-np", str(ranks), "--bind-to", "core" if threads == 1 else "none", *command]
+        command = ["mpirun", "-np", str(ranks), "--bind-to", "none", *command]  # as PyTorch's launcher
     return last_json(command, {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
                                "OMP_NUM_THREADS": str(threads)})
 
@@ -68,7 +68,7 @@ def main():
     parser.add_argument("--amp", default="no", help="no or bf16")
     a = parser.parse_args()
     model = {**SMALL, **SMALL_DEC} if a.device == "cpu" else PAPER
-    options = {**model, "device": a.device, "steps": a.steps, "warmup": 2, "amp": a.amp}
+    options = {**model, "device": a.device, "steps": a.steps, "warmup": 3, "amp": a.amp}
     layouts = [(1, 2), (2, 1)] if a.device == "cpu" else [(1, 4)]
     commit = os.environ.get("MASKSC_COMMIT") or subprocess.run(
         ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=Path(__file__).parent).stdout.strip()

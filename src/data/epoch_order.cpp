@@ -1,6 +1,7 @@
 #include "masksc/data/epoch_order.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "masksc/core/error.hpp"
@@ -13,7 +14,8 @@ BatchPlan::BatchPlan(std::int64_t cell_count, std::int64_t global_batch)
     : cells(cell_count), steps((cell_count + global_batch - 1) / global_batch) {}
 
 std::int64_t BatchPlan::total_steps(std::int64_t epochs, std::int64_t max_steps) const {
-  return max_steps > 0 ? std::min(epochs * steps, max_steps) : epochs * steps;
+  const std::int64_t most = max_steps > 0 ? max_steps : std::numeric_limits<std::int64_t>::max();
+  return epochs > most / steps ? most : epochs * steps;  // which does not overflow
 }
 
 std::int64_t BatchPlan::step_of(std::int64_t position) const {

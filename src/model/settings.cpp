@@ -74,7 +74,7 @@ void validate(const ModelSettings& s) {
 }
 
 void validate(const SequenceSettings& s) {
-  require_at_least("sequence-epochs", s.epochs, 1);
+  require_within("sequence-epochs", s.epochs, 1, kMostEpochs);
   require_at_least("sequence-batch-size", s.batch_size, 2);
   require_positive("sequence-learning-rate", s.learning_rate);
   require_positive("temperature", s.temperature);

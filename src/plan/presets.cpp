@@ -63,7 +63,9 @@ auto numbers_of(const Presets& presets, const char* option, const std::string& n
 }  // namespace
 
 std::string device_preset_of(const std::string& gpu_name) {
-  if (gpu_name.find("PCIe") != std::string::npos) return "";
+  // Cards with less power, or a part of a device.
+  for (const char* const other : {"PCIe", "PCIE", "NVL", "MIG"})
+    if (gpu_name.find(other) != std::string::npos) return "";
   for (const auto& [mark, preset] : {std::pair("A100", "a100"), std::pair("H100", "h100"), std::pair("H200", "h200")})
     if (gpu_name.find(mark) != std::string::npos) return preset;
   return "";

@@ -148,7 +148,8 @@ std::string assumption_text(const PlanInput& input) {
   text += device.operation > 0
               ? fmt::format(";\nno operation starts faster than every {:.0f} µs.\n", 1e6 * device.operation)
               : ".\n";
-  if (input.deterministic) text += "Left out: what --deterministic costs, a quarter to a third of the speed on CPUs.\n";
+  if (input.deterministic)
+    text += "Left out: what --deterministic costs, a quarter to two fifths of the speed on CPUs.\n";
   if (input.device_name == "cpu") text += "Left out: the program itself, 300 to 500 MiB of each rank's memory.\n";
   return text + "\n";
 }

@@ -26,11 +26,13 @@ double half_all_reduce_seconds(const PlanInput& input, double bytes, std::int64_
   return within + between;
 }
 
-/// Reads and writes of the update: AdamW (weights, gradients, two moments), norm and zeroing of the gradients, and the
-/// cast into the working copy.
+/// Reads and writes of the update: of this rank's share AdamW (weights, gradients, two moments) and the norm of the
+/// gradients; of all, zeroing the gradients and the cast into the working copy.
 double update_seconds(const PlanInput& input, std::int64_t ranks) {
-  const double bytes = 28 + 8 + (input.precision == PlanPrecision::half ? 6 : 0);
-  return parameter_count(input) * bytes / input.device.memory_bandwidth / (input.shard_optimizer ? real(ranks) : 1);
+  const double owned = 28 + 4;
+  const double whole = 4 + (input.precision == PlanPrecision::half ? 6 : 0);
+  return parameter_count(input) * (owned / (input.shard_optimizer ? real(ranks) : 1) + whole) /
+         input.device.memory_bandwidth;
 }
 
 /// The host's part of a step: it starts about 60 operations a block (forward, backward, gradients added up), which no

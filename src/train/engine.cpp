@@ -8,6 +8,7 @@
 #include <numeric>
 #include <utility>
 
+#include "masksc/core/log.hpp"
 #include "masksc/core/on_threads.hpp"
 #include "masksc/dist/tree_sum.hpp"
 #include "masksc/model/distributed.hpp"
@@ -28,12 +29,19 @@ std::unique_ptr<Transport> transport_of(const FlatParameters& parameters, Collec
   return device_transport(*nccl, [device = parameters.values().device()] { return current_cuda_stream(device); });
 }
 
-/// Of a thread's passes: the moments in which each began, had its loss, and had its gradients.
-void add_passes(StepSeconds& seconds, const std::vector<Moment>& moments) {
-  for (std::size_t i = 0; i + 2 < moments.size(); i += 3) {
-    seconds.forward += moments[i + 1].since(moments[i]);
-    seconds.backward += moments[i + 2].since(moments[i + 1]);
-  }
+/// Divides the seconds of all passes as they took on all threads. Of each pass a thread has the moments in which it
+/// began, had its loss, and had its gradients.
+void divide_passes(StepSeconds& seconds, double whole, const std::vector<std::vector<Moment>>& moments) {
+  double forward = 0;
+  double backward = 0;
+  for (const std::vector<Moment>& of_thread : moments)
+    for (std::size_t i = 0; i + 2 < of_thread.size(); i += 3) {
+      forward += of_thread[i + 1].since(of_thread[i]);
+      backward += of_thread[i + 2].since(of_thread[i + 1]);
+    }
+  const double all = forward + backward;
+  seconds.forward = all > 0 ? whole * forward / all : 0;
+  seconds.backward = whole - seconds.forward;
 }
 
 double number(const at::Tensor& value) { return value.defined() ? value.item<double>() : 0; }
@@ -194,13 +202,15 @@ StepReport TrainingEngine::step(const StepPasses& passes, double guidance_weight
   std::vector<std::vector<Moment>> moments(static_cast<std::size_t>(threads_));
   parameters_.zero_gradients();
   exchange_.begin(static_cast<int>(lanes.size()));
+  const Moment begun(parameters_.values().device());
   on_threads(threads_, static_cast<std::int64_t>(lanes.size()), [&](std::int64_t lane, int thread) {
     run_passes(lanes[static_cast<std::size_t>(lane)], passes, guidance_weight,
                moments[static_cast<std::size_t>(thread)]);
   });
+  const Moment computed(parameters_.values().device());
   const double masked = add_up(lanes, &LossShares::masked);
   const double guidance = add_up(lanes, &LossShares::guidance);
-  add_passes(report.seconds, moments[0]);
+  divide_passes(report.seconds, computed.since(begun), moments);
   {
     RECORD_USER_SCOPE("communication");
     exchange_.finish();
@@ -229,14 +239,15 @@ StepReport TrainingEngine::step(const StepPasses& passes, double guidance_weight
   report.gradient_norm = std::sqrt(scalars.back()) / scale_.scale;
   const bool finite = std::isfinite(report.loss) && std::isfinite(report.gradient_norm);
   report.skipped = !finite;
-  report.bad = !finite && (!scale_.dynamic || scale_.scale <= 1);
+  const bool overflow = !finite && std::isfinite(report.loss);  // of gradients, which a lower scale may help
+  report.bad = !finite && !(overflow && scale_.can_fall());
   if (finite) {
     optimizer_.step(parameters_, learning_rate, scale_.scale * clipping_divisor(report.gradient_norm, settings_.clip));
     exchange_.share_values();
     parameters_.refresh_working_copy();
   }
   const double scale = scale_.scale;
-  scale_.update(!finite);
+  if (finite || overflow) scale_.update(overflow);
   if (recorded_ && scale_.scale != scale) recorded_->forget();  // those of the old scale would stay
   report.seconds.update = time_update({combined, Moment(parameters_.values().device())});
   return report;
@@ -247,6 +258,7 @@ SavedState TrainingEngine::state(bool copy) {
   const ParameterShare& mine = shares[static_cast<std::size_t>(ranks_.rank())];
   SavedState state;
   state.header = {{"optimizer_steps", optimizer_.steps()},
+                  {"precision", at::toString(parameters_.working_type())},
                   {"loss_scale", scale_.scale},
                   {"loss_scaling", scale_.dynamic},
                   {"good_steps", scale_.good_steps}};
@@ -274,9 +286,17 @@ void TrainingEngine::restore(const Checkpoint& checkpoint) {
   const auto scale = checkpoint.header.at("loss_scale").get<double>();
   // After other precisions fp16's begins anew. (Older checkpoints don't say: they have 1 for those.)
   if (scale_.dynamic && checkpoint.header.value("loss_scaling", scale != 1)) {
+    if (recorded_ && scale_.scale != scale) recorded_->forget();
     scale_.scale = scale;
     scale_.good_steps = checkpoint.header.at("good_steps").get<std::int64_t>();
   }
+  const std::string type = at::toString(parameters_.working_type());
+  const auto before = checkpoint.header.value("precision", type);  // older checkpoints do not tell
+  if (ranks_.is_root() && before != type)
+    log::warning(
+        "the checkpoint of step {} was trained in {}, the training goes on in {}: --precision auto follows "
+        "the device; name a precision to keep one",
+        checkpoint.step, before, type);
   parameters_.refresh_working_copy();
 }
 

@@ -74,7 +74,8 @@ void GradientExchange::begin(int replicas) {
 
 void GradientExchange::last_pass(int replica, BucketsFull recorded) {
   const std::scoped_lock lock(mutex_);
-  in_last_pass_[static_cast<std::size_t>(replica)] = measured_ && ranks_.size() > 1 && !settings_.tree;
+  const bool cut = overlaps() || recorded;  // a record is cut also where its first launches do not overlap
+  in_last_pass_[static_cast<std::size_t>(replica)] = cut && ranks_.size() > 1 && !settings_.tree;
   recorded_ = std::move(recorded);
 }
 
@@ -93,7 +94,7 @@ void GradientExchange::arrived(int replica, std::size_t parameter) {
 
 void GradientExchange::start_full(std::size_t buckets) {
   const std::scoped_lock lock(mutex_);
-  start_until(buckets);
+  if (overlaps()) start_until(buckets);
 }
 
 void GradientExchange::start_until(std::size_t buckets) {
@@ -164,7 +165,7 @@ void GradientExchange::finish() {
     parameters_.combine_replicas(0, parameters_.count());
     return;
   }
-  if (!measured_) ranks_.barrier();
+  if (!overlaps()) ranks_.barrier();
   time_waiting([&] {
     while (started_ < buckets_.size()) start(buckets_[started_++]);
     for (Bucket& bucket : buckets_) complete(bucket);
@@ -193,12 +194,11 @@ double GradientExchange::exposed_seconds() {
   exposed_ = waiting_->seconds();
   waiting_.reset();
   if (settings_.tree) return exposed_;  // nothing overlaps, so nothing is hidden
-  if (measured_) {
+  if (overlaps()) {
     exposed_sum_ += exposed_;
     ++overlapping_steps_;
-  } else {
-    alone_ = exposed_;
-    measured_ = true;
+  } else if (++steps_alone_ > 1) {
+    alone_ = steps_alone_ == 2 ? exposed_ : std::min(alone_, exposed_);
   }
   return exposed_;
 }

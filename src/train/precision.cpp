@@ -16,7 +16,7 @@ constexpr std::int64_t steps_to_grow = 2000;
 void LossScale::update(bool overflow) {
   if (!dynamic) return;
   if (overflow) {
-    scale /= 2;
+    scale = std::max(scale / 2, 1.0);
     good_steps = 0;
   } else if (++good_steps == steps_to_grow) {
     scale = std::min(2 * scale, largest_scale);

@@ -62,12 +62,16 @@ void Saver::after_step(std::int64_t step, std::int64_t epoch, bool epoch_ends, b
                        const std::function<SavedState(bool copy)>& state) {
   if (checkpoints_ == nullptr) return;
   const bool now = last || agreed.stop;
-  if (checkpoints_->pending() && (now || !agreed.writing)) attempt(false, [&] { complete(); });
+  if (now || !agreed.writing) settle();
   if (!now && !agreed.save && !by_count(step, epoch, epoch_ends)) return;
   attempt(agreed.stop, [&] {
     if (checkpoints_->pending()) complete();
     begin(step, cadence_.background && !now, state);
   });
+}
+
+void Saver::settle() {
+  if (checkpoints_ != nullptr && checkpoints_->pending()) attempt(false, [&] { complete(); });
 }
 
 /// What fails fails on all ranks.

@@ -103,7 +103,7 @@ void describe(OptionTable& table, RunSettings& s) {
 }
 
 void validate(const TrainSettings& s) {
-  require_at_least("epochs", s.epochs, 1);
+  require_within("epochs", s.epochs, 1, kMostEpochs);
   require_at_least("max-steps", s.max_steps, 0);
   require_at_least("batch-size", s.batch_size, 1);
   require_at_least("seed", s.seed, 0);

@@ -26,19 +26,19 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 /// Steps in a row whose loss or gradient was not finite, and what is done about them.
 class BadSteps {
  public:
-  BadSteps(const TrainJob& job, TrainingEngine& engine, TrainContext& context)
-      : job_(job), engine_(engine), context_(context) {
+  BadSteps(const TrainJob& job, TrainingEngine& engine, Saver& saver, TrainContext& context)
+      : job_(job), engine_(engine), saver_(saver), context_(context) {
     if (job.resumed) count_ = job.resumed->header.at("bad_steps").get<std::int64_t>();
   }
   [[nodiscard]] std::int64_t count() const { return count_; }
 
-  /// Takes note of a step; when there were too many, the last checkpoint is restored and its step returned. A
-  /// collective. Throws UserError when there is none, or when that was of no use before.
-  std::optional<std::int64_t> note(std::int64_t step, const StepReport& report) {
+  /// Takes note of a step; when there were too many, the last checkpoint is restored and returned. A collective. Throws
+  /// UserError when there is none, or when that was of no use before.
+  std::optional<Checkpoint> note(std::int64_t step, const StepReport& report) {
     if (!report.skipped) count_ = 0;
     if (!report.bad) return std::nullopt;
     if (++count_ < job_.max_bad_steps) return std::nullopt;
-    if (job_.checkpoints != nullptr && job_.checkpoints->pending()) job_.checkpoints->complete();
+    saver_.settle();
     std::optional<Checkpoint> last;
     if (job_.checkpoints != nullptr && step > went_back_at_) last = job_.checkpoints->load();
     const std::string what =
@@ -54,12 +54,13 @@ class BadSteps {
     const std::string message = fmt::format("{}: back to the checkpoint of step {}", what, last->step);
     context_.log.event("train", "rewound", last->step, {{"message", message}});
     if (context_.ranks.is_root()) log::warning("{}", message);
-    return last->step;
+    return last;
   }
 
  private:
   const TrainJob& job_;
   TrainingEngine& engine_;
+  Saver& saver_;
   TrainContext& context_;
   std::int64_t count_ = 0;
   std::int64_t went_back_at_ = 0;
@@ -180,7 +181,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
   const std::int64_t total = total_steps(job.expression.cells, job.settings);
   const std::int64_t steps_per_epoch = loader.plan().steps;
   Saver saver(job.checkpoints, job.cadence, "train", context);
-  BadSteps bad_steps(job, engine, context);
+  BadSteps bad_steps(job, engine, saver, context);
   TrainOutcome outcome;
   outcome.steps = job.resumed ? job.resumed->step : 0;
   outcome.loss = job.resumed ? number_or_nan(job.resumed->header.at("loss")) : std::nan("");
@@ -245,16 +246,17 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     context.log.write(line);
     progress.update(step + 1, fmt::format("epoch {}/{}, loss {:.4f}, {:.0f} cells/s", epoch + 1, job.settings.epochs,
                                           report.loss, speed));
-    if (epoch_ends) {
+    const bool last = step + 1 == total;
+    if (epoch_ends || last) {
       report_laggards(epoch_compute, step + 1, laggards, context);
       epoch_compute = 0;
     }
     if (const auto back = bad_steps.note(step + 1, report)) {
-      outcome.steps = *back;
+      outcome.steps = back->step;
+      outcome.loss = number_or_nan(back->header.at("loss"));
       starts = true;
       continue;
     }
-    const bool last = step + 1 == total;
     if (bad_steps.count() == 0 || last || report.votes.stop)
       saver.after_step(step + 1, epoch + 1, epoch_ends, last, report.votes, [&](bool copy) {
         SavedState state = engine.state(copy);

@@ -28,7 +28,7 @@ struct Staged {
 class HostPending final : public Pending {
  public:
   HostPending(std::unique_ptr<Request> request, Staged input, Staged result)
-      : request_(std::move(request)), input_(std::move(input)), result_(std::move(result)) {}
+      : input_(std::move(input)), result_(std::move(result)), request_(std::move(request)) {}
   bool test() override { return request_->test(); }
   void finish() override {
     request_->wait();
@@ -36,9 +36,9 @@ class HostPending final : public Pending {
   }
 
  private:
-  std::unique_ptr<Request> request_;
   Staged input_;  // kept alive
   Staged result_;
+  std::unique_ptr<Request> request_;  // last: when it is given up it waits, with what it moves still there
 };
 
 class DonePending final : public Pending {

@@ -8,6 +8,8 @@
 
 namespace masksc {
 
+constexpr std::int64_t kMostEpochs = 1'000'000'000;  // an epoch is a 32-bit key of random numbers
+
 enum class Positions { learned, sincos };
 
 /// What the decoder works on: the paper's, all tokens attending to all; or the masked ones alone, attending to what the

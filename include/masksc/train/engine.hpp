@@ -22,8 +22,8 @@ namespace masksc {
 /// Where the time of a step went on this rank, in seconds; on a GPU the time of its stream.
 struct StepSeconds {
   double data = 0;      // batch and masks, before the engine's step
-  double forward = 0;   // with threads: of the first
-  double backward = 0;  // with the communication it hides
+  double forward = 0;   // of all passes on all threads, which share the time that they take as they compute
+  double backward = 0;  // likewise; with the communication it hides
   double exposed = 0;   // waiting for gradients of others
   double update = 0;    // norm, clipping, optimizer; on a GPU, which is not done when the step returns, the last step's
 
@@ -64,7 +64,7 @@ class TrainingEngine {
   TrainingEngine& operator=(const TrainingEngine&) = delete;
 
   /// One step; the functions of `passes` are called on the threads. A step whose loss or gradient is not finite is left
-  /// out on all ranks; with fp16 it is `bad` only when the loss scale has no room left. A collective.
+  /// out on all ranks; it is `bad` unless fp16's loss scale can fall for an overflow of gradients. A collective.
   StepReport step(const StepPasses& passes, double guidance_weight, double learning_rate, const StepVotes& votes);
 
   /// Weights, moments and loss scale as a checkpoint holds them; the arrays are copies if `copy`. A collective.

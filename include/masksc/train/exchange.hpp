@@ -69,12 +69,15 @@ class GradientExchange {
 
   /// Seconds that the last finish() kept this rank's computation waiting. On a GPU it waits for the device.
   [[nodiscard]] double exposed_seconds();
-  /// Seconds that the same exchange takes with nothing else to do: measured in the first step, which does not overlap.
+  /// Seconds that the same exchange takes with nothing else to do: the shorter one of steps 2 and 3. The first three
+  /// steps do not overlap; the first one also connects the ranks and touches memory.
   [[nodiscard]] double alone_seconds() const { return alone_; }
   /// Mean share of that time that the backward passes since then hid, from 0 to 1.
   [[nodiscard]] double mean_hidden() const;
 
  private:
+  static constexpr int kStepsAlone = 3;
+
   struct Bucket {
     std::int64_t begin = 0;  // of the flat values, without padding
     std::int64_t end = 0;
@@ -94,6 +97,7 @@ class GradientExchange {
   void drive(const std::stop_token& stop);
   void finish_tree();
   void time_waiting(const std::function<void()>& waits);
+  [[nodiscard]] bool overlaps() const { return steps_alone_ == kStepsAlone; }
   [[nodiscard]] FlatSlice own_slice(const FlatSlice& sent, int rank) const;
 
   FlatParameters& parameters_;
@@ -109,7 +113,7 @@ class GradientExchange {
   std::size_t full_ = 0;             // buckets, likewise
   BucketsFull recorded_;             // of the pass that is being recorded, if one is
   std::vector<bool> in_last_pass_;   // of each replica
-  bool measured_ = false;            // alone_ is known, so steps may overlap
+  int steps_alone_ = 0;              // whose exchange had nothing else to do
   std::optional<Interval> waiting_;  // of the last finish(), until it is asked for
   double exposed_ = 0;
   double alone_ = 0;

@@ -9,12 +9,13 @@
 namespace masksc {
 
 /// fp16's loss scaling (Micikevicius et al. 2018): the loss is multiplied by `scale`; a step whose gradients overflow
-/// is left out and halves it, 2000 good ones in a row double it. 1 and constant for other precisions.
+/// is left out and halves it, down to 1, 2000 good ones in a row double it. 1 and constant for other precisions.
 struct LossScale {
   double scale = 1;
   std::int64_t good_steps = 0;
   bool dynamic = false;
 
+  [[nodiscard]] bool can_fall() const { return dynamic && scale > 1; }
   void update(bool overflow);
 };
 

@@ -59,6 +59,8 @@ class Saver {
   /// That a save fails is thrown after a stop; else it is a warning, and the run goes on. A collective.
   void after_step(std::int64_t step, std::int64_t epoch, bool epoch_ends, bool last, const StepVotes& agreed,
                   const std::function<SavedState(bool copy)>& state);
+  /// Waits for a save in the background, if there is one; that it fails is a warning. A collective.
+  void settle();
 
  private:
   [[nodiscard]] bool by_count(std::int64_t step, std::int64_t epoch, bool epoch_ends) const;

@@ -112,9 +112,10 @@ TEST_F(Decoders, DropTheirBranches) {
 
 TEST_F(Decoders, RecomputationGivesTheSameGradients) {
   const at::Tensor kept = gradients(Decoder::cross, {});
-  // One segment adds nothing up in another order. Several add up what they want of the memory.
-  EXPECT_TRUE(at::equal(gradients(Decoder::cross, {1, 0}), kept));
-  for (const Recompute recompute : {Recompute{0, 1}, Recompute{1, 2}, Recompute{0, 5}, Recompute{0, 9}})
+  // Single blocks add nothing up in another order. Longer segments add up what they want of the memory.
+  for (const Recompute recompute : {Recompute{1, 0}, Recompute{0, 1}, Recompute{1, 1}})
+    EXPECT_TRUE(at::equal(gradients(Decoder::cross, recompute), kept));
+  for (const Recompute recompute : {Recompute{1, 2}, Recompute{0, 5}, Recompute{0, 9}})
     EXPECT_LT(((gradients(Decoder::cross, recompute) - kept).norm() / kept.norm()).item<double>(), 1e-6);
 }
 

@@ -101,7 +101,8 @@ TEST(Presets, AreFoundByTheNameThatADriverGives) {
   EXPECT_EQ(device_preset_of("NVIDIA H200"), "h200");
   EXPECT_EQ(device_preset_of("NVIDIA H100 80GB HBM3"), "h100");
   EXPECT_EQ(device_preset_of("NVIDIA A100-SXM4-80GB"), "a100");
-  EXPECT_EQ(device_preset_of("NVIDIA H100 PCIe"), "");
+  for (const char* other : {"NVIDIA H100 PCIe", "NVIDIA A100-PCIE-40GB", "NVIDIA H100 NVL", "NVIDIA H200 MIG 1g.18gb"})
+    EXPECT_EQ(device_preset_of(other), "") << other;
   EXPECT_EQ(device_preset_of("NVIDIA GeForce RTX 4090"), "");
 }
 

@@ -73,7 +73,8 @@ TEST(Step, CheckpointingTakesTimeAndShardingSavesIt) {
   input.encoder.recompute_every = input.decoder.recompute_every = 1;
   EXPECT_GT(step_time(input, 32, 8).compute, 1.3 * plain.compute);
   input.shard_optimizer = true;
-  EXPECT_DOUBLE_EQ(step_time(input, 32, 8).optimizer, plain.optimizer / 8);
+  // 42 bytes a parameter; zeroing gradients and the bf16 copy (10) stay whole.
+  EXPECT_DOUBLE_EQ(step_time(input, 32, 8).optimizer, plain.optimizer * (32.0 / 8 + 10) / 42);
 }
 
 TEST(Curve, StrongEndsWithTheBatchAndWeakAt1024) {

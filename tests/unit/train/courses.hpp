@@ -87,6 +87,7 @@ struct CourseOptions {
   at::Device device = at::kCPU;
   bool resident = false;  // cells stay there
   std::function<std::unique_ptr<Recorder>()> recorder = nullptr;
+  std::function<void(int rank)> before_step = nullptr;
 };
 
 /// Trains on `size` ranks; rank 0's losses and weights.
@@ -113,6 +114,10 @@ inline Course course(int size, const CourseOptions& options) {
                  .micro_batch = options.engine.micro_batch > 0 ? options.engine.micro_batch : cells,
                  .cadence = {.steps = options.every, .background = options.background},
                  .max_bad_steps = options.max_bad_steps};
+    if (options.before_step)
+      job.watch = [&](std::int64_t /*step*/, bool begins) {
+        if (begins) options.before_step(ranks.rank());
+      };
     std::unique_ptr<CheckpointFolder> checkpoints;
     if (!options.checkpoints.empty()) {
       checkpoints = std::make_unique<CheckpointFolder>(options.checkpoints, "step", CheckpointIdentity{{"data", "d"}},

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <limits>
+#include <thread>
 
 #include "courses.hpp"
 
@@ -254,10 +257,40 @@ TEST(LossScaling, WithoutItANumberThatIsNotFiniteIsABadStep) {
     EXPECT_TRUE(report.bad && report.skipped);
     EXPECT_TRUE(at::equal(toy.parameters.values(), before));
   }
+}
+
+TEST(LossScaling, FallsForGradientsToOneAndNotForTheLoss) {
+  const auto alone = single_rank();
   Toy toy("fp16", *alone);
+  const double scale = toy.engine.loss_scale().scale;
+  const StepReport report = toy.step(std::numeric_limits<double>::infinity());
+  EXPECT_TRUE(report.bad && report.skipped) << "no scale helps a loss that is not finite";
+  EXPECT_EQ(toy.engine.loss_scale().scale, scale);
   int steps = 0;
-  while (steps < 100 && !toy.step(std::numeric_limits<double>::infinity()).bad) ++steps;
-  EXPECT_EQ(steps, 16);  // 65536 = 2^16 halvings
+  while (steps < 100 && !toy.step(1e5).bad) ++steps;  // beyond float16 at any scale
+  EXPECT_EQ(steps, 16);                               // 65536 = 2^16 halvings
+  EXPECT_EQ(toy.engine.loss_scale().scale, 1);
+}
+
+TEST(Engine, PartsOfAStepAddUpToItsTime) {
+  const auto alone = single_rank();
+  FlatParameters parameters({{"matrix", {3, 2}, Initial::ones(), true}}, 0, 0, at::kCPU);
+  TrainingEngine engine(parameters, {}, {}, *alone, 2);
+  for (const int slow : {0, 1}) {  // whichever thread it falls to
+    const auto pause = [&](std::int64_t pass) {
+      if (pass == slow) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    };
+    std::atomic<std::int64_t> begun = 0;
+    const StepReport report = engine.step({.count = 2,
+                                           .loss =
+                                               [&](const std::vector<at::Tensor>& /*inputs*/) {
+                                                 pause(begun++);
+                                                 return LossShares{parameters.at("matrix").sum(), {}};
+                                               }},
+                                          0, 0.1, {});
+    EXPECT_GE(report.seconds.sum(), 0.05);
+    EXPECT_GE(report.seconds.forward, report.seconds.backward);
+  }
 }
 
 TEST(Parameters, AWorkingCopyFollowsTheValuesAndGoesAway) {

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
 #include "courses.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/data/loader.hpp"
@@ -23,6 +26,17 @@ TEST(Train, LossesDoNotDependOnTheNumberOfRanks) {
         EXPECT_NEAR(shared.losses[i] / alone.losses[i], 1, 1e-5) << size << " ranks, step " << i + 1;
     }
   }
+}
+
+TEST(Train, NamesARankThatTakesAFifthLonger) {
+  CourseOptions options;
+  options.train.max_steps = 2;  // half an epoch
+  options.before_step = [](int rank) { std::this_thread::sleep_for(std::chrono::milliseconds(rank == 1 ? 900 : 550)); };
+  std::vector<std::string> warnings;
+  for (const Json& event : course(3, options).events)
+    if (event.at("event") == "warning") warnings.push_back(event.at("message"));
+  ASSERT_EQ(warnings.size(), 1);
+  EXPECT_THAT(warnings[0], testing::HasSubstr("rank 1 computes"));
 }
 
 TEST(Train, TheSameRunTwiceHasTheSameBits) {
