@@ -86,8 +86,6 @@ std::vector<std::pair<std::string, std::string>> configuration_entries(const std
   std::vector<std::pair<std::string, std::string>> entries;
   std::size_t number = 0;
   std::string_view lines = text;
-  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";  // editors on Windows begin a file with it
-  if (lines.starts_with(byte_order_mark)) lines.remove_prefix(byte_order_mark.size());
   for (std::string_view line : split(lines, "\n")) {
     ++number;
     line = trimmed(line.substr(0, line.find('#')));

@@ -9,12 +9,12 @@
 #include "command_line.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/output_folder.hpp"
+#include "masksc/core/stop.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/dist/runtime.hpp"
+#include "masksc/dist/time_limit.hpp"
 #include "masksc/run/report_stage.hpp"
 #include "masksc/study/sweep_report.hpp"
-#include "masksc/train/stop.hpp"
-#include "masksc/train/time_limit.hpp"
 
 namespace {
 
@@ -48,7 +48,7 @@ masksc::ExitCode work(const masksc::Sweep& sweep, const masksc::RunOptions& opti
   settings.groups = static_cast<int>(sweep.settings.points_at_once);
   settings.only = masksc::chosen_point(sweep);
   settings.describe = masksc::describe_metrics;
-  masksc::watch_time_limit(options.run, world);
+  masksc::watch_time_limit(options.run.time_limit, static_cast<double>(options.run.grace), world);
   std::optional<masksc::OutputLock> lock;  // tasks of an array share the folder, and --collect only reads
   masksc::on_root(world, [&] {
     if (sweep.settings.collect)

@@ -264,6 +264,5 @@ ArrayInfo ArrayFile::info(const std::string& name) const {
 }
 
 bool ArrayFile::transfers_were_collective() const { return impl_->any_transfer && impl_->all_collective; }
-bool ArrayFile::last_transfer_was_collective() const { return impl_->last_collective; }
 
 }  // namespace masksc

@@ -1,11 +1,7 @@
 // What the files array_file*.cpp share: RAII handles of HDF5, its error text, the lock, the open file.
 #pragma once
 
-// The C++ bindings of MPI-2, which mpi.h would bring along, are not linked.
-#define OMPI_SKIP_MPICXX 1
-#define MPICH_SKIP_MPICXX 1
 #include <hdf5.h>
-#include <mpi.h>
 
 #include <map>
 #include <memory>
@@ -64,7 +60,6 @@ struct ArrayFile::Impl {
   Handle file;
   Collectives* ranks = nullptr;           // set when opened over MPI
   std::map<std::string, Handle> growing;  // arrays that append_rows lengthens
-  bool last_collective = false;
   bool all_collective = true;
   bool any_transfer = false;
 

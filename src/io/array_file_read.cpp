@@ -150,7 +150,6 @@ void ArrayFile::read_raw(const std::string& name, std::optional<RowRange> rows, 
   }
   if (rounds == 0) return;
   impl_->any_transfer = true;
-  impl_->last_collective = collective;
   impl_->all_collective = impl_->all_collective && collective;
 }
 

@@ -104,9 +104,4 @@ std::unique_ptr<CountsReader> open_inputs(const std::vector<fs::path>& files, co
   return std::move(readers.front());
 }
 
-bool is_transferred(const std::string& column) {
-  return column == kTransferredLabel || column == kTransferConfidence || column == kTransferDistance ||
-         column == kTransferNovel;
-}
-
 }  // namespace masksc

@@ -11,7 +11,7 @@
 #include "masksc/core/chosen.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/text.hpp"
-#include "masksc/io/inputs.hpp"
+#include "masksc/io/result_names.hpp"
 #include "readers.hpp"
 
 namespace masksc {

@@ -14,7 +14,7 @@
 #include "masksc/core/chosen.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/text.hpp"
-#include "masksc/io/inputs.hpp"
+#include "masksc/io/result_names.hpp"
 
 namespace masksc {
 namespace {

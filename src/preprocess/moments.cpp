@@ -80,12 +80,6 @@ void add_entries(const CsrMatrix& block, std::span<const std::int32_t> group, st
   }
 }
 
-GeneMoments moments(const CsrMatrix& values, MomentSums::Of of, std::int64_t cells, double median, Collectives& ranks) {
-  MomentSums sums(of, values.columns, {cells}, median);
-  sums.add(values);
-  return sums.finish(ranks).front();
-}
-
 }  // namespace
 
 MomentSums::MomentSums(Of of, std::int64_t genes, std::vector<std::int64_t> group_cells, double median)
@@ -122,14 +116,6 @@ std::vector<GeneMoments> MomentSums::finish(Collectives& ranks) {
     }
   }
   return all;
-}
-
-GeneMoments normalized_count_moments(const CsrMatrix& values, std::int64_t cells, double median, Collectives& ranks) {
-  return moments(values, MomentSums::Of::normalized_counts, cells, median, ranks);
-}
-
-GeneMoments log_moments(const CsrMatrix& values, std::int64_t cells, double median, Collectives& ranks) {
-  return moments(values, MomentSums::Of::logs, cells, median, ranks);
 }
 
 }  // namespace masksc

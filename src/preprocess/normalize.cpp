@@ -44,13 +44,6 @@ void mark_genes_with_counts(const CsrMatrix& counts, std::span<std::uint8_t> exp
     if (counts.values[i] > 0) expressed[static_cast<std::size_t>(counts.indices[i])] = 1;
 }
 
-std::vector<std::uint8_t> genes_with_counts(const CsrMatrix& counts, Collectives& ranks) {
-  std::vector<std::uint8_t> expressed(static_cast<std::size_t>(counts.columns));
-  mark_genes_with_counts(counts, expressed);
-  ranks.all_reduce(std::span(expressed), ReduceOp::max);
-  return expressed;
-}
-
 std::vector<double> cell_totals(const CsrMatrix& counts) {
   std::vector<double> totals(static_cast<std::size_t>(counts.rows));
   for (std::int64_t cell = 0; cell < counts.rows; ++cell) {

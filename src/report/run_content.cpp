@@ -82,7 +82,7 @@ void read_identity(RunContent& run) {
 /// Names, counts, clusters and columns of result.h5ad.
 void read_result(RunContent& run, const std::filesystem::path& result) {
   InputSettings settings;
-  settings.labels = "masksc";
+  settings.labels = clusters_name;
   settings.allow_noninteger = true;
   const auto reader = open_counts(result, settings);
   run.all_cells = reader->cells();
@@ -101,9 +101,9 @@ void read_result(RunContent& run, const std::filesystem::path& result) {
     for (DenseMatrix* map : {&run.maps->tsne, &run.maps->umap})
       *map = take_rows(*map, {0, run.all_cells}, run.shown).local_rows;
   }
-  run.columns.push_back({"masksc", run.clusters, {}});
+  run.columns.push_back({clusters_name, run.clusters, {}});
   for (const ObsColumn& column : read_obs(result))
-    if (column.name != "masksc")
+    if (column.name != clusters_name)
       run.columns.push_back({column.name,
                              {chosen(column.categories.codes, run.shown), column.categories.names},
                              chosen(column.numbers, run.shown)});

@@ -146,9 +146,9 @@ ResultExtras transfer(const EmbedOptions& options, const DenseMatrix& embedding,
   }
   metrics["novel_cells"] = far;
   metrics["novel_beyond"] = mine.novel_beyond;
-  extras.categories = {{kTransferredLabel, labels}};
-  extras.flags = {{kTransferNovel, novel}};
-  extras.numbers = {{kTransferConfidence, confidence}, {kTransferDistance, distance}};
+  extras.categories = {{transferred_label_name, labels}};
+  extras.flags = {{transfer_novel_name, novel}};
+  extras.numbers = {{transfer_confidence_name, confidence}, {transfer_distance_name, distance}};
   return extras;
 }
 

@@ -14,9 +14,9 @@
 #include "masksc/core/output_folder.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/dist/heartbeat_record.hpp"
+#include "masksc/dist/requeue.hpp"
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/inputs.hpp"
-#include "requeue.hpp"
 #include "same_run.hpp"
 
 namespace masksc {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "masksc/core/log.hpp"
+#include "masksc/core/memory.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/io/inputs.hpp"
 #include "masksc/io/prepared_rows.hpp"

@@ -89,7 +89,7 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
     const std::vector<std::string>& ids = input.file->gene_ids();
     const std::vector<std::string> columns(ids.empty() ? 0 : 1, "var/gene_ids");
     if (!input.kept.empty()) writer->keep(input.kept, written_names(extras), columns);
-    writer->add_obs("masksc", name_clusters(outcome.all, outcome.clusters));
+    writer->add_obs(clusters_name, name_clusters(outcome.all, outcome.clusters));
     const std::string labels = input.file->label_column();
     if (!input.labels.empty() && !writer->has("obs/" + labels)) writer->add_obs(labels, input.labels);
     const std::string batch = input.file->batch_column();
@@ -97,9 +97,9 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
       writer->add_obs(batch, input.batches);
     std::vector<std::uint8_t> used(static_cast<std::size_t>(input.file->genes()), 0);
     for (const std::int64_t gene : input.expression.genes) used[static_cast<std::size_t>(gene)] = 1;
-    writer->add_var("masksc", used);
+    writer->add_var(used_genes_name, used);
     if (!ids.empty() && !writer->has("var/gene_ids")) writer->add_var("gene_ids", ids);
-    writer->set_uns("masksc", {{"configuration", configuration}, {"metrics", metrics}});
+    writer->set_uns(run_name, {{"configuration", configuration}, {"metrics", metrics}});
     writer->add_obsm(features_name, embedding.columns);
     writer->add_obsm(components_name, input.components.scores.columns);
     add_extras(*writer, extras);

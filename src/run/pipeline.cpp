@@ -10,8 +10,10 @@
 #include "masksc/core/log.hpp"
 #include "masksc/core/memory.hpp"
 #include "masksc/core/progress.hpp"
+#include "masksc/core/stop.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/dist/heartbeat.hpp"
+#include "masksc/dist/time_limit.hpp"
 #include "masksc/io/checkpoint_folder.hpp"
 #include "masksc/io/sealed_file.hpp"
 #include "masksc/model/device.hpp"
@@ -27,8 +29,6 @@
 #include "masksc/run/tensorboard.hpp"
 #include "masksc/run/training_report.hpp"
 #include "masksc/train/recording.hpp"
-#include "masksc/train/stop.hpp"
-#include "masksc/train/time_limit.hpp"
 #include "nccl_choice.hpp"
 #include "stage_clock.hpp"
 
@@ -212,7 +212,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
   const std::vector<int> stop_signals = parse_stop_signals(options.run.stop_signals);
   install_stop_signals(stop_signals);
   take_stop_signals_apart(stop_signals);
-  watch_time_limit(options.run, ranks);
+  watch_time_limit(options.run.time_limit, static_cast<double>(options.run.grace), ranks);
   if (ranks.size() > options.train.batch_size)
     throw UserError(fmt::format("--batch-size {} is smaller than the {} ranks: every rank needs a cell",
                                 options.train.batch_size, ranks.size()));

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "masksc/core/log.hpp"
-#include "masksc/train/stop.hpp"
+#include "masksc/core/stop.hpp"
 
 namespace masksc {
 namespace {

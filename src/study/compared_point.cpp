@@ -6,7 +6,7 @@
 
 #include "masksc/baselines/features.hpp"
 #include "masksc/core/error.hpp"
-#include "masksc/train/stop.hpp"
+#include "masksc/core/stop.hpp"
 
 namespace masksc {
 namespace {

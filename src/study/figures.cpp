@@ -64,7 +64,8 @@ void add_method(const fs::path& result, const std::string& method, const std::st
   if (result.empty()) return;
   const std::vector<ObsColumn> columns = read_obs(result);
   const ObsColumn* colours = nullptr;
-  for (const std::string& column : {labels, std::string("cluster"), std::string("cluster_auto"), std::string("masksc")})
+  for (const std::string& column :
+       {labels, std::string("cluster"), std::string("cluster_auto"), std::string(clusters_name)})
     if (colours == nullptr) colours = find_column(columns, column);
   if (colours == nullptr) return;
   const std::vector<std::string> matrices = obsm_names(result);

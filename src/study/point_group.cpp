@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "masksc/core/log.hpp"
-#include "masksc/train/stop.hpp"
+#include "masksc/core/stop.hpp"
 #include "point_watch.hpp"
 
 namespace masksc {

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "masksc/core/log.hpp"
+#include "masksc/core/stop.hpp"
 #include "masksc/core/text.hpp"
-#include "masksc/train/stop.hpp"
 
 namespace masksc {
 

@@ -12,7 +12,7 @@
 
 #include "masksc/core/folder_lock.hpp"
 #include "masksc/core/log.hpp"
-#include "masksc/train/stop.hpp"
+#include "masksc/core/stop.hpp"
 #include "point_group.hpp"
 #include "point_records.hpp"
 #include "point_watch.hpp"

@@ -9,6 +9,7 @@
 
 #include "masksc/core/log.hpp"
 #include "masksc/core/progress.hpp"
+#include "masksc/core/stop.hpp"
 #include "masksc/data/loader.hpp"
 #include "masksc/model/contrastive.hpp"
 #include "masksc/model/distributed.hpp"
@@ -17,7 +18,6 @@
 #include "masksc/model/sequence_shards.hpp"
 #include "masksc/train/checkpoint.hpp"
 #include "masksc/train/optimizer.hpp"
-#include "masksc/train/stop.hpp"
 
 namespace masksc {
 namespace {

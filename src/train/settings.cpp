@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/stop.hpp"
+#include "masksc/dist/time_limit.hpp"
 #include "masksc/dist/tree_sum.hpp"
-#include "masksc/train/stop.hpp"
-#include "masksc/train/time_limit.hpp"
 
 namespace masksc {
 namespace {

@@ -10,11 +10,11 @@
 
 #include "masksc/core/log.hpp"
 #include "masksc/core/progress.hpp"
+#include "masksc/core/stop.hpp"
 #include "masksc/data/loader.hpp"
 #include "masksc/model/device_random.hpp"
 #include "masksc/model/mask.hpp"
 #include "masksc/train/moment.hpp"
-#include "masksc/train/stop.hpp"
 
 namespace masksc {
 namespace {

@@ -1,4 +1,5 @@
-// Memory of the process: freed blocks keep their pages for the next, large arrays lie on huge pages, and its peak.
+// Memory of the process: freed blocks keep their pages for the next, large arrays lie on huge pages, its peak, and what
+// is left.
 //
 // A page that the system hands out costs about as much as filling it several times. The C library gives large freed
 // blocks back at once, so that work in blocks pays for its pages again with every block.
@@ -45,5 +46,8 @@ void release_unused(std::vector<T>& values) {
 
 /// Peak resident memory of this process, bytes.
 std::int64_t peak_memory();
+
+/// Bytes of memory that this process may take now: what the node and the job's own limit (cgroup) have free.
+double free_memory();
 
 }  // namespace masksc

@@ -35,7 +35,4 @@ DataBytes data_bytes(std::int64_t cells, std::int64_t nonzeros, std::int64_t ran
 /// `asked_for`, the budget is the user's, but all cells are shuffled at once; else a warning says so.
 bool decide_streaming(const DataBytes& needed, double budget, bool asked_for, const Shuffle& shuffle);
 
-/// Bytes of memory that this process may take now: what the node and the job's own limit (cgroup) have free.
-double free_memory();
-
 }  // namespace masksc

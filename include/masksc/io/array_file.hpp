@@ -205,8 +205,6 @@ class ArrayFile {
 
   /// Whether HDF5 says that every read of numbers so far moved its data by collective MPI-IO.
   [[nodiscard]] bool transfers_were_collective() const;
-  /// The same of the last read alone.
-  [[nodiscard]] bool last_transfer_was_collective() const;
 
   struct Impl;
 

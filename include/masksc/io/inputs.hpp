@@ -33,12 +33,4 @@ std::vector<std::string> short_names(std::span<const std::filesystem::path> file
 std::unique_ptr<CountsReader> open_inputs(const std::vector<std::filesystem::path>& files,
                                           const InputSettings& settings);
 
-// Columns of obs that masksc_embed makes from a reference.
-inline constexpr const char* kTransferredLabel = "masksc_label";
-inline constexpr const char* kTransferConfidence = "masksc_confidence";
-inline constexpr const char* kTransferDistance = "masksc_distance";
-inline constexpr const char* kTransferNovel = "masksc_novel";
-/// Whether it is one of these.
-bool is_transferred(const std::string& column);
-
 }  // namespace masksc

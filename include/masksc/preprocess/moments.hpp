@@ -20,6 +20,7 @@ struct GeneMoments {
 /// Sums over log-normalised rows, a block at a time, from which the moments of each gene in each group of cells come.
 class MomentSums {
  public:
+  /// Moments of exp(x) - 1, i.e. of the normalised counts, rounded to float32 where scanpy rounds; or of the logs.
   enum class Of { normalized_counts, logs };
   /// `group_cells`: cells of each group on all ranks; `median`: the total that cells were scaled to, so that no value
   /// exceeds it.
@@ -37,12 +38,5 @@ class MomentSums {
   double square_scale_;
   ExactSums sums_;  // value and square of each gene, side by side in memory, group after group
 };
-
-/// Moments of exp(x) - 1 over log-normalised `values` [local cells, genes], i.e. of the normalised counts, rounded to
-/// float32 where scanpy rounds. `median` is the total that cells were scaled to: no value exceeds it. A collective.
-GeneMoments normalized_count_moments(const CsrMatrix& values, std::int64_t cells, double median, Collectives& ranks);
-
-/// Moments of the log-normalised values themselves. A collective.
-GeneMoments log_moments(const CsrMatrix& values, std::int64_t cells, double median, Collectives& ranks);
 
 }  // namespace masksc

@@ -12,8 +12,6 @@ namespace masksc {
 
 /// Sets those elements of `expressed` to 1 whose gene (column) has a count.
 void mark_genes_with_counts(const CsrMatrix& counts, std::span<std::uint8_t> expressed);
-/// 1 for each gene (column) that has a count in any cell of any rank, else 0. A collective.
-std::vector<std::uint8_t> genes_with_counts(const CsrMatrix& counts, Collectives& ranks);
 
 /// Sum of the counts of each local cell.
 std::vector<double> cell_totals(const CsrMatrix& counts);

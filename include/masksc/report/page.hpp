@@ -24,9 +24,9 @@ Json page_of_run(const RunContent& run, const PageSettings& settings);
 /// Of a folder of masksc_compare or masksc_sweep: comparison.json, sweep.json. Throws UserError when it has neither.
 Json page_of_study(const std::filesystem::path& folder);
 
-/// Writes the page through a staging file. Throws EnvironmentError; an older page is never damaged.
 /// Whether the file begins as the pages that write_page writes.
 bool is_page(const std::filesystem::path& path);
+/// Writes the page through a staging file. Throws EnvironmentError; an older page is never damaged.
 void write_page(const std::filesystem::path& path, const Json& data);
 
 }  // namespace masksc

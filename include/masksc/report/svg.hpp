@@ -1,4 +1,4 @@
-// A drawing as SVG text: what the sweep's figures need, in pixels from the top left corner.
+// A drawing as SVG text: what the figures need, in pixels from the top left corner.
 #pragma once
 
 #include <string>

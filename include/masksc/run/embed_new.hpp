@@ -7,6 +7,7 @@
 #include "masksc/cluster/choose.hpp"
 #include "masksc/core/json.hpp"
 #include "masksc/io/counts_reader.hpp"
+#include "masksc/io/result_names.hpp"
 #include "masksc/report/settings.hpp"
 #include "masksc/run/pipeline.hpp"
 
@@ -19,8 +20,8 @@ struct EmbedOptions {
   std::string reference;            // result.h5ad of cells embedded by the same model; "" transfers no labels
   bool overwrite = false;
   InputSettings counts;
-  bool keep_input = false;                  // as RunOptions'
-  std::string reference_labels = "masksc";  // column of the reference's obs
+  bool keep_input = false;                       // as RunOptions'
+  std::string reference_labels = clusters_name;  // column of the reference's obs
   std::int64_t reference_neighbours = 15;
   ClusterSettings cluster;
   ReportSettings report;

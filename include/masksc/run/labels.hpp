@@ -11,6 +11,7 @@
 #include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"
 #include "masksc/io/prepared.hpp"
+#include "masksc/io/result_names.hpp"
 
 namespace masksc {
 
@@ -38,6 +39,6 @@ std::optional<double> share_alike(const Labels& own, const Labels& other);
 /// a collective: equal on all ranks. Throws UserError where no cell has one, where they can't be types of cells (more
 /// categories than half the cells), or where the `number_of_clusters` is to be that of the categories, and that is 1.
 std::vector<std::string> note_labels(const Labels& labels, const std::string& column, bool number_of_clusters,
-                                     const Collectives& ranks, const std::string& replaced = "masksc");
+                                     const Collectives& ranks, const std::string& replaced = clusters_name);
 
 }  // namespace masksc

@@ -23,9 +23,6 @@
 
 namespace masksc {
 
-/// Seconds by stage, in the order of the stages.
-using StageSeconds = std::vector<std::pair<std::string, double>>;
-
 /// The input as the ranks see it. What is prepared of it comes from prepare_input, the components from
 /// decide_standardization.
 struct RunInput {

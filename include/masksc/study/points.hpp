@@ -50,7 +50,7 @@ struct PointsSettings {
 /// Works on the points that have no result yet; failed ones are tried again. The ranks of `world` form groups of as
 /// many ranks as a point wants, larger ones first; ranks that are left over wait. Each group takes the next point when
 /// it is done with one; rank 0 tells of every point's end. A point that fails gets a record that says why, and the
-/// others go on. A request to stop (train/stop.hpp) that any rank gets stops all groups.
+/// others go on. A request to stop (core/stop.hpp) that any rank gets stops all groups.
 ///
 /// Returns an outcome a point, on rank 0 (empty elsewhere); with `only` those of the others are missing. A collective.
 /// Throws on all ranks: UserError, before any work, for two points of one name, a point that wants more ranks than

@@ -44,5 +44,7 @@ TEST(Memory, WhatIsErasedAtTheEndGoesBackAndTheRestStays) {
   EXPECT_EQ(values.back(), 5);
 }
 
+TEST(Memory, SomeIsFree) { EXPECT_GT(free_memory(), 1e6); }
+
 }  // namespace
 }  // namespace masksc

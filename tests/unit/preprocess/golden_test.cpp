@@ -68,14 +68,16 @@ void expect_dispersions(CsrMatrix values, const Json& want) {
   const auto totals = cell_totals(values);
   const double median = median_total(totals, *ranks);
   EXPECT_EQ(median, want["median"].get<double>());
-  const auto expressed = genes_with_counts(values, *ranks);
+  std::vector<std::uint8_t> expressed(static_cast<std::size_t>(values.columns));
+  mark_genes_with_counts(values, expressed);
   std::vector<std::int64_t> kept;
   for (std::size_t gene = 0; gene < expressed.size(); ++gene)
     if (expressed[gene] != 0) kept.push_back(static_cast<std::int64_t>(gene));
   log_normalize(values, totals, median);
   const std::int64_t cells = values.rows;
-  const auto scores =
-      normalized_dispersion(normalized_count_moments(select_columns(std::move(values), kept), cells, median, *ranks));
+  MomentSums sums(MomentSums::Of::normalized_counts, std::ssize(kept), {cells}, median);
+  sums.add(select_columns(values, kept));
+  const auto scores = normalized_dispersion(sums.finish(*ranks).front());
   for (std::size_t i = 0; i < want["dispersion_genes"].size(); ++i) {
     const auto gene = want["dispersion_genes"][i].get<std::int64_t>();
     const auto at = std::lower_bound(kept.begin(), kept.end(), gene) - kept.begin();

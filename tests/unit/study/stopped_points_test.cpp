@@ -6,8 +6,8 @@
 #include <chrono>
 #include <thread>
 
+#include "masksc/core/stop.hpp"
 #include "masksc/study/points.hpp"
-#include "masksc/train/stop.hpp"
 #include "temporary_folder.hpp"
 
 namespace masksc {

@@ -1,4 +1,4 @@
-#include "masksc/train/stop.hpp"
+#include "masksc/core/stop.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

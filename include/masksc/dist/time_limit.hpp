@@ -6,7 +6,6 @@
 #include <string>
 
 #include "masksc/dist/collectives.hpp"
-#include "masksc/train/settings.hpp"
 
 namespace masksc {
 
@@ -18,8 +17,9 @@ std::optional<std::int64_t> parse_time_limit(const std::string& limit);
 /// job, for a job without a limit, and where squeue fails (a debug message tells).
 std::optional<std::int64_t> slurm_job_end();
 
-/// Sets the deadline of set_stop_deadline() on all ranks, --grace seconds before the limit, and tells it in the log:
-/// the limit is --time-limit counted from the program's start, or else that of rank 0's Slurm job. A collective.
-void watch_time_limit(const RunSettings& settings, Collectives& ranks);
+/// Sets the deadline of set_stop_deadline() on all ranks, `grace` seconds (--grace) before the limit, and tells it in
+/// the log: the limit is `limit` (--time-limit) counted from now, or where that is "none" the end of rank 0's Slurm
+/// job. A collective.
+void watch_time_limit(const std::string& limit, double grace, Collectives& ranks);
 
 }  // namespace masksc

@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "masksc/core/log.hpp"
-#include "masksc/train/time_limit.hpp"
+#include "masksc/dist/time_limit.hpp"
 
 namespace masksc {
 namespace {

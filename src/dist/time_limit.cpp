@@ -1,4 +1,4 @@
-#include "masksc/train/time_limit.hpp"
+#include "masksc/dist/time_limit.hpp"
 
 #include <fmt/format.h>
 
@@ -13,7 +13,7 @@
 
 #include "masksc/core/error.hpp"
 #include "masksc/core/log.hpp"
-#include "masksc/train/stop.hpp"
+#include "masksc/core/stop.hpp"
 
 namespace masksc {
 namespace {
@@ -69,11 +69,10 @@ Plan plan_of_job(std::int64_t end, double grace) {
   return {left - left / 10, left / 10};
 }
 
-Plan plan_of(const RunSettings& settings) {
-  const auto grace = static_cast<double>(settings.grace);
+Plan plan_of(const std::string& own, double grace) {
   Plan plan{-1, grace};
   const char* whose = "the limit";
-  if (const std::optional<std::int64_t> limit = parse_time_limit(settings.time_limit)) {
+  if (const std::optional<std::int64_t> limit = parse_time_limit(own)) {
     plan = plan_of_option(*limit, grace);
   } else if (const std::optional<std::int64_t> end = slurm_job_end()) {
     plan = plan_of_job(*end, grace);
@@ -111,9 +110,9 @@ std::optional<std::int64_t> parse_time_limit(const std::string& limit) {
   return ((days * 24 + parts[0]) * 60 + parts[1]) * 60 + parts[2];
 }
 
-void watch_time_limit(const RunSettings& settings, Collectives& ranks) {
+void watch_time_limit(const std::string& limit, double grace, Collectives& ranks) {
   Plan plan{};
-  on_root(ranks, [&] { plan = plan_of(settings); });
+  on_root(ranks, [&] { plan = plan_of(limit, grace); });
   ranks.broadcast(std::span<double>(plan));
   const auto deadline =
       plan[0] < 0 ? Clock::time_point::max()

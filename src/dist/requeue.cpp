@@ -1,4 +1,4 @@
-#include "requeue.hpp"
+#include "masksc/dist/requeue.hpp"
 
 #include <cstdint>
 #include <cstdlib>
