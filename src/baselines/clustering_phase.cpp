@@ -20,7 +20,7 @@ BaselineResult pretrain_and_cluster(const BaselineInput& input, const BaselineSe
   pretrain(autoencoder, data, pretraining, settings);
   const DenseMatrix pretrained = bottleneck_of_all(autoencoder, rows, settings.poll);
   BaselineResult result;
-  for (std::vector<std::int32_t>& start : cluster_features(pretrained, settings)) {
+  for (std::vector<std::int32_t>& start : labels_of_features(pretrained, settings)) {
     Clustered clustered = phase(autoencoder, data, {pretrained, std::move(start)});
     number_by_size(clustered.labels, *single_rank());
     if (result.labels.empty()) result.features = std::move(clustered.features);

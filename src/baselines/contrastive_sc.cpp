@@ -24,7 +24,7 @@ BaselineResult run_contrastive_sc(const BaselineInput& input, const BaselineSett
   BaselineResult result;
   result.features = features_of_all(rows, settings.poll,
                                     [&](const at::Tensor& x) { return unit_length(encoder.answer(x).squeeze(1)); });
-  result.labels = cluster_features(result.features, settings);
+  result.labels = labels_of_features(result.features, settings);
   return result;
 }
 

@@ -94,7 +94,7 @@ BaselineResult run_dca(const BaselineInput& input, const BaselineSettings& setti
   train(autoencoder, data, dca, settings);
   BaselineResult result;
   result.features = features_of_all(rows, settings.poll, [&](const at::Tensor& x) { return autoencoder.encode(x); });
-  result.labels = cluster_features(result.features, settings);
+  result.labels = labels_of_features(result.features, settings);
   return result;
 }
 

@@ -39,8 +39,8 @@ std::int64_t estimated_clusters(const DenseMatrix& features, const BaselineSetti
   return choose_clusters(features, {0, features.rows}, features.rows, choice, settings.seed, *alone, settings.poll);
 }
 
-std::vector<std::vector<std::int32_t>> cluster_features(const DenseMatrix& features, const BaselineSettings& settings,
-                                                        Clustering clustering) {
+std::vector<std::vector<std::int32_t>> labels_of_features(const DenseMatrix& features, const BaselineSettings& settings,
+                                                          Clustering clustering) {
   const std::unique_ptr<Collectives> alone = single_rank();
   const RowRange rows{0, features.rows};
   std::vector<std::vector<std::int32_t>> labels;

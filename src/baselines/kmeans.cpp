@@ -7,7 +7,7 @@ namespace {
 BaselineResult run(const BaselineInput& input, const BaselineSettings& settings) {
   BaselineResult result;
   result.features = standardised(input.expression);
-  result.labels = cluster_features(result.features, settings);
+  result.labels = labels_of_features(result.features, settings);
   return result;
 }
 

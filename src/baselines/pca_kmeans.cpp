@@ -8,7 +8,7 @@ namespace {
 
 BaselineResult clusters_of(DenseMatrix components, const BaselineSettings& settings) {
   BaselineResult result;
-  result.labels = cluster_features(components, settings);
+  result.labels = labels_of_features(components, settings);
   result.features = std::move(components);
   return result;
 }

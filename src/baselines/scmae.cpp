@@ -105,7 +105,7 @@ BaselineResult run_scmae(const BaselineInput& input, const BaselineSettings& set
   train(parameters, rows, scmae, settings);
   BaselineResult result;
   result.features = features_of_all(rows, settings.poll, [&](const at::Tensor& x) { return encode(parameters, x); });
-  result.labels = cluster_features(result.features, settings);
+  result.labels = labels_of_features(result.features, settings);
   return result;
 }
 

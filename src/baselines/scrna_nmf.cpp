@@ -136,7 +136,7 @@ BaselineResult run(const BaselineInput& input, const BaselineSettings& settings)
     BaselineSettings one = settings;
     one.clusters = {clusters};
     DenseMatrix features = mixed_components(transfer, clusters, settings);
-    result.labels.push_back(std::move(cluster_features(features, one).front()));
+    result.labels.push_back(std::move(labels_of_features(features, one).front()));
     if (result.features.rows == 0) result.features = std::move(features);
   }
   return result;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/json_text.hpp"
 #include "masksc/core/log.hpp"
 
 namespace masksc {
@@ -71,19 +72,36 @@ void RunLog::event(const std::string& stage, const std::string& event, std::int6
   write(line);
 }
 
-double logged_seconds(const std::filesystem::path& path) {
+void for_each_logged_line(const std::filesystem::path& path, const std::function<void(const Json& line)>& visit) {
   std::ifstream in(path);
+  std::int64_t damaged = 0;
+  for (std::string text; std::getline(in, text);) {
+    if (text.empty()) continue;
+    Json line;
+    try {
+      line = parse_json(text, "a line");
+    } catch (const UserError&) {
+      ++damaged;
+      continue;
+    }
+    visit(line);
+  }
+  if (damaged > 0)
+    log::warning("'{}': {} no JSON and left out", path.string(),
+                 damaged == 1 ? "a line is" : fmt::format("{} lines are", damaged));
+}
+
+double logged_seconds(const std::filesystem::path& path) {
   double sum = 0;
   double last = 0;  // of the process that the line is of
-  for (std::string text; std::getline(in, text);) {
-    const Json line = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (!line.is_object()) continue;
+  for_each_logged_line(path, [&](const Json& line) {
+    if (!line.is_object()) return;
     if (line.value("event", Json()) == begin_event) last = 0;
     const Json time = line.value("time", Json());
-    if (!time.is_number()) continue;
+    if (!time.is_number()) return;
     if (last > 0) sum += std::max(0.0, time.get<double>() - last);
     last = time.get<double>();
-  }
+  });
   return sum;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <set>
 #include <vector>
 
 #include "masksc/core/error.hpp"
@@ -142,6 +143,12 @@ LabelledCells labelled_cells(const Labels& labels, std::span<const std::int32_t>
     both.clusters.push_back(clusters[i]);
   }
   return both;
+}
+
+std::int64_t count_categories(const Labels& labels) {
+  std::set<std::int32_t> found(labels.codes.begin(), labels.codes.end());
+  found.erase(-1);
+  return static_cast<std::int64_t>(found.size());
 }
 
 double adjusted_rand_index(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {

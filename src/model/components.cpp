@@ -6,7 +6,7 @@
 #include "masksc/dist/root_work.hpp"
 #include "masksc/model/distributed.hpp"
 #include "masksc/model/host_memory.hpp"
-#include "masksc/model/one_thread.hpp"
+#include "masksc/model/threads.hpp"
 
 namespace masksc {
 namespace {

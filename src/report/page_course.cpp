@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "masksc/cluster/outcome.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/json_text.hpp"
 #include "masksc/core/text.hpp"

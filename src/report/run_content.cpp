@@ -9,6 +9,7 @@
 #include "masksc/core/files.hpp"
 #include "masksc/core/json_text.hpp"
 #include "masksc/core/log.hpp"
+#include "masksc/core/run_log.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/io/counts_reader.hpp"
 #include "masksc/io/result_names.hpp"
@@ -16,22 +17,6 @@
 
 namespace masksc {
 namespace {
-
-/// Lines that are JSON; a killed run may have torn one.
-std::vector<Json> read_log(const std::filesystem::path& path) {
-  std::vector<Json> lines;
-  if (!std::filesystem::exists(path)) return lines;
-  const std::string text = read_file(path);
-  for (const std::string_view line : split(text, "\n")) {
-    if (line.empty()) continue;
-    try {
-      lines.push_back(parse_json(line, "a line"));
-    } catch (const UserError&) {
-      log::warning("'{}': a line that is no JSON is left out", path.string());
-    }
-  }
-  return lines;
-}
 
 /// The maps that the run itself has drawn: of all its cells.
 std::optional<CellMaps> read_maps(const std::filesystem::path& result, std::int64_t cells) {
@@ -111,15 +96,6 @@ void read_result(RunContent& run, const std::filesystem::path& result) {
 
 }  // namespace
 
-std::string silhouette_note(const Json& metrics) {
-  std::string note;
-  if (const double error = metrics.value("silhouette_standard_error", 0.0); error > 0)
-    note = fmt::format("\u00b1 {:.3f}, of {} cells", error, metrics.at("silhouette_cells").get<std::int64_t>());
-  const Json known = metrics.value("silhouette_pca", Json());
-  if (known.is_null()) return note;
-  return note + fmt::format("{}{:.3f} in principal components", note.empty() ? "" : "; ", known.get<double>());
-}
-
 RunContent read_run(const std::filesystem::path& folder) {
   RunContent run;
   run.folder = folder;
@@ -143,7 +119,7 @@ RunContent read_run(const std::filesystem::path& folder) {
   run.metrics = read_json_file(folder / "metrics.json");
   if (std::filesystem::exists(folder / "config.ini")) run.configuration = read_file(folder / "config.ini");
   read_identity(run);
-  run.log = read_log(folder / "log.jsonl");
+  for_each_logged_line(folder / "log.jsonl", [&](const Json& line) { run.log.push_back(line); });
   read_result(run, result);
   return run;
 }

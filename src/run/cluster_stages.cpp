@@ -7,8 +7,7 @@
 #include "masksc/core/progress.hpp"
 #include "masksc/data/loader.hpp"
 #include "masksc/embed/embed.hpp"
-#include "masksc/model/one_thread.hpp"
-#include "masksc/run/clustering.hpp"
+#include "masksc/model/threads.hpp"
 #include "masksc/run/stages.hpp"
 #include "stage_files.hpp"
 #include "stage_saves.hpp"
@@ -68,9 +67,9 @@ ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, c
     progress.clusters_by = count.source;
     if (count.source == "auto") saves.save();
   }
-  return cluster_into({progress.clusters, progress.clusters_by}, options.cluster, {embedding, input.components.scores},
-                      expression.rows, expression.cells, input.labels, static_cast<std::uint64_t>(options.train.seed),
-                      ranks, poll, &progress.kmeans);
+  return cluster_into({progress.clusters, progress.clusters_by}, options.cluster,
+                      {embedding, input.components.scores, expression.rows, expression.cells, input.labels},
+                      static_cast<std::uint64_t>(options.train.seed), compute_threads(), ranks, poll, &progress.kmeans);
 }
 
 }  // namespace masksc

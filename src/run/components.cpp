@@ -6,7 +6,7 @@
 #include "masksc/data/loader.hpp"
 #include "masksc/embed/embed.hpp"
 #include "masksc/model/components.hpp"
-#include "masksc/model/one_thread.hpp"
+#include "masksc/model/threads.hpp"
 
 namespace masksc {
 

@@ -18,9 +18,9 @@
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/inputs.hpp"
 #include "masksc/io/result_names.hpp"
+#include "masksc/metrics/agreement.hpp"
 #include "masksc/model/device.hpp"
-#include "masksc/model/one_thread.hpp"
-#include "masksc/run/clustering.hpp"
+#include "masksc/model/threads.hpp"
 #include "masksc/run/folder.hpp"
 #include "masksc/run/labels.hpp"
 #include "masksc/run/outputs.hpp"
@@ -128,7 +128,7 @@ ResultExtras transfer(const EmbedOptions& options, const DenseMatrix& embedding,
         shown(options.reference_labels), unknown, known.size());
   LabelTransfer mine;
   together(ranks,
-           [&] { mine = transfer_labels(embedding, reference, options.reference_neighbours, at::get_num_threads()); });
+           [&] { mine = transfer_labels(embedding, reference, options.reference_neighbours, compute_threads()); });
   const auto gather = [&]<typename T>(const std::vector<T>& values) {
     return ranks.gather_varied(std::span<const T>(values));
   };
@@ -236,8 +236,9 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   const DenseMatrix embedding = embed(model, input.expression, options.quiet, ranks);
   const double embedded = seconds() - before;
   input.components = cell_components(input.expression, model.network->parameters().values().device(), ranks);
-  const ClusterOutcome outcome = cluster_features(options.cluster, {embedding, input.components.scores}, rows, cells,
-                                                  input.labels, static_cast<std::uint64_t>(options.seed), ranks);
+  const ClusterOutcome outcome =
+      cluster_features(options.cluster, {embedding, input.components.scores, rows, cells, input.labels},
+                       static_cast<std::uint64_t>(options.seed), compute_threads(), ranks);
   const std::string hash = embedding_hash(embedding, rows, cells, ranks);
   Json metrics = score_json(outcome);
   metrics.update({{"cells", cells},

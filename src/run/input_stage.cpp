@@ -8,6 +8,7 @@
 #include "masksc/core/text.hpp"
 #include "masksc/io/inputs.hpp"
 #include "masksc/io/prepared_rows.hpp"
+#include "masksc/metrics/agreement.hpp"
 #include "masksc/run/labels.hpp"
 #include "masksc/run/stages.hpp"
 

@@ -9,6 +9,7 @@
 #include "masksc/core/error.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/text.hpp"
+#include "masksc/metrics/agreement.hpp"
 
 namespace masksc {
 
@@ -36,12 +37,6 @@ void check_batches(const Labels& batches, const std::string& column, bool statis
         "--batch-statistics: {} of the {} batches '{}' have fewer than {} cells, too few for means and "
         "deviations of their own",
         small, kinds, shown(column), few);
-}
-
-std::int64_t count_categories(const Labels& labels) {
-  std::set<std::int32_t> found(labels.codes.begin(), labels.codes.end());
-  found.erase(-1);
-  return static_cast<std::int64_t>(found.size());
 }
 
 void check_types(const Labels& labels, const std::string& option, const std::string& column) {

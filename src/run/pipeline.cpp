@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <optional>
-#include <thread>
 
 #include "masksc/core/files.hpp"
 #include "masksc/core/log.hpp"
@@ -19,7 +18,7 @@
 #include "masksc/model/device.hpp"
 #include "masksc/model/host_memory.hpp"
 #include "masksc/model/mask.hpp"
-#include "masksc/run/clustering.hpp"
+#include "masksc/model/threads.hpp"
 #include "masksc/run/folder.hpp"
 #include "masksc/run/model_files.hpp"
 #include "masksc/run/outputs.hpp"
@@ -185,22 +184,15 @@ Json finished_metrics(const RunFolder& folder, const RunOptions& options, Collec
   on_root(ranks, [&] {
     const std::filesystem::path page = folder.path("report.html");
     if (report.report && !report.genes.empty())  // another page
-      write_report(folder.root(), page, {report.genes, at::get_num_threads()});
+      write_report(folder.root(), page, {report.genes, compute_threads()});
     else if (report.report && !std::filesystem::exists(page))  // a run killed while it drew its page has none
-      report_or_warn(folder.root(), {report.genes, at::get_num_threads()});
+      report_or_warn(folder.root(), {report.genes, compute_threads()});
     if (!std::filesystem::exists(folder.path("tensorboard"))) make_board(options.run, folder, ranks);
   });
   return metrics;
 }
 
 }  // namespace
-
-void use_cores(std::int64_t threads, const RunPlace& place) {
-  if (const auto there = static_cast<std::int64_t>(std::thread::hardware_concurrency());
-      there > 0 && threads > there && place.ranks.is_root())
-    log::warning("--threads {}: this machine has {} cores, which more threads only share", threads, there);
-  at::set_num_threads(threads > 0 ? static_cast<int>(threads) : place.cores_per_rank);
-}
 
 Json run_pipeline(const RunOptions& options, const OptionTable& table, const RunPlace& place) {
   Collectives& ranks = place.ranks;
@@ -246,7 +238,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     folder.begin(input.identity, configuration);
     if (ranks.is_root()) warn_if_slow(working_type(options.train.precision, device), device);
     log::info("{} rank{} on {}, {} thread{} each", ranks.size(), ranks.size() == 1 ? "" : "s", device.str(),
-              at::get_num_threads(), at::get_num_threads() == 1 ? "" : "s");
+              compute_threads(), compute_threads() == 1 ? "" : "s");
     std::unique_ptr<RunLog> log = std::make_unique<RunLog>();
     double earlier_seconds = 0;
     on_root(ranks, [&] {

@@ -7,13 +7,14 @@
 
 #include "masksc/cluster/leiden.hpp"
 #include "masksc/cluster/order.hpp"
+#include "masksc/cluster/outcome.hpp"
 #include "masksc/core/apart.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/io/annotations.hpp"
 #include "masksc/io/h5ad_copy.hpp"
-#include "masksc/run/clustering.hpp"
+#include "masksc/model/threads.hpp"
 #include "masksc/run/labels.hpp"
 #include "masksc/run/outputs.hpp"
 
@@ -118,11 +119,11 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
                  options.input);
   const std::int64_t cells = known.cells;
   const RowRange rows = own_rows(cells, ranks);
-  const CellFeatures local{known.embedding, known.components};
+  const CellFeatures features{known.embedding, known.components, rows, cells, known.labels};
   const auto seed = static_cast<std::uint64_t>(options.seed);
   const ClusterOutcome outcome = options.method == ClusterMethod::leiden
-                                     ? leiden_clusters(options.cluster, local, rows, cells, known.labels, seed, ranks)
-                                     : cluster_features(options.cluster, local, rows, cells, known.labels, seed, ranks);
+                                     ? leiden_clusters(options.cluster, features, seed, compute_threads(), ranks)
+                                     : cluster_features(options.cluster, features, seed, compute_threads(), ranks);
   Json scores = score_json(outcome);
   scores["cells"] = cells;
   scores["features"] = known.embedding.columns;

@@ -6,6 +6,7 @@
 #include "masksc/core/output_folder.hpp"
 #include "masksc/dist/root_work.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
+#include "masksc/model/threads.hpp"
 #include "masksc/run/attention.hpp"
 
 namespace masksc {
@@ -25,14 +26,14 @@ std::optional<AttentionGrid> attention_of(const RunContent& run) {
 }
 
 /// Of rank 0, while the others of its node sleep. A collective.
-int threads_of_root(Collectives& ranks) { return at::get_num_threads() * ranks_on_node(ranks); }
+int threads_of_root(Collectives& ranks) { return compute_threads() * ranks_on_node(ranks); }
 
 /// Where all cells are, on rank 0, when each rank places its own among the mapped ones. A collective.
 CellMaps place_all(const DenseMatrix& local, const DenseMatrix& mapped, CellMaps maps, Collectives& ranks) {
   ranks.broadcast(std::span(maps.tsne.values));
   ranks.broadcast(std::span(maps.umap.values));
   CellMaps all;
-  together(ranks, [&] { all = place_cells(local, mapped, maps, at::get_num_threads()); });
+  together(ranks, [&] { all = place_cells(local, mapped, maps, compute_threads()); });
   for (DenseMatrix* map : {&all.tsne, &all.umap}) {
     map->values = ranks.gather_varied(std::span<const float>(map->values));
     map->rows = std::ssize(map->values) / 2;

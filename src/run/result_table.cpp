@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "masksc/cluster/outcome.hpp"
 #include "masksc/core/text.hpp"
-#include "masksc/report/run_content.hpp"
 
 namespace masksc {
 

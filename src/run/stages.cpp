@@ -5,7 +5,7 @@
 #include "masksc/core/log.hpp"
 #include "masksc/data/loader.hpp"
 #include "masksc/embed/embed.hpp"
-#include "masksc/model/one_thread.hpp"
+#include "masksc/model/threads.hpp"
 #include "masksc/run/guidance.hpp"
 #include "masksc/run/model_files.hpp"
 #include "masksc/train/recording.hpp"

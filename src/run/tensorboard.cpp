@@ -3,14 +3,12 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <fstream>
 #include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "masksc/core/error.hpp"
-#include "masksc/core/json_text.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/run_log.hpp"
 
@@ -54,18 +52,13 @@ std::optional<LoggedStep> step_of(const Json& line) {
 /// The steps of a log in its order, without those that the run went back behind.
 std::map<std::string, std::vector<ScalarEvent>> read_steps(const std::filesystem::path& path) {
   std::map<std::string, std::vector<ScalarEvent>> groups;
-  std::ifstream log(path);
-  for (std::string text; std::getline(log, text);) {
-    try {
-      auto step = step_of(parse_json(text, "a line"));
-      if (!step) continue;
-      std::vector<ScalarEvent>& events = groups[step->group];
-      while (!events.empty() && events.back().step >= step->event.step) events.pop_back();
-      events.push_back(std::move(step->event));
-    } catch (const UserError&) {
-      log::warning("'{}': a line that is no JSON is left out", path.string());
-    }
-  }
+  for_each_logged_line(path, [&](const Json& line) {
+    auto step = step_of(line);
+    if (!step) return;
+    std::vector<ScalarEvent>& events = groups[step->group];
+    while (!events.empty() && events.back().step >= step->event.step) events.pop_back();
+    events.push_back(std::move(step->event));
+  });
   return groups;
 }
 

@@ -18,6 +18,7 @@
 #include "masksc/core/version.hpp"
 #include "masksc/io/inputs.hpp"
 #include "masksc/io/prepared.hpp"
+#include "masksc/metrics/agreement.hpp"
 #include "masksc/run/labels.hpp"
 #include "masksc/run/stages.hpp"
 #include "masksc/study/comparison_table.hpp"

@@ -64,7 +64,7 @@ BaselineResult run_mask_sc(const RunOptions& options, const RunPlace& place, con
   const std::int64_t cells = ArrayFile::open(file).info(std::string("obsm/") + features_name).shape.at(0);
   BaselineResult result;
   result.features = read_obsm(file, features_name, cells);
-  result.labels = cluster_features(result.features, settings, options.cluster.clustering);
+  result.labels = labels_of_features(result.features, settings, options.cluster.clustering);
   return result;
 }
 

@@ -14,8 +14,8 @@
 #include "masksc/model/contrastive.hpp"
 #include "masksc/model/distributed.hpp"
 #include "masksc/model/dropout.hpp"
-#include "masksc/model/one_thread.hpp"
 #include "masksc/model/sequence_shards.hpp"
+#include "masksc/model/threads.hpp"
 #include "masksc/train/checkpoint.hpp"
 #include "masksc/train/optimizer.hpp"
 

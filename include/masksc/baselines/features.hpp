@@ -28,7 +28,7 @@ std::int64_t estimated_clusters(const DenseMatrix& features, const BaselineSetti
 
 /// Labels of the rows of `features`, one for each of settings.clusters (0: estimated_clusters): K-means with 10
 /// restarts, or what else partition_cells does. Numbered by size.
-std::vector<std::vector<std::int32_t>> cluster_features(const DenseMatrix& features, const BaselineSettings& settings,
-                                                        Clustering clustering = Clustering::kmeans);
+std::vector<std::vector<std::int32_t>> labels_of_features(const DenseMatrix& features, const BaselineSettings& settings,
+                                                          Clustering clustering = Clustering::kmeans);
 
 }  // namespace masksc

@@ -37,6 +37,10 @@ class RunLog {
 /// The event with which each process of a run begins its lines.
 constexpr const char* begin_event = "begin";
 
+/// Calls `visit` with each line of the log at `path`, in order; a warning tells of lines that are no JSON (a killed run
+/// may have torn one). None without a log.
+void for_each_logged_line(const std::filesystem::path& path, const std::function<void(const Json& line)>& visit);
+
 /// How long the processes of the log at `path` were at work, from the first line of each to its last, in seconds; 0
 /// without a log. Lines that are damaged or have no time don't count.
 double logged_seconds(const std::filesystem::path& path);

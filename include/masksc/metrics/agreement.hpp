@@ -17,6 +17,9 @@ struct LabelledCells {
 /// `clusters`: one of each cell that `labels` has. Throws InvariantError when the sizes differ.
 LabelledCells labelled_cells(const Labels& labels, std::span<const std::int32_t> clusters);
 
+/// Categories that occur.
+std::int64_t count_categories(const Labels& labels);
+
 /// Adjusted Rand index (Hubert and Arabie 1985) of two labellings of the same cells, as scikit-learn's
 /// adjusted_rand_score: 1 for equal partitions, about 0 for unrelated ones, at least -0.5.
 /// Any integers are labels; a caller leaves out cells without one. Throws InvariantError when the sizes differ.

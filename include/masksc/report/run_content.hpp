@@ -50,10 +50,6 @@ struct RunContent {
   std::optional<AttentionGrid> attention;
 };
 
-/// What is to be said beside the silhouette of `metrics`: how sure it is, where it is that of a sample, and what it is
-/// in the data: "± 0.002, of 25000 cells; 0.121 in principal components". "" where neither is known.
-std::string silhouette_note(const Json& metrics);
-
 /// Throws UserError when the folder holds no finished run, or one that is damaged.
 RunContent read_run(const std::filesystem::path& folder);
 

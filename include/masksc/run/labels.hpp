@@ -23,9 +23,6 @@ Labels wanted_labels(const PreparedFile& file, const std::filesystem::path& path
 /// ones where genes are standardised within them (`statistics`). Not a collective: equal on all ranks.
 void check_batches(const Labels& batches, const std::string& column, bool statistics, const Collectives& ranks);
 
-/// Categories that occur.
-std::int64_t count_categories(const Labels& labels);
-
 /// Throws UserError where labels of the `column` that `option` names can't be types of cells: more categories than half
 /// the cells that have one.
 void check_types(const Labels& labels, const std::string& option, const std::string& column);

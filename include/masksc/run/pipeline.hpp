@@ -7,9 +7,6 @@
 
 namespace masksc {
 
-/// From now on this rank computes with so many `threads`, or where that is 0 with its cores.
-void use_cores(std::int64_t threads, const RunPlace& place);
-
 /// Does what `options` ask for, going on where an interrupted run of the same folder was; a finished one is only read.
 /// Returns the content of metrics.json on rank 0 (null elsewhere). A collective. Throws Error on all ranks.
 Json run_pipeline(const RunOptions& options, const OptionTable& table, const RunPlace& place);

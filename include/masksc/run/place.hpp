@@ -21,4 +21,7 @@ inline RunPlace place_of(Runtime& runtime) {
   return {runtime.world(), runtime.local_rank(), runtime.local_size(), runtime.cores_per_rank()};
 }
 
+/// From now on this rank computes with so many `threads`, or where that is 0 with its cores.
+void use_cores(std::int64_t threads, const RunPlace& place);
+
 }  // namespace masksc

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "masksc/cluster/kmeans.hpp"
+#include "masksc/cluster/outcome.hpp"
 #include "masksc/core/types.hpp"
 #include "masksc/io/prepared.hpp"
 #include "masksc/metrics/silhouette.hpp"
@@ -82,18 +83,7 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
 DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& model, const RunIdentity& identity,
                         const RunFolder& folder, TrainContext& context);
 
-/// Stage 3b: clusters, numbered by size, and scores; restarts that an interrupted run has done are taken.
-struct ClusterOutcome {
-  std::int64_t clusters = 0;
-  std::string clusters_by;          // "option", "labels" or "auto"
-  std::int64_t merged_from = 0;     // finer clusters; 0: those of K-means
-  std::vector<std::int32_t> local;  // cluster of this rank's cells
-  std::vector<std::int32_t> all;    // of all cells, on rank 0
-  std::optional<double> ari;
-  std::optional<double> nmi;
-  std::optional<SilhouetteScore> silhouette;  // of a sample where there are very many cells
-  std::optional<double> silhouette_pca;       // of the same clusters in the components, of the same cells
-};
+/// Stage 3b: clusters and scores; restarts that an interrupted run has done are taken. A collective.
 ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const DenseMatrix& embedding,
                              const std::string& embedding_hash, const RunFolder& folder, TrainContext& context);
 

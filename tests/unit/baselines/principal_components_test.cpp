@@ -84,7 +84,7 @@ TEST(PrincipalComponents, SeparateSimulatedGroups) {
   const BaselineData data = simulated_baseline_data();
   const DenseMatrix found = principal_components(data.expression.values, data.expression.scaling);
   EXPECT_EQ(found.columns, 50);
-  const auto labels = cluster_features(found, {.clusters = {3}});
+  const auto labels = labels_of_features(found, {.clusters = {3}});
   EXPECT_GT(adjusted_rand_index(labels[0], data.groups), 0.95);
   EXPECT_EQ(principal_components(data.expression.values, data.expression.scaling).values, found.values);
 }

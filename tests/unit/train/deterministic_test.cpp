@@ -6,8 +6,8 @@
 
 #include "courses.hpp"
 #include "host_rank.hpp"
-#include "masksc/model/one_thread.hpp"
 #include "masksc/model/recompute.hpp"
+#include "masksc/model/threads.hpp"
 #include "masksc/train/sequence_trainer.hpp"
 
 namespace masksc {

@@ -1,26 +1,26 @@
-#include "masksc/run/clustering.hpp"
+#include "masksc/cluster/outcome.hpp"
 
-#include <ATen/Parallel.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
 #include "masksc/cluster/borders.hpp"
 #include "masksc/cluster/leiden.hpp"
+#include "masksc/cluster/partition.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/metrics/agreement.hpp"
-#include "masksc/metrics/silhouette.hpp"
-#include "masksc/run/labels.hpp"
 
 namespace masksc {
 namespace {
 
 /// Scores of the local clusters that are there.
-void score(ClusterOutcome& outcome, CellFeatures local, RowRange rows, std::int64_t cells, const Labels& labels,
-           Collectives& ranks, const std::function<void()>& poll = {}) {
+void score(ClusterOutcome& outcome, const CellFeatures& features, Collectives& ranks,
+           const std::function<void()>& poll = {}) {
+  const auto& [embedding, components, rows, cells, labels] = features;
   outcome.all = ranks.gather_varied(std::span<const std::int32_t>(outcome.local));
-  outcome.silhouette = silhouette_score(local.embedding, rows, cells, outcome.local, {}, ranks, poll);
-  if (local.components.columns > 0)
-    if (const auto known = silhouette_score(local.components, rows, cells, outcome.local, {}, ranks, poll))
+  outcome.silhouette = silhouette_score(embedding, rows, cells, outcome.local, {}, ranks, poll);
+  if (components.columns > 0)
+    if (const auto known = silhouette_score(components, rows, cells, outcome.local, {}, ranks, poll))
       outcome.silhouette_pca = known->mean;
   if (!ranks.is_root() || labels.empty()) return;
   const LabelledCells both = labelled_cells(labels, outcome.all);
@@ -45,46 +45,46 @@ void tell_of_small_clusters(const ClusterOutcome& outcome) {
 
 }  // namespace
 
-ClusterOutcome cluster_features(const ClusterSettings& settings, CellFeatures local, RowRange rows, std::int64_t cells,
-                                const Labels& labels, std::uint64_t seed, Collectives& ranks) {
-  const ClusterCount count =
-      decide_clusters(settings, count_categories(labels), local.embedding, rows, cells, seed, ranks);
-  return cluster_into(count, settings, local, rows, cells, labels, seed, ranks);
+ClusterOutcome cluster_features(const ClusterSettings& settings, const CellFeatures& features, std::uint64_t seed,
+                                int threads, Collectives& ranks) {
+  const ClusterCount count = decide_clusters(settings, count_categories(features.labels), features.embedding,
+                                             features.rows, features.cells, seed, ranks);
+  return cluster_into(count, settings, features, seed, threads, ranks);
 }
 
-ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& settings, CellFeatures local,
-                            RowRange rows, std::int64_t cells, const Labels& labels, std::uint64_t seed,
-                            Collectives& ranks, const std::function<void()>& poll, KMeansProgress* progress) {
+ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& settings, const CellFeatures& features,
+                            std::uint64_t seed, int threads, Collectives& ranks, const std::function<void()>& poll,
+                            KMeansProgress* progress) {
   ClusterOutcome outcome;
   outcome.clusters = count.clusters;
   outcome.clusters_by = count.source;
-  Partition found = partition_cells(local.embedding, rows, cells, settings.clustering,
+  Partition found = partition_cells(features.embedding, features.rows, features.cells, settings.clustering,
                                     {.clusters = count.clusters,
                                      .restarts = settings.restarts,
                                      .max_iterations = settings.max_iterations,
                                      .seed = seed,
-                                     .threads = at::get_num_threads()},
+                                     .threads = threads},
                                     ranks, poll, progress);
   outcome.merged_from = found.finer;
   outcome.local = std::move(found.labels);
-  score(outcome, local, rows, cells, labels, ranks, poll);
+  score(outcome, features, ranks, poll);
   tell_of_small_clusters(outcome);
   return outcome;
 }
 
-ClusterOutcome leiden_clusters(const ClusterSettings& settings, CellFeatures local, RowRange rows, std::int64_t cells,
-                               const Labels& labels, std::uint64_t seed, Collectives& ranks) {
+ClusterOutcome leiden_clusters(const ClusterSettings& settings, const CellFeatures& features, std::uint64_t seed,
+                               int threads, Collectives& ranks) {
   LeidenSettings graph;
   graph.resolution = settings.resolution;
   graph.neighbours = settings.neighbours;
   graph.seed = seed;
-  graph.threads = at::get_num_threads();
-  Labels found = leiden(local.embedding, rows, cells, graph, ranks);
+  graph.threads = threads;
+  Labels found = leiden(features.embedding, features.rows, features.cells, graph, ranks);
   ClusterOutcome outcome;
   outcome.clusters = static_cast<std::int64_t>(found.names.size());
   outcome.clusters_by = "leiden";
   outcome.local = std::move(found.codes);
-  score(outcome, local, rows, cells, labels, ranks);
+  score(outcome, features, ranks);
   return outcome;
 }
 
@@ -100,6 +100,15 @@ Json score_json(const ClusterOutcome& outcome) {
           {"clusters", outcome.clusters},
           {"clusters_by", outcome.clusters_by},
           {"merged_from", outcome.merged_from > 0 ? Json(outcome.merged_from) : Json(nullptr)}};
+}
+
+std::string silhouette_note(const Json& scores) {
+  std::string note;
+  if (const double error = scores.value("silhouette_standard_error", 0.0); error > 0)
+    note = fmt::format("\u00b1 {:.3f}, of {} cells", error, scores.at("silhouette_cells").get<std::int64_t>());
+  const Json known = scores.value("silhouette_pca", Json());
+  if (known.is_null()) return note;
+  return note + fmt::format("{}{:.3f} in principal components", note.empty() ? "" : "; ", known.get<double>());
 }
 
 }  // namespace masksc
