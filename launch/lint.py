@@ -3,6 +3,8 @@
 
 lint.py format             clang-format, all files
 lint.py tidy BUILD_FOLDER  clang-tidy on the files of src/ that do not see LibTorch (those take over a minute each)
+lint.py rooms              a folder of src/ includes only folders before it in src/CMakeLists.txt, and the libraries that
+                           it is there for
 lint.py recipes            launch/environment.yml names all that CMake looks for; launch/apptainer.def has all parts and
                            copies what there is; shellcheck, where it is there, finds nothing in the shell scripts
 
@@ -111,6 +113,39 @@ def wanted_by_the_build():
     return set(names) | set(re.findall(r"([\w+-]+):[\w+-]+", tools.replace("${with_tests:+", " ")))
 
 
+# Headers of libraries, and the folders that may see them.
+LIBRARIES = {
+    r"mpi\.h": {"dist"},
+    r"hdf5\.h": {"io"},
+    r"zlib\.h": {"io"},
+    r"boost/.*": {"apps"},
+    r"spdlog/.*": {"core"},
+    r"xxhash\.h": {"core"},
+    r"igraph.*": {"cluster"},
+    r"(ATen|c10|torch)/.*": {"model", "train", "embed", "baselines"},
+    r"(Eigen|irlba)/.*": {"baselines"},
+    r"(scran_|tatami|qdtsne|umappp|knncolle).*": {"report"},
+    r"(cairo|librsvg).*": {"apps"},
+}
+
+
+def check_rooms():
+    order = re.findall(r"^masksc_library\((\w+)", (ROOT / "src/CMakeLists.txt").read_text(), re.MULTILINE) + ["apps"]
+    found = []
+    for file in sources(["include/masksc", "src"], {".hpp", ".cpp"}):
+        parts = file.relative_to(ROOT).parts
+        room = parts[1] if parts[0] == "src" else parts[2]
+        for header in re.findall(r'^#include [<"](.+)[>"]', file.read_text(), re.MULTILINE):
+            of_ours = re.match(r"masksc/(\w+)/", header)
+            if of_ours and order.index(of_ours[1]) > order.index(room):
+                found.append(f"{file.relative_to(ROOT)}: {room} comes before {of_ours[1]} ({header})")
+            for library, rooms in LIBRARIES.items():
+                if re.fullmatch(library, header) and room not in rooms:
+                    found.append(f"{file.relative_to(ROOT)}: {header} is for {', '.join(sorted(rooms))}")
+    print("\n".join(found), file=sys.stderr, end="\n" if found else "")
+    return 1 if found else 0
+
+
 def check_environment():
     import yaml
     path = ROOT / "launch/environment.yml"
@@ -174,6 +209,8 @@ def main(arguments):
     match arguments:
         case ["format"]:
             return check_format()
+        case ["rooms"]:
+            return check_rooms()
         case ["recipes"]:
             return check_recipes()
         case ["tidy", build]:

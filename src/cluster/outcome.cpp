@@ -5,10 +5,11 @@
 #include <algorithm>
 
 #include "masksc/cluster/borders.hpp"
+#include "masksc/cluster/groups.hpp"
 #include "masksc/cluster/leiden.hpp"
-#include "masksc/cluster/partition.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/metrics/agreement.hpp"
+#include "sampled_cells.hpp"
 
 namespace masksc {
 namespace {
@@ -16,7 +17,11 @@ namespace {
 /// Scores of the local clusters that are there.
 void score(ClusterOutcome& outcome, const CellFeatures& features, Collectives& ranks,
            const std::function<void()>& poll = {}) {
-  const auto& [embedding, components, rows, cells, labels] = features;
+  const DenseMatrix& embedding = features.embedding;
+  const DenseMatrix& components = features.components;
+  const RowRange rows = features.rows;
+  const std::int64_t cells = features.cells;
+  const Labels& labels = features.labels;
   outcome.all = ranks.gather_varied(std::span<const std::int32_t>(outcome.local));
   outcome.silhouette = silhouette_score(embedding, rows, cells, outcome.local, {}, ranks, poll);
   if (components.columns > 0)
@@ -43,12 +48,52 @@ void tell_of_small_clusters(const ClusterOutcome& outcome) {
         outcome.merged_from > 0 ? ", --clustering kmeans for more equal ones" : "");
 }
 
+/// The components that the embedding predicts; no columns where it predicts none.
+DenseMatrix predicted_components(const CellFeatures& features) {
+  const DenseMatrix& all = features.components;
+  if (!features.predicts_components || all.columns == 0) return {};
+  DenseMatrix first(all.rows, std::min(features.embedding.columns, all.columns));
+  for (std::int64_t row = 0; row < all.rows; ++row)
+    std::copy_n(all.row(row).begin(), first.columns, first.row(row).begin());
+  return first;
+}
+
 }  // namespace
+
+Partition partition_features(const CellFeatures& features, Clustering clustering, const KMeansSettings& settings,
+                             Collectives& ranks, const std::function<void()>& poll, KMeansProgress* progress) {
+  Partition predicted =
+      partition_cells(features.embedding, features.rows, features.cells, clustering, settings, ranks, poll, progress);
+  const DenseMatrix components = predicted_components(features);
+  if (components.columns == 0) return predicted;
+  Partition own = partition_cells(components, features.rows, features.cells, clustering, settings, ranks, poll);
+  const SampledCells judged(components, features.rows, features.cells, kJudgedCells, settings.seed);
+  const auto score = [&](const Partition& partition) {
+    return silhouette(judged.local.local_rows, judged.local.rows, judged.cells(),
+                      judged.labels_of(partition.labels, features.rows.begin), ranks, poll)
+        .value_or(-1);
+  };
+  const double of_predicted = score(predicted);
+  const double of_own = score(own);
+  log::info(
+      "clustering: principal components alone guided; of the clusters of these (silhouette {:.3f} in them) and of what "
+      "the features say of them ({:.3f}) the clearer ones are taken",
+      of_own, of_predicted);
+  own.in_components = true;
+  return of_own > of_predicted ? own : predicted;
+}
+
+ClusterCount count_clusters(const ClusterSettings& settings, const CellFeatures& features,
+                            std::int64_t label_categories, std::uint64_t seed, Collectives& ranks,
+                            const std::function<void()>& poll) {
+  const DenseMatrix components = predicted_components(features);
+  return decide_clusters(settings, label_categories, components.columns > 0 ? components : features.embedding,
+                         features.rows, features.cells, seed, ranks, poll);
+}
 
 ClusterOutcome cluster_features(const ClusterSettings& settings, const CellFeatures& features, std::uint64_t seed,
                                 int threads, Collectives& ranks) {
-  const ClusterCount count = decide_clusters(settings, count_categories(features.labels), features.embedding,
-                                             features.rows, features.cells, seed, ranks);
+  const ClusterCount count = count_clusters(settings, features, count_categories(features.labels), seed, ranks);
   return cluster_into(count, settings, features, seed, threads, ranks);
 }
 
@@ -58,14 +103,15 @@ ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& se
   ClusterOutcome outcome;
   outcome.clusters = count.clusters;
   outcome.clusters_by = count.source;
-  Partition found = partition_cells(features.embedding, features.rows, features.cells, settings.clustering,
-                                    {.clusters = count.clusters,
-                                     .restarts = settings.restarts,
-                                     .max_iterations = settings.max_iterations,
-                                     .seed = seed,
-                                     .threads = threads},
-                                    ranks, poll, progress);
+  Partition found = partition_features(features, settings.clustering,
+                                       {.clusters = count.clusters,
+                                        .restarts = settings.restarts,
+                                        .max_iterations = settings.max_iterations,
+                                        .seed = seed,
+                                        .threads = threads},
+                                       ranks, poll, progress);
   outcome.merged_from = found.finer;
+  outcome.in_components = found.in_components;
   outcome.local = std::move(found.labels);
   score(outcome, features, ranks, poll);
   tell_of_small_clusters(outcome);
@@ -99,6 +145,7 @@ Json score_json(const ClusterOutcome& outcome) {
           {"silhouette_pca", number(outcome.silhouette_pca)},
           {"clusters", outcome.clusters},
           {"clusters_by", outcome.clusters_by},
+          {"clusters_in", outcome.in_components ? "components" : "features"},
           {"merged_from", outcome.merged_from > 0 ? Json(outcome.merged_from) : Json(nullptr)}};
 }
 

@@ -34,15 +34,6 @@ std::vector<std::int32_t> merge_centres(const DenseMatrix& centres, std::int64_t
   return average_linkage_clusters(std::move(distances), clusters);
 }
 
-/// Labels of the local rows that start with global row `first` -> those of the sampled ones.
-std::vector<std::int32_t> labels_of(const SampledCells& sample, const std::vector<std::int32_t>& labels,
-                                    std::int64_t first) {
-  std::vector<std::int32_t> sampled;
-  for (std::int64_t i = sample.local.rows.begin; i < sample.local.rows.end; ++i)
-    sampled.push_back(labels[static_cast<std::size_t>(sample.chosen[static_cast<std::size_t>(i)] - first)]);
-  return sampled;
-}
-
 /// Centres of finer K-means, and the cluster that each of them is merged into.
 struct MergedCentres {
   DenseMatrix centres;
@@ -100,7 +91,7 @@ Partition partition_cells(const DenseMatrix& local_rows, RowRange rows, std::int
   };
   std::vector<std::int32_t> own_judged;
   if (clustering == Clustering::best) {
-    own_judged = labels_of(judged, own.labels, rows.begin);
+    own_judged = judged.labels_of(own.labels, rows.begin);
     own.borders = border_density(judged.local.local_rows, own_judged, found.centres, ranks);
     if (*own.borders < kCutsTypes) return numbered(std::move(own), ranks);
     own.silhouette = score(own_judged);

@@ -50,7 +50,7 @@ void for_each_tile(const Expression& expression, const Densifier& densifier, std
 void embed_cells(const MaskedAutoencoder& model, const Expression& expression, const Densifier& densifier,
                  at::Device device, EmbeddingProgress& progress, int ranks,
                  const std::function<void(std::int64_t done)>& after_round, int threads) {
-  const std::int64_t dim = model.shape().model.dim;
+  const std::int64_t columns = model.shape().cell_features();
   const RowRange mine = expression.rows;
   const std::int64_t first = mine.begin / tile_rows;
   const std::int64_t own = tiles_of(mine);
@@ -61,11 +61,10 @@ void embed_cells(const MaskedAutoencoder& model, const Expression& expression, c
     const auto end = progress.done.begin() + (std::min(start + tile_rows, mine.end) - mine.begin);
     if (std::find(begin, end, std::uint8_t{0}) == end) return;
     const Tile tile = make_tile(expression, densifier, model.shape().patch_genes, device, start);
-    const at::Tensor encoded = model.encode(tile.patches, {});
-    const at::Tensor features = encoded.narrow(1, 1, model.shape().tokens()).mean(1);
-    const at::Tensor used = features.narrow(0, tile.first_used, tile.rows.size()).cpu().contiguous();
+    const at::Tensor used =
+        model.features(tile.patches).narrow(0, tile.first_used, tile.rows.size()).cpu().contiguous();
     std::copy_n(used.data_ptr<float>(), used.numel(),
-                progress.values.values.data() + (begin - progress.done.begin()) * dim);
+                progress.values.values.data() + (begin - progress.done.begin()) * columns);
     std::fill(begin, end, std::uint8_t{1});
   };
   std::int64_t most = 0;

@@ -3,6 +3,7 @@
 #include <ATen/DeviceAccelerator.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <torch/headeronly/version.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -56,5 +57,7 @@ std::optional<std::int64_t> peak_gpu_memory(at::Device device) {
   if (!device.is_cuda()) return std::nullopt;
   return at::accelerator::getDeviceStats(device.index()).allocated_bytes[0].peak;  // of all pools
 }
+
+const char* torch_version() { return TORCH_VERSION; }
 
 }  // namespace masksc

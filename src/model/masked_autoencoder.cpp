@@ -170,6 +170,11 @@ at::Tensor MaskedAutoencoder::predict_teacher(const Output& output, GuidanceToke
       .to(at::kFloat);
 }
 
+at::Tensor MaskedAutoencoder::features(const at::Tensor& patches) const {
+  const at::Tensor mean = encode(patches, {}).narrow(1, 1, shape_.tokens()).mean(1);
+  return shape_.predicted_features ? apply_linear(parameters_, "guide", mean) : mean;
+}
+
 at::Tensor MaskedAutoencoder::last_attention(const at::Tensor& patches) const {
   at::Tensor x = embed(patches, {});
   const std::int64_t last = shape_.model.encoder_depth - 1;

@@ -30,7 +30,9 @@ std::string merged_note(const Json& m) {
 std::string guidance_note(const Json& m) {
   const std::string by = m.at("guided_by").get<std::string>();
   if (by == "sequence") return "the sequence encoder's answers";
-  if (by == "components") return "principal components";
+  if (by == "components")
+    return m.value("features_from", "") == by ? "principal components, which the features predict"
+                                              : "principal components";
   return by == "both" ? "the sequence encoder's answers and principal components" : "";
 }
 
@@ -50,7 +52,8 @@ Json summary_of(const Json& m) {
   add_card(cards, "NMI", score("nmi"));
   add_card(cards, "silhouette", score("silhouette"), silhouette_note(m));
   add_card(cards, "clusters", fmt::format("{}", m.at("clusters").get<std::int64_t>()),
-           "by " + m.at("clusters_by").get<std::string>() + merged_note(m));
+           "by " + m.at("clusters_by").get<std::string>() + merged_note(m) +
+               (m.value("clusters_in", "") == "components" ? ", of principal components" : ""));
   add_card(cards, "cells", fmt::format("{}", m.at("cells").get<std::int64_t>()));
   add_card(cards, "genes used", fmt::format("{}", m.at("genes").get<std::int64_t>()),
            m.value("standardize", "") == "residuals" ? "as Pearson residuals of their counts" : "");

@@ -18,9 +18,11 @@ DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& m
                         const RunFolder& folder, TrainContext& context) {
   Collectives& ranks = context.ranks;
   const std::filesystem::path file = folder.path("checkpoints") / "embedding.h5";
-  const Json file_identity = {
-      {"data", identity.data}, {"genes", identity.genes}, {"weights", model.parameters().hash()}};
-  EmbeddingProgress embedding(expression.rows.size(), model.shape().model.dim);
+  const Json file_identity = {{"data", identity.data},
+                              {"genes", identity.genes},
+                              {"weights", model.parameters().hash()},
+                              {"features", model.shape().cell_features()}};
+  EmbeddingProgress embedding(expression.rows.size(), model.shape().cell_features());
   load_embedding(file, file_identity, embedding, expression.rows, ranks);
   const auto rows_done = [&] {
     return ranks.all_reduce(std::int64_t{std::count(embedding.done.begin(), embedding.done.end(), std::uint8_t{1})});
@@ -48,7 +50,8 @@ DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& m
 }
 
 ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const DenseMatrix& embedding,
-                             const std::string& embedding_hash, const RunFolder& folder, TrainContext& context) {
+                             bool predicts_components, const std::string& embedding_hash, const RunFolder& folder,
+                             TrainContext& context) {
   Collectives& ranks = context.ranks;
   const Expression& expression = input.expression;
   const std::filesystem::path file = folder.path("checkpoints") / "clusters.h5";
@@ -56,20 +59,20 @@ ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, c
   ClusterProgress progress = load_clusters(file, identity, ranks);
   StageSaves saves("cluster", "clustering", context, [&] { save_clusters(file, identity, progress, ranks); });
   const auto poll = [&] { saves.poll(progress.kmeans.restarts); };
+  const CellFeatures features{embedding,    input.components.scores, expression.rows, expression.cells,
+                              input.labels, predicts_components};
+  const auto seed = static_cast<std::uint64_t>(options.train.seed);
   if (progress.clusters > 0) {
     context.log.event("cluster", "resumed", progress.kmeans.restarts);
     log::info("clustering: {} of {} restarts of K-means were done", progress.kmeans.restarts, options.cluster.restarts);
   } else {
-    const ClusterCount count =
-        decide_clusters(options.cluster, input.label_count, embedding, expression.rows, expression.cells,
-                        static_cast<std::uint64_t>(options.train.seed), ranks, poll);
+    const ClusterCount count = count_clusters(options.cluster, features, input.label_count, seed, ranks, poll);
     progress.clusters = count.clusters;
     progress.clusters_by = count.source;
     if (count.source == "auto") saves.save();
   }
-  return cluster_into({progress.clusters, progress.clusters_by}, options.cluster,
-                      {embedding, input.components.scores, expression.rows, expression.cells, input.labels},
-                      static_cast<std::uint64_t>(options.train.seed), compute_threads(), ranks, poll, &progress.kmeans);
+  return cluster_into({progress.clusters, progress.clusters_by}, options.cluster, features, seed, compute_threads(),
+                      ranks, poll, &progress.kmeans);
 }
 
 }  // namespace masksc

@@ -31,7 +31,6 @@ namespace masksc {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr const char* weights_key = "uns/masksc/metrics/weights_hash";
 
 void check(const EmbedOptions& o) {
   if (o.model.empty()) throw UserError("--model is missing: give the folder of a finished run, or its model/");
@@ -93,7 +92,7 @@ ReferenceCells read_reference(const EmbedOptions& options, const std::string& we
 
 DenseMatrix embed(const SavedModel& model, const Expression& expression, bool quiet, Collectives& ranks) {
   const Densifier densifier(expression);
-  EmbeddingProgress embedding(expression.rows.size(), model.network->shape().model.dim);
+  EmbeddingProgress embedding(expression.rows.size(), model.network->shape().cell_features());
   Progress progress("embedding: cell", expression.rows.size(), ranks.is_root() && !quiet);
   const OneThreadEach each(false);
   const auto threads = ranks.all_reduce(std::int32_t{each.threads()}, ReduceOp::min);
@@ -236,24 +235,27 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   const DenseMatrix embedding = embed(model, input.expression, options.quiet, ranks);
   const double embedded = seconds() - before;
   input.components = cell_components(input.expression, model.network->parameters().values().device(), ranks);
-  const ClusterOutcome outcome =
-      cluster_features(options.cluster, {embedding, input.components.scores, rows, cells, input.labels},
-                       static_cast<std::uint64_t>(options.seed), compute_threads(), ranks);
+  const ClusterOutcome outcome = cluster_features(
+      options.cluster,
+      {embedding, input.components.scores, rows, cells, input.labels, model.network->shape().predicted_features},
+      static_cast<std::uint64_t>(options.seed), compute_threads(), ranks);
   const std::string hash = embedding_hash(embedding, rows, cells, ranks);
   Json metrics = score_json(outcome);
-  metrics.update({{"cells", cells},
-                  {"genes", match.known},
-                  {"genes_of_model", model.expression.gene_names.size()},
-                  {"ranks", ranks.size()},
-                  {"seed", options.seed},
-                  {"input", one_or_all(inputs)},
-                  {"reference", options.reference.empty() ? "" : fs::absolute(options.reference).string()},
-                  {"labels", options.counts.labels},
-                  {"batch", input.file->batch_column()},
-                  {"model", fs::absolute(options.model).string()},
-                  {"weights_hash", weights},
-                  {"embedding_hash", hash},
-                  {"version", version_and_commit()}});
+  metrics.update(
+      {{"cells", cells},
+       {"genes", match.known},
+       {"genes_of_model", model.expression.gene_names.size()},
+       {"ranks", ranks.size()},
+       {"seed", options.seed},
+       {"input", one_or_all(inputs)},
+       {"reference", options.reference.empty() ? "" : fs::absolute(options.reference).string()},
+       {"labels", options.counts.labels},
+       {"batch", input.file->batch_column()},
+       {"model", fs::absolute(options.model).string()},
+       {"features_from", model.network->shape().predicted_features ? features_from_components : features_from_tokens},
+       {"weights_hash", weights},
+       {"embedding_hash", hash},
+       {"version", version_and_commit()}});
   ResultExtras extras = transfer(options, embedding, weights, input.labels, metrics, ranks);
   extras.maps = map_stage(options.report, embedding, rows, cells, static_cast<std::uint64_t>(options.seed), ranks);
   const std::int64_t memory = peak_memory();

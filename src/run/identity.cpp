@@ -1,7 +1,6 @@
 #include "masksc/run/identity.hpp"
 
 #include <fmt/format.h>
-#include <torch/headeronly/version.h>
 
 #include <filesystem>
 #include <initializer_list>
@@ -9,6 +8,7 @@
 #include "masksc/core/json_text.hpp"
 #include "masksc/dist/runtime.hpp"
 #include "masksc/io/array_file.hpp"
+#include "masksc/model/device.hpp"
 
 namespace masksc {
 namespace {
@@ -81,7 +81,7 @@ Json clustering_identity(const RunOptions& options, const std::string& embedding
 Json describe_for_checkpoints(const RunOptions& options, const std::string& configuration, int ranks) {
   return {{"seed", options.train.seed},
           {"ranks", ranks},
-          {"libraries", {{"torch", TORCH_VERSION}, {"hdf5", hdf5_version()}, {"mpi", mpi_version()}}},
+          {"libraries", {{"torch", torch_version()}, {"hdf5", hdf5_version()}, {"mpi", mpi_version()}}},
           {"configuration", configuration}};
 }
 

@@ -50,7 +50,8 @@ Json describe_expression(const Expression& expression) {
 }
 
 void save_model_description(const std::filesystem::path& folder, const Expression& expression,
-                            std::span<const std::string> gene_ids, const RunOptions& options) {
+                            std::span<const std::string> gene_ids, const RunOptions& options,
+                            const AutoencoderShape& shape) {
   RunOptions copy = options;
   const OptionTable table = describe_run(copy);
   Json settings = Json::object();
@@ -59,6 +60,7 @@ void save_model_description(const std::filesystem::path& folder, const Expressio
   Json description = {{"format", kModelFormat},
                       {"version", version_and_commit()},
                       {"settings", settings},
+                      {"predicted_features", shape.predicted_features},
                       {"expression", describe_expression(expression)},
                       {"genes_hash", genes_hash(expression)}};
   if (!gene_ids.empty()) {

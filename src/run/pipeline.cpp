@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string_view>
 
 #include "masksc/core/files.hpp"
 #include "masksc/core/log.hpp"
@@ -14,6 +15,7 @@
 #include "masksc/dist/heartbeat.hpp"
 #include "masksc/dist/time_limit.hpp"
 #include "masksc/io/checkpoint_folder.hpp"
+#include "masksc/io/result_names.hpp"
 #include "masksc/io/sealed_file.hpp"
 #include "masksc/model/device.hpp"
 #include "masksc/model/host_memory.hpp"
@@ -41,6 +43,8 @@ AutoencoderShape autoencoder_shape(const RunOptions& options, const Expression& 
   shape.token_places = token_places(layout);
   shape.target_features = targets.target_features();
   shape.teacher_features = targets.teacher_features();
+  shape.predicted_features =
+      std::string_view(targets.guided_by()) == "components" && options.target.guidance_token == GuidanceToken::mean;
   shape.model = options.model;
   return shape;
 }
@@ -81,13 +85,14 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, const S
   });
   on_root(ranks, [&] {
     save_autoencoder(folder.path("model") / "masked_autoencoder.h5", model, targets);
-    save_model_description(folder.path("model"), expression, input.file->gene_ids(), options);
+    save_model_description(folder.path("model"), expression, input.file->gene_ids(), options, model.shape());
   });
   const DenseMatrix embedding =
       clock.time("embed", [&] { return embed_stage(expression, model, identity, folder, context); });
   const std::string hash = embedding_hash(embedding, expression.rows, expression.cells, ranks);
-  const ClusterOutcome outcome =
-      clock.time("cluster", [&] { return cluster_stage(options, input, embedding, hash, folder, context); });
+  const ClusterOutcome outcome = clock.time("cluster", [&] {
+    return cluster_stage(options, input, embedding, model.shape().predicted_features, hash, folder, context);
+  });
 
   const std::optional<CellMaps> maps = clock.time_unlogged("maps", [&] {
     return map_stage(options.report, embedding, expression.rows, expression.cells,
@@ -107,6 +112,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, const S
        {"batch", input.file->batch_column()},
        {"standardize", standardized_as(options, expression)},
        {"guided_by", targets.guided_by()},
+       {"features_from", model.shape().predicted_features ? features_from_components : features_from_tokens},
        {"seed", options.train.seed},
        {"epochs", options.train.epochs},
        {"max_steps", options.train.max_steps},

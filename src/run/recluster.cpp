@@ -13,7 +13,9 @@
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/io/annotations.hpp"
+#include "masksc/io/array_file.hpp"
 #include "masksc/io/h5ad_copy.hpp"
+#include "masksc/io/result_names.hpp"
 #include "masksc/model/threads.hpp"
 #include "masksc/run/labels.hpp"
 #include "masksc/run/outputs.hpp"
@@ -24,11 +26,20 @@ namespace {
 /// What the input says of its cells.
 struct KnownCells {
   std::int64_t cells = 0;
-  Labels labels;            // of all of them
-  DenseMatrix embedding;    // of this rank's cells
-  DenseMatrix components;   // likewise, or nothing
-  bool has_column = false;  // of the name that the clusters get
+  Labels labels;                     // of all of them
+  DenseMatrix embedding;             // of this rank's cells
+  DenseMatrix components;            // likewise, or nothing
+  bool has_column = false;           // of the name that the clusters get
+  bool predicts_components = false;  // see CellFeatures
 };
+
+/// Whether the features are a run's own, and what a text of its record says.
+bool predicts_components(const ReclusterOptions& options) {
+  const ArrayFile file = ArrayFile::open(options.input);
+  if (options.features != features_name || !file.exists(features_key)) return false;
+  const std::vector<std::string> text = file.read_text(features_key);
+  return text.size() == 1 && text.front() == features_from_components;
+}
 
 /// The matrix of obsm that --components means; "" for none.
 std::string components_of(const ReclusterOptions& options) {
@@ -50,6 +61,7 @@ KnownCells read_cells(const ReclusterOptions& options, int rank, int ranks) {
   known.embedding = read_obsm(options.input, options.features, known.cells, rows);
   const std::string components = components_of(options);
   if (!components.empty()) known.components = read_obsm(options.input, components, known.cells, rows);
+  known.predicts_components = components == components_name && predicts_components(options);
   return known;
 }
 
@@ -119,7 +131,7 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
                  options.input);
   const std::int64_t cells = known.cells;
   const RowRange rows = own_rows(cells, ranks);
-  const CellFeatures features{known.embedding, known.components, rows, cells, known.labels};
+  const CellFeatures features{known.embedding, known.components, rows, cells, known.labels, known.predicts_components};
   const auto seed = static_cast<std::uint64_t>(options.seed);
   const ClusterOutcome outcome = options.method == ClusterMethod::leiden
                                      ? leiden_clusters(options.cluster, features, seed, compute_threads(), ranks)

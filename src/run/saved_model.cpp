@@ -119,13 +119,14 @@ SavedModel load_model(const std::filesystem::path& given, at::Device device, Col
   read_json(subject, [&] {
     const auto format = description.at("format").get<std::string>();
     model.version = description.value("version", "");
-    if (format != kModelFormat && format != kOlderModelFormat)
+    if (std::find(kReadModelFormats.begin(), kReadModelFormats.end(), format) == kReadModelFormats.end())
       throw UserError(fmt::format("{} is a '{}' of mask-sc {}; this one reads '{}'", subject, shown(format),
                                   shown(model.version), kModelFormat));
     model.expression = expression_of(description.at("expression"));
     model.batch_statistics = description.at("expression").value("batch_statistics", false);
     model.gene_ids = description.value("gene_ids", std::vector<std::string>());
     shape.model = model_settings(description.at("settings"));
+    shape.predicted_features = description.value("predicted_features", false);
     return 0;
   });
   Expression& expression = model.expression;
@@ -140,6 +141,8 @@ SavedModel load_model(const std::filesystem::path& given, at::Device device, Col
     seal = open_sealed(weights, "masked autoencoder");
     outputs = {outputs_of(*seal, "head"), outputs_of(*seal, "guide")};
     if (outputs[0] < 1) throw UserError(fmt::format("'{}' has no output layer", weights.string()));
+    if (shape.predicted_features && outputs[1] < 1)
+      throw UserError(fmt::format("'{}' has no layer for the features that its model.json tells of", weights.string()));
   });
   ranks.broadcast(std::span<std::int64_t>(outputs));
   shape.patch_genes = expression.layout.patch_genes();

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "masksc/baselines/features.hpp"
 #include "masksc/cluster/order.hpp"
+#include "masksc/cluster/outcome.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/core/memory.hpp"
 #include "masksc/dist/collectives.hpp"
@@ -59,12 +62,25 @@ MethodOutcome measured(const std::function<BaselineResult()>& work) {
 BaselineResult run_mask_sc(const RunOptions& options, const RunPlace& place, const BaselineSettings& settings) {
   RunOptions mine = options;
   const OptionTable table = describe_run(mine);
-  run_pipeline(mine, table, place);
+  const bool predicted =
+      run_pipeline(mine, table, place).value("features_from", std::string()) == features_from_components;
   const std::filesystem::path file = std::filesystem::path(options.output) / "result.h5ad";
   const std::int64_t cells = ArrayFile::open(file).info(std::string("obsm/") + features_name).shape.at(0);
   BaselineResult result;
   result.features = read_obsm(file, features_name, cells);
-  result.labels = labels_of_features(result.features, settings, options.cluster.clustering);
+  const DenseMatrix components = read_obsm(file, components_name, cells);
+  const std::unique_ptr<Collectives> alone = single_rank();
+  const Labels no_labels;
+  const CellFeatures features{result.features, components, {0, cells}, cells, no_labels, predicted};
+  for (const std::int64_t wanted : settings.clusters) {
+    ClusterSettings count = options.cluster;
+    count.clusters = wanted == 0 ? "auto" : std::to_string(wanted);
+    const KMeansSettings kmeans{
+        .clusters = count_clusters(count, features, 0, settings.seed, *alone, settings.poll).clusters,
+        .seed = settings.seed};
+    result.labels.push_back(
+        partition_features(features, options.cluster.clustering, kmeans, *alone, settings.poll).labels);
+  }
   return result;
 }
 

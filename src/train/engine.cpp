@@ -258,7 +258,7 @@ SavedState TrainingEngine::state(bool copy) {
   const ParameterShare& mine = shares[static_cast<std::size_t>(ranks_.rank())];
   SavedState state;
   state.header = {{"optimizer_steps", optimizer_.steps()},
-                  {"precision", at::toString(parameters_.working_type())},
+                  {"precision", precision_name(parameters_.working_type())},
                   {"loss_scale", scale_.scale},
                   {"loss_scaling", scale_.dynamic},
                   {"good_steps", scale_.good_steps}};
@@ -290,7 +290,7 @@ void TrainingEngine::restore(const Checkpoint& checkpoint) {
     scale_.scale = scale;
     scale_.good_steps = checkpoint.header.at("good_steps").get<std::int64_t>();
   }
-  const std::string type = at::toString(parameters_.working_type());
+  const std::string type = precision_name(parameters_.working_type());
   const auto before = checkpoint.header.value("precision", type);  // older checkpoints do not tell
   if (ranks_.is_root() && before != type)
     log::warning(

@@ -30,6 +30,10 @@ at::ScalarType working_type(const std::string& precision, at::Device device) {
   return precision == "auto" && device.is_cuda() ? at::kBFloat16 : at::kFloat;
 }
 
+const char* precision_name(at::ScalarType type) {
+  return type == at::kBFloat16 ? "bf16" : type == at::kHalf ? "fp16" : "fp32";
+}
+
 void warn_if_slow(at::ScalarType type, at::Device device) {
 #ifdef __x86_64__
   if (device.is_cuda() || type == at::kFloat) return;

@@ -13,7 +13,8 @@ from sklearn.decomposition import PCA
 import support
 
 METRICS = {"ari", "nmi", "silhouette", "silhouette_pca", "clusters", "cells", "genes", "ranks", "seed", "seconds", "cells_per_second",
-           "peak_memory_bytes", "peak_gpu_memory_bytes", "guided_by", "weights_hash", "embedding_hash", "version"}
+           "peak_memory_bytes", "peak_gpu_memory_bytes", "guided_by", "features_from", "clusters_in",
+           "weights_hash", "embedding_hash", "version"}
 STEP = {"stage", "epoch", "step", "loss", "learning_rate", "gradient_norm", "cells_per_second"}
 PARTS = ("data", "forward", "backward", "exposed_communication", "update")
 EVENTS = {"begin", "start", "resumed", "checkpoint", "stop", "warning", "end", "epoch", "rewound"}

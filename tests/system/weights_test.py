@@ -56,9 +56,9 @@ def features_of(weights, patches, depth, heads):
 
 class Weights(unittest.TestCase):
     def test_pytorch_gives_the_same_features(self):
-        for standardize in ("yes", "residuals"):
+        for standardize, guidance in (("yes", "components"), ("residuals", "sequence")):
             output = support.fresh("weights", standardize)
-            done = support.train(output, "--standardize", standardize, "--report", "no")
+            done = support.train(output, "--standardize", standardize, "--guidance-target", guidance, "--report", "no")
             self.assertEqual(done.codes, [0, 0], done)
             model = json.loads((output / "model" / "model.json").read_text())
             weights = load_safetensors(output / "model" / "masked_autoencoder.safetensors")
@@ -66,6 +66,9 @@ class Weights(unittest.TestCase):
             with torch.no_grad():
                 found = features_of(weights, patches_of(result, model["expression"]),
                                     int(model["settings"]["encoder-depth"]), int(model["settings"]["encoder-heads"]))
+                self.assertEqual(model["predicted_features"], guidance == "components")
+                if model["predicted_features"]:
+                    found = F.linear(found, weights["guide.weight"], weights["guide.bias"])
             np.testing.assert_allclose(found.numpy(), result.obsm["X_masksc"], atol=1e-5, err_msg=standardize)
 
 

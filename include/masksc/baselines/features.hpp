@@ -27,8 +27,8 @@ DenseMatrix residual_components(const Expression& expression);
 std::int64_t estimated_clusters(const DenseMatrix& features, const BaselineSettings& settings);
 
 /// Labels of the rows of `features`, one for each of settings.clusters (0: estimated_clusters): K-means with 10
-/// restarts, or what else partition_cells does. Numbered by size.
-std::vector<std::vector<std::int32_t>> labels_of_features(const DenseMatrix& features, const BaselineSettings& settings,
-                                                          Clustering clustering = Clustering::kmeans);
+/// restarts. Numbered by size.
+std::vector<std::vector<std::int32_t>> labels_of_features(const DenseMatrix& features,
+                                                          const BaselineSettings& settings);
 
 }  // namespace masksc

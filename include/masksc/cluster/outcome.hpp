@@ -9,6 +9,7 @@
 
 #include "masksc/cluster/choose.hpp"
 #include "masksc/cluster/kmeans.hpp"
+#include "masksc/cluster/partition.hpp"
 #include "masksc/core/json.hpp"
 #include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"
@@ -23,12 +24,16 @@ struct CellFeatures {
   RowRange rows;                  // of this rank
   std::int64_t cells;             // over all ranks
   const Labels& labels;           // of all cells; may be empty
+  /// The embedding is what a network predicts of the first components, as many as it has columns, which alone guided
+  /// its training: clusters are then counted in these, and looked for in them, too.
+  bool predicts_components = false;
 };
 
 /// Clusters, numbered by size, and scores.
 struct ClusterOutcome {
   std::int64_t clusters = 0;
   std::string clusters_by;          // "option", "labels" or "auto"
+  bool in_components = false;       // found there, and not in the embedding (partition_features)
   std::int64_t merged_from = 0;     // finer clusters; 0: those of K-means
   std::vector<std::int32_t> local;  // cluster of this rank's cells
   std::vector<std::int32_t> all;    // of all cells, on rank 0
@@ -37,6 +42,19 @@ struct ClusterOutcome {
   std::optional<SilhouetteScore> silhouette;  // of a sample where there are very many cells
   std::optional<double> silhouette_pca;       // of the same clusters in the components, of the same cells
 };
+
+/// The partition into `settings.clusters` that partition_cells finds in the embedding or, where that predicts
+/// components and those of at most 10,000 cells have a higher silhouette in them, in the components. A collective.
+/// Throws as kmeans.
+Partition partition_features(const CellFeatures& features, Clustering clustering, const KMeansSettings& settings,
+                             Collectives& ranks, const std::function<void()>& poll = {},
+                             KMeansProgress* progress = nullptr);
+
+/// decide_clusters, whose number by auto is that of the embedding or, where that predicts components, of these. A
+/// collective.
+ClusterCount count_clusters(const ClusterSettings& settings, const CellFeatures& features,
+                            std::int64_t label_categories, std::uint64_t seed, Collectives& ranks,
+                            const std::function<void()>& poll = {});
 
 /// Clusters as settings.clustering says, with the number that `settings` and the labels give, and scores. A collective.
 /// Throws as decide_clusters and kmeans.
@@ -53,8 +71,8 @@ ClusterOutcome leiden_clusters(const ClusterSettings& settings, const CellFeatur
                                int threads, Collectives& ranks);
 
 /// ari, nmi, silhouette (null where there is none) with its standard error and number of cells, silhouette_pca (in the
-/// components; null without), clusters, clusters_by, merged_from (how many finer clusters were merged; null for those
-/// of K-means).
+/// components; null without), clusters, clusters_by, clusters_in (features or components), merged_from (how many finer
+/// clusters were merged; null for those of K-means).
 Json score_json(const ClusterOutcome& outcome);
 
 /// What is to be said beside the silhouette of such scores: how sure it is, where it is that of a sample, and what it

@@ -37,6 +37,7 @@ struct Partition {
   std::int64_t finer = 0;            // the centres that were merged; 0: K-means' own clusters
   std::optional<double> silhouette;  // by which it was chosen: of at most 10,000 cells; nothing without a choice
   std::optional<double> borders;     // border_density of K-means' clusters; nothing where that was not asked
+  bool in_components = false;        // found there (partition_features, see outcome.hpp)
 };
 
 /// Clusters the rows dealt out over `ranks` into settings.clusters clusters; the same bits on any number of ranks.

@@ -1,4 +1,4 @@
-// One feature vector a cell: the mean of the encoded patch tokens, no mask (stage 3). Each cell once.
+// One feature vector a cell, without a mask (stage 3; MaskedAutoencoder::features). Each cell once.
 #pragma once
 
 #include <cstdint>

@@ -23,4 +23,7 @@ at::Device choose_device(const std::string& wanted, int local_rank, bool determi
 /// Most bytes that tensors of this process held on the GPU at once since choose_device(); nothing for a CPU.
 std::optional<std::int64_t> peak_gpu_memory(at::Device device);
 
+/// LibTorch's version.
+const char* torch_version();
+
 }  // namespace masksc

@@ -24,9 +24,12 @@ struct AutoencoderShape {
   std::vector<std::pair<std::int64_t, std::int64_t>> token_places;  // [G] row and column in the grid of patches
   std::int64_t target_features = 0;                                 // T
   std::int64_t teacher_features = 0;  // whole-cell features to predict; 0 without guidance
+  bool predicted_features = false;    // a cell's features are what its tokens' mean predicts of the whole cell
   ModelSettings model;
 
   [[nodiscard]] std::int64_t tokens() const { return static_cast<std::int64_t>(token_places.size()); }
+  /// Features of a cell, F.
+  [[nodiscard]] std::int64_t cell_features() const { return predicted_features ? teacher_features : model.dim; }
 };
 
 class MaskedAutoencoder {
@@ -49,6 +52,9 @@ class MaskedAutoencoder {
   /// Whole-cell prediction [B, teacher_features] from the mean of the encoded patch tokens or the decoder's global
   /// token; float32.
   [[nodiscard]] at::Tensor predict_teacher(const Output& output, GuidanceToken token) const;
+  /// Features of whole cells [B, F]: the mean of the encoded patch tokens or, where components alone guide the training
+  /// (shape().predicted_features), what that mean predicts of these.
+  [[nodiscard]] at::Tensor features(const at::Tensor& patches) const;
   /// Attention weights of the encoder's last block over all tokens, [B, H, 1 + G, 1 + G] (Fig. 6).
   [[nodiscard]] at::Tensor last_attention(const at::Tensor& patches) const;
 

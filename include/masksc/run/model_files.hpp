@@ -1,6 +1,7 @@
 // The model/ folder: weights in sealed files, and model.json with all that embedding new cells needs.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -15,9 +16,9 @@
 
 namespace masksc {
 
-/// Stands in model.json. Version 1 knew no residuals.
-inline constexpr const char* kModelFormat = "mask-sc model 2";
-inline constexpr const char* kOlderModelFormat = "mask-sc model 1";
+/// Stands in model.json. Version 1 knew no residuals, versions 1 and 2 no features but the tokens' mean.
+inline constexpr const char* kModelFormat = "mask-sc model 3";
+inline constexpr std::array<const char*, 3> kReadModelFormats = {"mask-sc model 1", "mask-sc model 2", kModelFormat};
 
 /// Genes, scaling, matrix layout and normalisation of a run, as they stand in model.json.
 Json describe_expression(const Expression& expression);
@@ -25,7 +26,8 @@ Json describe_expression(const Expression& expression);
 /// Writes model.json; `gene_ids`: identifiers of all genes of the file, or empty. On one process. Throws
 /// EnvironmentError.
 void save_model_description(const std::filesystem::path& folder, const Expression& expression,
-                            std::span<const std::string> gene_ids, const RunOptions& options);
+                            std::span<const std::string> gene_ids, const RunOptions& options,
+                            const AutoencoderShape& shape);
 
 /// Weights and running statistics of a sequence encoder; `genes_hash` ties them to the genes they were trained on.
 void save_sequence_encoder(const std::filesystem::path& file, const SequenceEncoder& encoder,

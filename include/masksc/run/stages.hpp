@@ -83,8 +83,10 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
 DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& model, const RunIdentity& identity,
                         const RunFolder& folder, TrainContext& context);
 
-/// Stage 3b: clusters and scores; restarts that an interrupted run has done are taken. A collective.
+/// Stage 3b: clusters and scores; restarts that an interrupted run has done are taken. `predicts_components`: see
+/// CellFeatures. A collective.
 ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const DenseMatrix& embedding,
-                             const std::string& embedding_hash, const RunFolder& folder, TrainContext& context);
+                             bool predicts_components, const std::string& embedding_hash, const RunFolder& folder,
+                             TrainContext& context);
 
 }  // namespace masksc

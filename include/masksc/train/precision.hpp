@@ -22,6 +22,9 @@ struct LossScale {
 /// bf16, fp16 or float as --precision says for this device. `auto` is bf16 on a GPU and fp32 on a CPU.
 at::ScalarType working_type(const std::string& precision, at::Device device);
 
+/// As --precision names it.
+const char* precision_name(at::ScalarType type);
+
 /// Half precision on a CPU without instructions for it is several times slower than fp32.
 void warn_if_slow(at::ScalarType type, at::Device device);
 

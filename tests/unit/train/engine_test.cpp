@@ -213,6 +213,7 @@ TEST(LossScaling, AnOverflowIsLeftOutOnEveryRankAndHalvesTheScale) {
     CheckpointFolder checkpoints(shared / "c", "step", CheckpointIdentity{{"data", "d"}}, Retention{}, ranks);
     SavedState state = toy.engine.state(false);
     EXPECT_EQ(state.header.at("optimizer_steps"), 2);
+    EXPECT_EQ(state.header.at("precision"), "fp16");
     checkpoints.begin(3, state.header, state.arrays, false);
     checkpoints.complete();
     Toy other("fp16", ranks);

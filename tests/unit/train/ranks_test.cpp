@@ -117,6 +117,25 @@ TEST(Embed, BitsDoNotDependOnTheNumberOfRanks) {
   for (const int size : {2, 3, 5}) EXPECT_EQ(embedding(size), alone);
 }
 
+TEST(Embed, FeaturesMayBeWhatTheMeanOfTheTokensPredicts) {
+  const auto ranks = single_rank();
+  const Expression expression = small_expression(200, side, patch, *ranks);
+  AutoencoderShape shape = small_shape();
+  shape.teacher_features = 5;
+  const auto embedding = [&](bool predicted) {
+    shape.predicted_features = predicted;
+    const MaskedAutoencoder model(shape, 4, at::kCPU);
+    EXPECT_EQ(model.shape().cell_features(), predicted ? 5 : 16);
+    EmbeddingProgress mine(200, model.shape().cell_features());
+    embed_cells(model, expression, Densifier(expression), at::kCPU, mine, 1);
+    return at::from_blob(mine.values.values.data(), {200, model.shape().cell_features()}).clone();
+  };
+  const MaskedAutoencoder model(shape, 4, at::kCPU);
+  const at::Tensor expected =
+      at::matmul(embedding(false), model.parameters().at("guide.weight").t()) + model.parameters().at("guide.bias");
+  EXPECT_TRUE(at::allclose(embedding(true), expected.detach(), 1e-4, 1e-5));
+}
+
 TEST(Parameters, StartTheSameEverywhereAndDecayOnlyMatrices) {
   const MaskedAutoencoder a(small_shape(), 4, at::kCPU);
   EXPECT_EQ(a.parameters().hash(), MaskedAutoencoder(small_shape(), 4, at::kCPU).parameters().hash());
