@@ -100,8 +100,8 @@ cuda_graphs() {
 # shellcheck disable=SC2016,SC2317
 paper() {
   "$bundle/bin/masksc_train" --config "$root/configs/paper.ini" --input "$bundle/worm_neuron_cell.h5" --labels Y \
-    --clusters 10 --epochs 20 --device cuda --report no --quiet --profile 100:101 --output "$work/run" >&2
-  printf '`masksc_train --config configs/paper.ini --epochs 20 --device cuda`, worm neurons (4186 cells, 64x64 of 13488 genes):\n\n'
+    --clusters 10 --epochs 12 --device cuda --report no --quiet --profile 100:101 --output "$work/run" >&2
+  printf '`masksc_train --config configs/paper.ini --epochs 12 --device cuda`, worm neurons (4186 cells, 64x64 of 13488 genes):\n\n'
   python3 -c '
 import json, sys
 run = json.load(open(sys.argv[1]))

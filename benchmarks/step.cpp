@@ -183,7 +183,7 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
                        {"ranks", ranks.size()},
                        {"threads", threads},
                        {"micro_batch", pass_rows},
-                       {"hidden", engine.exchange().mean_hidden()},
+                       {"hidden", engine.exchange().mean_hidden().value_or(0)},
                        {"exchange_alone_ms", 1e3 * engine.exchange().alone_seconds()},
                        {"ms",
                         {{"forward", ms_a_step * parts.forward},

@@ -18,7 +18,7 @@ BaselineResult run(const BaselineInput& input, const BaselineSettings& settings)
 }
 
 BaselineResult run_on_residuals(const BaselineInput& input, const BaselineSettings& settings) {
-  return clusters_of(residual_components(input.expression), settings);
+  return clusters_of(residual_components(input), settings);
 }
 
 }  // namespace

@@ -77,7 +77,7 @@ BaselineResult run(const BaselineInput& input, const BaselineSettings& settings)
 
 BaselineResult run_on_residuals(const BaselineInput& input, const BaselineSettings& settings) {
   need_leiden();
-  return communities_of(residual_components(input.expression), settings);
+  return communities_of(residual_components(input), settings);
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 #include <Eigen/Dense>
 #include <algorithm>
+#include <cmath>
 
 #include "lanczos.hpp"
 #include "masksc/baselines/features.hpp"
+#include "masksc/core/error.hpp"
 #include "masksc/dist/collectives.hpp"
 #include "masksc/preprocess/prepare.hpp"
 
@@ -46,7 +48,13 @@ DenseMatrix principal_components(const CsrMatrix& values, const GeneScaling& sca
   return components;
 }
 
-DenseMatrix residual_components(const Expression& expression) {
+DenseMatrix residual_components(const BaselineInput& input) {
+  const std::vector<float>& counts = input.counts.values;
+  if (std::any_of(counts.begin(), counts.end(), [](float count) { return count != std::floor(count); }))
+    throw UserError(
+        "Pearson residuals are those of counts, and the input has values that are not whole: leave the "
+        "methods on residuals out of --methods");
+  const Expression& expression = input.expression;
   return principal_components(expression.values, residual_scaling(expression, *single_rank()));
 }
 

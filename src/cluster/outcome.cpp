@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "masksc/cluster/borders.hpp"
 #include "masksc/cluster/groups.hpp"
@@ -68,19 +69,19 @@ Partition partition_features(const CellFeatures& features, Clustering clustering
   if (components.columns == 0) return predicted;
   Partition own = partition_cells(components, features.rows, features.cells, clustering, settings, ranks, poll);
   const SampledCells judged(components, features.rows, features.cells, kJudgedCells, settings.seed);
-  const auto score = [&](const Partition& partition) {
+  const auto clearness = [&](const Partition& partition) {
     return silhouette(judged.local.local_rows, judged.local.rows, judged.cells(),
                       judged.labels_of(partition.labels, features.rows.begin), ranks, poll)
         .value_or(-1);
   };
-  const double of_predicted = score(predicted);
-  const double of_own = score(own);
+  const double of_predicted = clearness(predicted);
+  const double of_own = clearness(own);
   log::info(
       "clustering: principal components alone guided; of the clusters of these (silhouette {:.3f} in them) and of what "
       "the features say of them ({:.3f}) the clearer ones are taken",
       of_own, of_predicted);
   own.in_components = true;
-  return of_own > of_predicted ? own : predicted;
+  return of_own > of_predicted ? std::move(own) : std::move(predicted);
 }
 
 ClusterCount count_clusters(const ClusterSettings& settings, const CellFeatures& features,

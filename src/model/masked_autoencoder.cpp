@@ -172,7 +172,7 @@ at::Tensor MaskedAutoencoder::predict_teacher(const Output& output, GuidanceToke
 
 at::Tensor MaskedAutoencoder::features(const at::Tensor& patches) const {
   const at::Tensor mean = encode(patches, {}).narrow(1, 1, shape_.tokens()).mean(1);
-  return shape_.predicted_features ? apply_linear(parameters_, "guide", mean) : mean;
+  return (shape_.predicted_features ? apply_linear(parameters_, "guide", mean) : mean).to(at::kFloat);
 }
 
 at::Tensor MaskedAutoencoder::last_attention(const at::Tensor& patches) const {

@@ -7,6 +7,7 @@
 #include "masksc/core/progress.hpp"
 #include "masksc/data/loader.hpp"
 #include "masksc/embed/embed.hpp"
+#include "masksc/io/result_names.hpp"
 #include "masksc/model/threads.hpp"
 #include "masksc/run/stages.hpp"
 #include "stage_files.hpp"
@@ -18,10 +19,8 @@ DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& m
                         const RunFolder& folder, TrainContext& context) {
   Collectives& ranks = context.ranks;
   const std::filesystem::path file = folder.path("checkpoints") / "embedding.h5";
-  const Json file_identity = {{"data", identity.data},
-                              {"genes", identity.genes},
-                              {"weights", model.parameters().hash()},
-                              {"features", model.shape().cell_features()}};
+  Json file_identity = {{"data", identity.data}, {"genes", identity.genes}, {"weights", model.parameters().hash()}};
+  if (model.shape().predicted_features) file_identity["features"] = features_from_components;
   EmbeddingProgress embedding(expression.rows.size(), model.shape().cell_features());
   load_embedding(file, file_identity, embedding, expression.rows, ranks);
   const auto rows_done = [&] {

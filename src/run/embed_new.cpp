@@ -64,30 +64,41 @@ fs::path prepared_form(const EmbedOptions& options, fs::path& kept) {
   return path;
 }
 
-/// What the file at `path` was embedded by; "" when it does not say.
-std::string weights_of(const fs::path& path) {
+/// A text of the record of the run that made the file at `path`; `missing` when it does not say.
+std::string recorded_text(const fs::path& path, const char* key, const std::string& missing) {
   const ArrayFile file = ArrayFile::open(path);
-  if (!file.exists(weights_key)) return {};
-  const std::vector<std::string> text = file.read_text(weights_key);
-  return text.empty() ? std::string() : text.front();
+  if (!file.exists(key)) return missing;
+  const std::vector<std::string> text = file.read_text(key);
+  return text.empty() ? missing : text.front();
+}
+
+const char* features_from(const SavedModel& model) {
+  return model.network->shape().predicted_features ? features_from_components : features_from_tokens;
 }
 
 /// That its cells were embedded by this model and have labels. Throws UserError.
-Labels check_reference(const EmbedOptions& options, const std::string& weights) {
-  if (const std::string theirs = weights_of(options.reference); theirs != weights)
+Labels check_reference(const EmbedOptions& options, const std::string& weights, const std::string& features) {
+  if (const std::string theirs = recorded_text(options.reference, weights_key, ""); theirs != weights)
     throw UserError(
         fmt::format("--reference '{}' was not embedded by --model '{}' (weights {} and {}): features of "
                     "different models can't be compared",
                     options.reference, options.model, theirs.empty() ? "unknown" : shown(theirs), weights));
+  // Results of older versions are all from tokens.
+  if (const std::string theirs = recorded_text(options.reference, features_key, features_from_tokens);
+      theirs != features)
+    throw UserError(
+        fmt::format("--reference '{}' holds features from {}, --model '{}' gives them from {}: they were made by "
+                    "different versions of mask-sc; embed the reference's cells by this model, too",
+                    options.reference, shown(theirs), options.model, features));
   Labels labels = read_obs_labels(options.reference, options.reference_labels, "reference-labels");
   check_types(labels, "reference-labels", options.reference_labels);
   return labels;
 }
 
-ReferenceCells read_reference(const EmbedOptions& options, const std::string& weights) {
-  Labels labels = check_reference(options, weights);
-  DenseMatrix features = read_obsm(options.reference, features_name, std::ssize(labels.codes));
-  return {std::move(features), std::move(labels)};
+ReferenceCells read_reference(const EmbedOptions& options, const std::string& weights, const std::string& features) {
+  Labels labels = check_reference(options, weights, features);
+  DenseMatrix known = read_obsm(options.reference, features_name, std::ssize(labels.codes));
+  return {std::move(known), std::move(labels)};
 }
 
 DenseMatrix embed(const SavedModel& model, const Expression& expression, bool quiet, Collectives& ranks) {
@@ -106,7 +117,7 @@ DenseMatrix embed(const SavedModel& model, const Expression& expression, bool qu
 
 /// Labels of the reference for all cells, on rank 0. A collective.
 ResultExtras transfer(const EmbedOptions& options, const DenseMatrix& embedding, const std::string& weights,
-                      const Labels& own, Json& metrics, Collectives& ranks) {
+                      const std::string& features, const Labels& own, Json& metrics, Collectives& ranks) {
   ResultExtras extras;
   if (options.reference.empty()) {
     const EmbedOptions defaults;
@@ -116,7 +127,7 @@ ResultExtras transfer(const EmbedOptions& options, const DenseMatrix& embedding,
     return extras;
   }
   ReferenceCells reference;
-  together(ranks, [&] { reference = read_reference(options, weights); });
+  together(ranks, [&] { reference = read_reference(options, weights, features); });
   if (ranks.is_root() && options.reference_neighbours > reference.features.rows)
     log::warning("--reference-neighbours is {}, but the reference has {} cells: all of them vote",
                  options.reference_neighbours, reference.features.rows);
@@ -203,7 +214,7 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   use_cores(options.threads, place);
   const SavedModel model = load_model(options.model, choose_device(options.device, place.local_rank, false), ranks);
   const std::string weights = model.network->parameters().hash();
-  if (!options.reference.empty()) on_root(ranks, [&] { check_reference(options, weights); });
+  if (!options.reference.empty()) on_root(ranks, [&] { check_reference(options, weights, features_from(model)); });
 
   std::string path;
   RunInput input;
@@ -235,28 +246,26 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   const DenseMatrix embedding = embed(model, input.expression, options.quiet, ranks);
   const double embedded = seconds() - before;
   input.components = cell_components(input.expression, model.network->parameters().values().device(), ranks);
-  const ClusterOutcome outcome = cluster_features(
-      options.cluster,
-      {embedding, input.components.scores, rows, cells, input.labels, model.network->shape().predicted_features},
-      static_cast<std::uint64_t>(options.seed), compute_threads(), ranks);
+  const ClusterOutcome outcome =
+      cluster_features(options.cluster, {embedding, input.components.scores, rows, cells, input.labels},
+                       static_cast<std::uint64_t>(options.seed), compute_threads(), ranks);
   const std::string hash = embedding_hash(embedding, rows, cells, ranks);
   Json metrics = score_json(outcome);
-  metrics.update(
-      {{"cells", cells},
-       {"genes", match.known},
-       {"genes_of_model", model.expression.gene_names.size()},
-       {"ranks", ranks.size()},
-       {"seed", options.seed},
-       {"input", one_or_all(inputs)},
-       {"reference", options.reference.empty() ? "" : fs::absolute(options.reference).string()},
-       {"labels", options.counts.labels},
-       {"batch", input.file->batch_column()},
-       {"model", fs::absolute(options.model).string()},
-       {"features_from", model.network->shape().predicted_features ? features_from_components : features_from_tokens},
-       {"weights_hash", weights},
-       {"embedding_hash", hash},
-       {"version", version_and_commit()}});
-  ResultExtras extras = transfer(options, embedding, weights, input.labels, metrics, ranks);
+  metrics.update({{"cells", cells},
+                  {"genes", match.known},
+                  {"genes_of_model", model.expression.gene_names.size()},
+                  {"ranks", ranks.size()},
+                  {"seed", options.seed},
+                  {"input", one_or_all(inputs)},
+                  {"reference", options.reference.empty() ? "" : fs::absolute(options.reference).string()},
+                  {"labels", options.counts.labels},
+                  {"batch", input.file->batch_column()},
+                  {"model", fs::absolute(options.model).string()},
+                  {"features_from", features_from(model)},
+                  {"weights_hash", weights},
+                  {"embedding_hash", hash},
+                  {"version", version_and_commit()}});
+  ResultExtras extras = transfer(options, embedding, weights, features_from(model), input.labels, metrics, ranks);
   extras.maps = map_stage(options.report, embedding, rows, cells, static_cast<std::uint64_t>(options.seed), ranks);
   const std::int64_t memory = peak_memory();
   metrics["peak_memory_bytes"] = ranks.gather_varied(std::span<const std::int64_t>(&memory, 1));

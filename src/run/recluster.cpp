@@ -33,10 +33,11 @@ struct KnownCells {
   bool predicts_components = false;  // see CellFeatures
 };
 
-/// Whether the features are a run's own, and what a text of its record says.
+/// Whether the features are those of a training that predict its components (see CellFeatures).
 bool predicts_components(const ReclusterOptions& options) {
+  if (options.features != features_name) return false;
   const ArrayFile file = ArrayFile::open(options.input);
-  if (options.features != features_name || !file.exists(features_key)) return false;
+  if (!file.exists(guided_key) || !file.exists(features_key)) return false;
   const std::vector<std::string> text = file.read_text(features_key);
   return text.size() == 1 && text.front() == features_from_components;
 }
@@ -93,8 +94,8 @@ OptionTable describe_recluster(ReclusterOptions& o) {
   table.begin_group("Clustering");
   table.add("features", o.features, "matrix of obsm to cluster", "NAME");
   table.add("components", o.components,
-            "matrix of obsm in which the clusters are judged too, principal components of expression; auto: "
-            "X_masksc_pca, X_pca or none",
+            "matrix of obsm in which the clusters are judged too (and sought, where X_masksc predicts X_masksc_pca), "
+            "principal components of expression; auto: X_masksc_pca, X_pca or none",
             "auto|none|NAME");
   table.add("column", o.column, "column of obs for the clusters; one of that name is replaced", "NAME");
   table.add_choice("method", o.method, {{"kmeans", ClusterMethod::kmeans}, {"leiden", ClusterMethod::leiden}},

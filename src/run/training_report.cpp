@@ -10,7 +10,7 @@ namespace masksc {
 Json training_report(const TrainOutcome& trained, const RunOptions& options, const MatrixLayout& layout,
                      at::Device device, int ranks) {
   Json report = describe(trained.parts);
-  report["hidden_communication"] = trained.hidden;
+  report["hidden_communication"] = trained.hidden ? Json(*trained.hidden) : Json();
   const double seconds = trained.parts.sum();
   const double cells_of_a_rank = static_cast<double>(trained.cells) / ranks;
   const double flops = seconds > 0 ? formula_step_flop(planned_model(options, layout)) * cells_of_a_rank / seconds : 0;

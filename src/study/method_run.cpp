@@ -77,6 +77,8 @@ BaselineResult run_mask_sc(const RunOptions& options, const RunPlace& place, con
     count.clusters = wanted == 0 ? "auto" : std::to_string(wanted);
     const KMeansSettings kmeans{
         .clusters = count_clusters(count, features, 0, settings.seed, *alone, settings.poll).clusters,
+        .restarts = options.cluster.restarts,
+        .max_iterations = options.cluster.max_iterations,
         .seed = settings.seed};
     result.labels.push_back(
         partition_features(features, options.cluster.clustering, kmeans, *alone, settings.poll).labels);

@@ -203,8 +203,9 @@ double GradientExchange::exposed_seconds() {
   return exposed_;
 }
 
-double GradientExchange::mean_hidden() const {
-  if (overlapping_steps_ == 0 || alone_ <= 0) return 0;
+std::optional<double> GradientExchange::mean_hidden() const {
+  if (settings_.tree && ranks_.size() > 1) return 0;
+  if (overlapping_steps_ == 0 || alone_ <= 0) return std::nullopt;
   return std::clamp(1 - exposed_sum_ / static_cast<double>(overlapping_steps_) / alone_, 0.0, 1.0);
 }
 

@@ -20,8 +20,9 @@ DenseMatrix standardised(const Expression& expression);
 /// are what scanpy.pp.pca computes after scanpy.pp.scale.
 DenseMatrix principal_components(const CsrMatrix& values, const GeneScaling& scaling, std::int64_t dimensions = 50);
 
-/// The same of the Pearson residuals of the cells' counts (residual_scaling), however `expression` is standardised.
-DenseMatrix residual_components(const Expression& expression);
+/// The same of the Pearson residuals of the cells' counts (residual_scaling), however the expression is standardised.
+/// Throws UserError for values that are no counts.
+DenseMatrix residual_components(const BaselineInput& input);
 
 /// As many clusters of the rows as masksc_train --clusters auto would choose.
 std::int64_t estimated_clusters(const DenseMatrix& features, const BaselineSettings& settings);

@@ -24,8 +24,8 @@ struct CellFeatures {
   RowRange rows;                  // of this rank
   std::int64_t cells;             // over all ranks
   const Labels& labels;           // of all cells; may be empty
-  /// The embedding is what a network predicts of the first components, as many as it has columns, which alone guided
-  /// its training: clusters are then counted in these, and looked for in them, too.
+  /// The embedding is what a network predicts of the first of these very components, as many as it has columns, which
+  /// alone guided its training: clusters are then counted in these, and looked for in them, too.
   bool predicts_components = false;
 };
 

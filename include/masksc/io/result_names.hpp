@@ -34,5 +34,6 @@ inline constexpr const char* weights_key = "uns/masksc/metrics/weights_hash";   
 inline constexpr const char* features_key = "uns/masksc/metrics/features_from";  // one of these:
 inline constexpr const char* features_from_tokens = "tokens";          // X_masksc is the mean of the encoded patches
 inline constexpr const char* features_from_components = "components";  // what that mean predicts of the components
+inline constexpr const char* guided_key = "uns/masksc/metrics/guided_by";  // of a training: X_masksc_pca are these
 
 }  // namespace masksc

@@ -52,8 +52,8 @@ class MaskedAutoencoder {
   /// Whole-cell prediction [B, teacher_features] from the mean of the encoded patch tokens or the decoder's global
   /// token; float32.
   [[nodiscard]] at::Tensor predict_teacher(const Output& output, GuidanceToken token) const;
-  /// Features of whole cells [B, F]: the mean of the encoded patch tokens or, where components alone guide the training
-  /// (shape().predicted_features), what that mean predicts of these.
+  /// Features of whole cells [B, F], float32: the mean of the encoded patch tokens or, where components alone guide the
+  /// training by that mean (shape().predicted_features), what it predicts of these.
   [[nodiscard]] at::Tensor features(const at::Tensor& patches) const;
   /// Attention weights of the encoder's last block over all tokens, [B, H, 1 + G, 1 + G] (Fig. 6).
   [[nodiscard]] at::Tensor last_attention(const at::Tensor& patches) const;

@@ -1,16 +1,12 @@
 // The stages of a run, one function each: what goes in, what comes out, what is logged.
 #pragma once
 
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 
-#include "masksc/cluster/kmeans.hpp"
 #include "masksc/cluster/outcome.hpp"
 #include "masksc/core/types.hpp"
 #include "masksc/io/prepared.hpp"
-#include "masksc/metrics/silhouette.hpp"
 #include "masksc/model/masked_autoencoder.hpp"
 #include "masksc/model/targets.hpp"
 #include "masksc/preprocess/prepare.hpp"
@@ -83,8 +79,8 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
 DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& model, const RunIdentity& identity,
                         const RunFolder& folder, TrainContext& context);
 
-/// Stage 3b: clusters and scores; restarts that an interrupted run has done are taken. `predicts_components`: see
-/// CellFeatures. A collective.
+/// Stage 3b: clusters and scores; restarts that an interrupted run has done are taken (of those in the embedding: a
+/// stopped search in components, of `predicts_components`, see CellFeatures, begins anew). A collective.
 ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const DenseMatrix& embedding,
                              bool predicts_components, const std::string& embedding_hash, const RunFolder& folder,
                              TrainContext& context);

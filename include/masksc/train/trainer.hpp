@@ -33,9 +33,9 @@ struct TrainOutcome {
   std::int64_t steps = 0;  // done in all
   std::int64_t cells = 0;  // trained in this process's run, over all ranks
   double seconds = 0;
-  double loss = 0;    // of the last step that counted; NaN if none did
-  StepSeconds parts;  // sums over this run's steps on rank 0
-  double hidden = 0;  // share of the communication that the backward pass hid, mean of the steps; 0 on one rank
+  double loss = 0;               // of the last step that counted; NaN if none did
+  StepSeconds parts;             // sums over this run's steps on rank 0
+  std::optional<double> hidden;  // share of the communication that the backward pass hid, see GradientExchange
 };
 
 /// Steps of a whole run.

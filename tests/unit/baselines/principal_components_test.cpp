@@ -91,12 +91,18 @@ TEST(PrincipalComponents, SeparateSimulatedGroups) {
 
 TEST(ResidualComponents, DoNotDependOnTheStandardisation) {
   BaselineData data = simulated_baseline_data();
-  const DenseMatrix found = residual_components(data.expression);
+  const DenseMatrix found = residual_components(data.input());
   EXPECT_EQ(found.columns, 50);
   EXPECT_NE(found.values, principal_components(data.expression.values, data.expression.scaling).values);
   data.expression.scaling = residual_scaling(data.expression, *single_rank());
   EXPECT_EQ(principal_components(data.expression.values, data.expression.scaling).values, found.values);
-  EXPECT_EQ(residual_components(data.expression).values, found.values);
+  EXPECT_EQ(residual_components(data.input()).values, found.values);
+}
+
+TEST(ResidualComponents, AreThoseOfCounts) {
+  BaselineData data = simulated_baseline_data();
+  data.counts.values.back() = 1.5F;
+  EXPECT_THROW(residual_components(data.input()), UserError);
 }
 
 }  // namespace

@@ -74,6 +74,29 @@ TEST(PartitionFeatures, AreOfTheFirstComponentsAlone) {
   EXPECT_EQ(adjusted_rand_index(found.labels, types_of_cells()), 1);
 }
 
+TEST(PartitionFeatures, AreCountedInTheComponentsThatTheyPredict) {
+  const DenseMatrix components = corners(1, 6, 1);
+  DenseMatrix predicted = corners(1, 2, 2);
+  for (std::int64_t i = 0; i < cells; ++i) predicted.row(i)[1] = 0;  // shows two groups of the four
+  ClusterSettings settings;
+  settings.clusters = "auto";
+  settings.choice = ClusterChoice::silhouette;
+  const Labels labels{types_of_cells(), {"a", "b", "c", "d"}};
+  for (const int size : {1, 3})
+    for (const bool predicts : {false, true})
+      run_as_threads(size, [&](Collectives& ranks) {
+        const RowRange rows = rows_of_rank(cells, ranks.rank(), size);
+        const DenseMatrix mine = part_of(predicted, rows);
+        const DenseMatrix known = part_of(components, rows);
+        const ClusterOutcome found =
+            cluster_features(settings, {mine, known, rows, cells, labels, predicts}, 1, 1, ranks);
+        EXPECT_EQ(found.clusters, predicts ? 4 : 2);
+        EXPECT_EQ(found.in_components, predicts);
+        EXPECT_EQ(score_json(found).at("clusters_in"), predicts ? "components" : "features");
+        EXPECT_EQ(found.ari == 1, predicts && ranks.is_root());
+      });
+}
+
 TEST(Scores, AreThoseOfTheClusters) {
   const DenseMatrix embedding = corners(1, 2, 3);
   const DenseMatrix components = corners(3, 6, 4);

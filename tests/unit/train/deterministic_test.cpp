@@ -135,7 +135,7 @@ TEST_F(Deterministic, GradientsOverNcclHaveTheBitsOfHostMemory) {
       }
       exchange.finish();
       EXPECT_GE(exchange.exposed_seconds(), 0);
-      EXPECT_EQ(exchange.mean_hidden(), 0);
+      EXPECT_EQ(exchange.mean_hidden(), ranks.size() > 1 ? std::optional(0.0) : std::nullopt);
       return parameters.gradients().clone();
     };
     const at::Tensor by_host = summed(host_transport(ranks));

@@ -201,7 +201,7 @@ TEST(Exchange, ToldIsWhatTheBackwardPassHides) {
     }
     EXPECT_GE(exchange.alone_seconds(), 0.03);
     EXPECT_LT(exchange.alone_seconds(), 0.3) << "connecting is no part of it";
-    return exchange.mean_hidden();
+    return exchange.mean_hidden().value();
   };
   EXPECT_GT(hidden(std::chrono::milliseconds(60)), 0.5);
   EXPECT_LT(hidden(std::chrono::milliseconds(0)), 0.5);
