@@ -12,7 +12,7 @@ set -euo pipefail
 case ${1:-} in --help | -h) help "$0"; exit 0 ;; esac
 [ $# -ge 2 ] || fail 2 "give the build folder and one for the results (see --help)"
 bin=$1/bin out=$2 seeds=${3:-3}
-methods=${4:-mask-sc,contrastive-sc,dca,pca-kmeans,pca-leiden,kmeans,gmm,cidr,soup,scrna-nmf}
+methods=${4:-mask-sc,contrastive-sc,dca,pca-kmeans,pca-leiden,residual-kmeans,residual-leiden,kmeans,gmm,cidr,soup,scrna-nmf}
 config=${5:-$MASKSC_ROOT/configs/fast.ini}
 mkdir -p "$out"
 

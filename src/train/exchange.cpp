@@ -198,7 +198,7 @@ double GradientExchange::exposed_seconds() {
     exposed_sum_ += exposed_;
     ++overlapping_steps_;
   } else if (++steps_alone_ > 1) {
-    alone_ = steps_alone_ == 2 ? exposed_ : std::min(alone_, exposed_);
+    alone_ += exposed_ / (kStepsAlone - 1);
   }
   return exposed_;
 }

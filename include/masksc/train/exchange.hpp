@@ -69,8 +69,8 @@ class GradientExchange {
 
   /// Seconds that the last finish() kept this rank's computation waiting. On a GPU it waits for the device.
   [[nodiscard]] double exposed_seconds();
-  /// Seconds that the same exchange takes with nothing else to do: the shorter one of steps 2 and 3. The first three
-  /// steps do not overlap; the first one also connects the ranks and touches memory.
+  /// Seconds that the same exchange takes with nothing else to do: the mean of steps 2 and 3. The first three steps do
+  /// not overlap; the first one also connects the ranks and touches memory.
   [[nodiscard]] double alone_seconds() const { return alone_; }
   /// Mean share of that time that the backward passes since then hid, from 0 to 1; nothing where there were none, as on
   /// one rank.
