@@ -1,5 +1,6 @@
 """masksc_embed: new cells through a trained model."""
 import json
+import re
 import shutil
 import unittest
 
@@ -180,7 +181,7 @@ class Refused(unittest.TestCase):
         copy = support.fresh("newer")
         shutil.copytree(MODEL, copy)
         text = (copy / "model.json").read_text()
-        (copy / "model.json").write_text(text.replace("mask-sc model 2", "mask-sc model 9"))
+        (copy / "model.json").write_text(re.sub(r"mask-sc model \d", "mask-sc model 9", text))
         done = support.run("masksc_embed", "--model", copy, "--input", support.SIMULATED, "--output",
                            support.fresh("embed", "refused"), ranks=1)
         self.assertEqual(done.codes, [2], done)

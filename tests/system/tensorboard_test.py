@@ -64,7 +64,7 @@ class Board(unittest.TestCase):
 
     def test_killed_and_resumed_has_each_step_once(self):
         output = support.fresh("tensorboard", "killed")
-        arguments = ["--tensorboard", "--checkpoint-every-steps", "4"]
+        arguments = ["--tensorboard", "--checkpoint-every-steps", "10"]
         self.assertTrue(resume_test.killed_after(output, "train", 15, *arguments))
         (before,) = files(output)
         os.truncate(before, before.stat().st_size - 3)  # as a killed machine leaves it
