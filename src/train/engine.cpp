@@ -8,7 +8,6 @@
 #include <numeric>
 #include <utility>
 
-#include "masksc/core/log.hpp"
 #include "masksc/core/on_threads.hpp"
 #include "masksc/dist/tree_sum.hpp"
 #include "masksc/model/distributed.hpp"
@@ -290,13 +289,8 @@ void TrainingEngine::restore(const Checkpoint& checkpoint) {
     scale_.scale = scale;
     scale_.good_steps = checkpoint.header.at("good_steps").get<std::int64_t>();
   }
-  const std::string type = precision_name(parameters_.working_type());
-  const auto before = checkpoint.header.value("precision", type);  // older checkpoints do not tell
-  if (ranks_.is_root() && before != type)
-    log::warning(
-        "the checkpoint of step {} was trained in {}, the training goes on in {}: --precision auto follows "
-        "the device; name a precision to keep one",
-        checkpoint.step, before, type);
+  if (ranks_.is_root())  // older checkpoints do not tell
+    tell_of_other_precision(checkpoint.header.value("precision", ""), parameters_.working_type(), checkpoint.step);
   parameters_.refresh_working_copy();
 }
 

@@ -34,6 +34,14 @@ const char* precision_name(at::ScalarType type) {
   return type == at::kBFloat16 ? "bf16" : type == at::kHalf ? "fp16" : "fp32";
 }
 
+void tell_of_other_precision(const std::string& before, at::ScalarType type, std::int64_t step) {
+  if (before.empty() || before == precision_name(type)) return;
+  log::warning(
+      "the checkpoint of step {} was trained in {}, the training goes on in {}: --precision auto follows the device; "
+      "name a precision to keep one",
+      step, before, precision_name(type));
+}
+
 void warn_if_slow(at::ScalarType type, at::Device device) {
 #ifdef __x86_64__
   if (device.is_cuda() || type == at::kFloat) return;

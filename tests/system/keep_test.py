@@ -112,7 +112,7 @@ class KeepCase(unittest.TestCase):
         self.same(result.raw.X, expected.raw.X, "raw/X")
         assert_frame_equal(result.raw.var, expected.raw.var)
         self.assertEqual(result.obs["masksc"].dtype.name, "category")
-        self.assertEqual(result.obsm["X_masksc"].shape, (expected.n_obs, 32))
+        self.assertEqual(len(result.obsm["X_masksc"]), expected.n_obs)
         self.assertIn("metrics", result.uns["masksc"])
         self.assertNotIn("of", result.uns["masksc"])
         self.assertEqual(result.var["masksc"].dtype, bool)

@@ -25,6 +25,9 @@ at::ScalarType working_type(const std::string& precision, at::Device device);
 /// As --precision names it.
 const char* precision_name(at::ScalarType type);
 
+/// Warns where a checkpoint of `step`, trained in precision `before` ("": unknown), goes on in another `type`.
+void tell_of_other_precision(const std::string& before, at::ScalarType type, std::int64_t step);
+
 /// Half precision on a CPU without instructions for it is several times slower than fp32.
 void warn_if_slow(at::ScalarType type, at::Device device);
 
