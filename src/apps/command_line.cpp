@@ -85,8 +85,7 @@ std::vector<std::pair<std::string, std::string>> configuration_entries(const std
                                                                        const std::string& path) {
   std::vector<std::pair<std::string, std::string>> entries;
   std::size_t number = 0;
-  std::string_view lines = text;
-  for (std::string_view line : split(lines, "\n")) {
+  for (std::string_view line : split(text, "\n")) {
     ++number;
     line = trimmed(line.substr(0, line.find('#')));
     if (line.empty()) continue;

@@ -33,7 +33,7 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
     return masksc::ExitCode::done;
   }
   if (options.run.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
-  masksc::watch_time_limit(options.run.time_limit, static_cast<double>(options.run.grace), world);
+  masksc::watch_time_limit(options.run.time_limit, options.run.grace, world);
   masksc::RunOptions paper = options;
   masksc::OptionTable paper_table = masksc::describe_run(paper);
   masksc::apply_configuration(masksc::paper_configuration, "configs/paper.ini", paper_table);

@@ -48,7 +48,7 @@ masksc::ExitCode work(const masksc::Sweep& sweep, const masksc::RunOptions& opti
   settings.groups = static_cast<int>(sweep.settings.points_at_once);
   settings.only = masksc::chosen_point(sweep);
   settings.describe = masksc::describe_metrics;
-  masksc::watch_time_limit(options.run.time_limit, static_cast<double>(options.run.grace), world);
+  masksc::watch_time_limit(options.run.time_limit, options.run.grace, world);
   std::optional<masksc::OutputLock> lock;  // tasks of an array share the folder, and --collect only reads
   masksc::on_root(world, [&] {
     if (sweep.settings.collect)

@@ -60,7 +60,7 @@ Baseline baseline(const char* name, const char* title) {
   return {.name = name,
           .title = title,
           .source = "Dempster, Laird and Rubin 1977; Schwarz 1978 (number of components)",
-          .published = {.matrix = "44x44", .genes = ""},  // as pca-kmeans: the mixture has no preparation of its own
+          .published = usual_preparation(),
           .run = run<covariance>};
 }
 

@@ -5,6 +5,9 @@
 
 namespace masksc {
 
+/// The preparation of methods that have none of their own: scanpy's, of about the 2000 most variable genes.
+inline PreparationSettings usual_preparation() { return {.matrix = "44x44", .genes = ""}; }
+
 // Classical methods.
 Baseline pca_kmeans_baseline();
 Baseline pca_leiden_baseline();

@@ -54,30 +54,18 @@ class Search {
   std::unique_ptr<Collectives> alone_ = single_rank();
 };
 
-void need_leiden() {
-  if (has_leiden()) return;
-  throw UserError(
-      "pca-leiden and residual-leiden need Leiden, and this build of mask-sc has none (igraph was left out); build "
-      "with igraph installed and -DMASKSC_IGRAPH=ON, or leave them out of --methods");
-}
-
-BaselineResult communities_of(DenseMatrix components, const BaselineSettings& settings) {
+template <DenseMatrix (*components)(const BaselineInput&)>
+BaselineResult run(const BaselineInput& input, const BaselineSettings& settings) {
+  if (!has_leiden())
+    throw UserError(
+        "pca-leiden and residual-leiden need Leiden, and this build of mask-sc has none (igraph was left out); build "
+        "with igraph installed and -DMASKSC_IGRAPH=ON, or leave them out of --methods");
   BaselineResult result;
-  Search search(components, settings);
+  result.features = components(input);
+  Search search(result.features, settings);
   for (const std::int64_t clusters : settings.clusters)
     result.labels.push_back(clusters == 0 ? search.at(usual_resolution).codes : search.into(clusters));
-  result.features = std::move(components);
   return result;
-}
-
-BaselineResult run(const BaselineInput& input, const BaselineSettings& settings) {
-  need_leiden();
-  return communities_of(principal_components(input.expression.values, input.expression.scaling), settings);
-}
-
-BaselineResult run_on_residuals(const BaselineInput& input, const BaselineSettings& settings) {
-  need_leiden();
-  return communities_of(residual_components(input), settings);
 }
 
 }  // namespace
@@ -86,16 +74,16 @@ Baseline pca_leiden_baseline() {
   return {.name = "pca-leiden",
           .title = "Leiden on 15 nearest neighbours in 50 principal components of standardised expression",
           .source = "Wolf, Angerer and Theis 2018 (scanpy); Traag, Waltman and van Eck 2019",
-          .published = {.matrix = "44x44", .genes = ""},  // about the 2000 most variable genes
-          .run = run};
+          .published = usual_preparation(),
+          .run = run<standardised_components>};
 }
 
 Baseline residual_leiden_baseline() {
   return {.name = "residual-leiden",
           .title = "Leiden on 15 nearest neighbours in 50 principal components of Pearson residuals",
           .source = "Lause, Berens and Kobak 2021; Traag, Waltman and van Eck 2019",
-          .published = {.matrix = "44x44", .genes = ""},  // about the 2000 most variable genes
-          .run = run_on_residuals};
+          .published = usual_preparation(),
+          .run = run<residual_components>};
 }
 
 }  // namespace masksc

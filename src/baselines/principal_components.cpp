@@ -48,6 +48,10 @@ DenseMatrix principal_components(const CsrMatrix& values, const GeneScaling& sca
   return components;
 }
 
+DenseMatrix standardised_components(const BaselineInput& input) {
+  return principal_components(input.expression.values, input.expression.scaling);
+}
+
 DenseMatrix residual_components(const BaselineInput& input) {
   const std::vector<float>& counts = input.counts.values;
   if (std::any_of(counts.begin(), counts.end(), [](float count) { return count != std::floor(count); }))

@@ -18,18 +18,15 @@ namespace {
 /// Scores of the local clusters that are there.
 void score(ClusterOutcome& outcome, const CellFeatures& features, Collectives& ranks,
            const std::function<void()>& poll = {}) {
-  const DenseMatrix& embedding = features.embedding;
-  const DenseMatrix& components = features.components;
-  const RowRange rows = features.rows;
-  const std::int64_t cells = features.cells;
-  const Labels& labels = features.labels;
+  const auto silhouette_in = [&](const DenseMatrix& space) {
+    return silhouette_score(space, features.rows, features.cells, outcome.local, {}, ranks, poll);
+  };
   outcome.all = ranks.gather_varied(std::span<const std::int32_t>(outcome.local));
-  outcome.silhouette = silhouette_score(embedding, rows, cells, outcome.local, {}, ranks, poll);
-  if (components.columns > 0)
-    if (const auto known = silhouette_score(components, rows, cells, outcome.local, {}, ranks, poll))
-      outcome.silhouette_pca = known->mean;
-  if (!ranks.is_root() || labels.empty()) return;
-  const LabelledCells both = labelled_cells(labels, outcome.all);
+  outcome.silhouette = silhouette_in(features.embedding);
+  if (features.components.columns > 0)
+    if (const auto known = silhouette_in(features.components)) outcome.silhouette_pca = known->mean;
+  if (!ranks.is_root() || features.labels.empty()) return;
+  const LabelledCells both = labelled_cells(features.labels, outcome.all);
   if (both.labels.empty()) return;
   outcome.ari = adjusted_rand_index(both.labels, both.clusters);
   outcome.nmi = normalized_mutual_information(both.labels, both.clusters);
@@ -61,17 +58,25 @@ DenseMatrix predicted_components(const CellFeatures& features) {
 
 }  // namespace
 
-Partition partition_features(const CellFeatures& features, Clustering clustering, const KMeansSettings& settings,
-                             Collectives& ranks, const std::function<void()>& poll, KMeansProgress* progress) {
-  Partition predicted =
-      partition_cells(features.embedding, features.rows, features.cells, clustering, settings, ranks, poll, progress);
+Partition partition_features(const CellFeatures& features, std::int64_t clusters, const ClusterSettings& settings,
+                             std::uint64_t seed, int threads, Collectives& ranks, const std::function<void()>& poll,
+                             KMeansProgress* progress) {
+  const KMeansSettings kmeans{.clusters = clusters,
+                              .restarts = settings.restarts,
+                              .max_iterations = settings.max_iterations,
+                              .seed = seed,
+                              .threads = threads};
+  const auto partition = [&](const DenseMatrix& space, KMeansProgress* known) {
+    return partition_cells(space, features.rows, features.cells, settings.clustering, kmeans, ranks, poll, known);
+  };
+  Partition predicted = partition(features.embedding, progress);
   const DenseMatrix components = predicted_components(features);
   if (components.columns == 0) return predicted;
-  Partition own = partition_cells(components, features.rows, features.cells, clustering, settings, ranks, poll);
-  const SampledCells judged(components, features.rows, features.cells, kJudgedCells, settings.seed);
-  const auto clearness = [&](const Partition& partition) {
+  Partition own = partition(components, nullptr);
+  const SampledCells judged(components, features.rows, features.cells, kJudgedCells, seed);
+  const auto clearness = [&](const Partition& found) {
     return silhouette(judged.local.local_rows, judged.local.rows, judged.cells(),
-                      judged.labels_of(partition.labels, features.rows.begin), ranks, poll)
+                      judged.labels_of(found.labels, features.rows.begin), ranks, poll)
         .value_or(-1);
   };
   const double of_predicted = clearness(predicted);
@@ -104,13 +109,7 @@ ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& se
   ClusterOutcome outcome;
   outcome.clusters = count.clusters;
   outcome.clusters_by = count.source;
-  Partition found = partition_features(features, settings.clustering,
-                                       {.clusters = count.clusters,
-                                        .restarts = settings.restarts,
-                                        .max_iterations = settings.max_iterations,
-                                        .seed = seed,
-                                        .threads = threads},
-                                       ranks, poll, progress);
+  Partition found = partition_features(features, count.clusters, settings, seed, threads, ranks, poll, progress);
   outcome.merged_from = found.finer;
   outcome.in_components = found.in_components;
   outcome.local = std::move(found.labels);

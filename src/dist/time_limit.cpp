@@ -110,9 +110,9 @@ std::optional<std::int64_t> parse_time_limit(const std::string& limit) {
   return ((days * 24 + parts[0]) * 60 + parts[1]) * 60 + parts[2];
 }
 
-void watch_time_limit(const std::string& limit, double grace, Collectives& ranks) {
+void watch_time_limit(const std::string& limit, std::int64_t grace, Collectives& ranks) {
   Plan plan{};
-  on_root(ranks, [&] { plan = plan_of(limit, grace); });
+  on_root(ranks, [&] { plan = plan_of(limit, static_cast<double>(grace)); });
   ranks.broadcast(std::span<double>(plan));
   const auto deadline =
       plan[0] < 0 ? Clock::time_point::max()

@@ -118,4 +118,11 @@ DenseMatrix read_obsm(const std::filesystem::path& path, const std::string& name
   return matrix;
 }
 
+std::string read_record_text(const std::filesystem::path& path, const char* key, const std::string& missing) {
+  const ArrayFile file = ArrayFile::open(path);
+  if (!file.exists(key)) return missing;
+  const std::vector<std::string> text = file.read_text(key);
+  return text.empty() ? missing : text.front();
+}
+
 }  // namespace masksc

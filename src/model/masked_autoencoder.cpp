@@ -56,6 +56,9 @@ at::Tensor sincos_positions(const AutoencoderShape& shape) {
   return positions;
 }
 
+/// Of the encoder's answer [B, 1 + U, D] without the global token, [B, D].
+at::Tensor mean_of_patches(const at::Tensor& encoded) { return encoded.narrow(1, 1, encoded.size(1) - 1).mean(1); }
+
 BranchDropout branch_dropout(const std::optional<DropoutKey>& key, double p, std::int64_t block) {
   if (!key || p <= 0) return {};
   return [key = *key, p, block](const at::Tensor& branch, int part) {
@@ -164,14 +167,13 @@ MaskedAutoencoder::Output MaskedAutoencoder::forward(const at::Tensor& patches, 
 
 at::Tensor MaskedAutoencoder::predict_teacher(const Output& output, GuidanceToken token) const {
   ensure(shape_.teacher_features > 0, "a model without guidance predicts no teacher");
-  const std::int64_t visible = output.encoded.size(1) - 1;
   return apply_linear(parameters_, "guide",
-                      token == GuidanceToken::mean ? output.encoded.narrow(1, 1, visible).mean(1) : output.global)
+                      token == GuidanceToken::mean ? mean_of_patches(output.encoded) : output.global)
       .to(at::kFloat);
 }
 
 at::Tensor MaskedAutoencoder::features(const at::Tensor& patches) const {
-  const at::Tensor mean = encode(patches, {}).narrow(1, 1, shape_.tokens()).mean(1);
+  const at::Tensor mean = mean_of_patches(encode(patches, {}));
   return (shape_.predicted_features ? apply_linear(parameters_, "guide", mean) : mean).to(at::kFloat);
 }
 

@@ -7,8 +7,8 @@
 #include "masksc/core/progress.hpp"
 #include "masksc/data/loader.hpp"
 #include "masksc/embed/embed.hpp"
-#include "masksc/io/result_names.hpp"
 #include "masksc/model/threads.hpp"
+#include "masksc/run/model_files.hpp"
 #include "masksc/run/stages.hpp"
 #include "stage_files.hpp"
 #include "stage_saves.hpp"
@@ -20,7 +20,7 @@ DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& m
   Collectives& ranks = context.ranks;
   const std::filesystem::path file = folder.path("checkpoints") / "embedding.h5";
   Json file_identity = {{"data", identity.data}, {"genes", identity.genes}, {"weights", model.parameters().hash()}};
-  if (model.shape().predicted_features) file_identity["features"] = features_from_components;
+  if (model.shape().predicted_features) file_identity["features"] = features_from(model.shape());
   EmbeddingProgress embedding(expression.rows.size(), model.shape().cell_features());
   load_embedding(file, file_identity, embedding, expression.rows, ranks);
   const auto rows_done = [&] {

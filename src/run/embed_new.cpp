@@ -15,7 +15,7 @@
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/embed/embed.hpp"
-#include "masksc/io/array_file.hpp"
+#include "masksc/io/annotations.hpp"
 #include "masksc/io/inputs.hpp"
 #include "masksc/io/result_names.hpp"
 #include "masksc/metrics/agreement.hpp"
@@ -23,6 +23,7 @@
 #include "masksc/model/threads.hpp"
 #include "masksc/run/folder.hpp"
 #include "masksc/run/labels.hpp"
+#include "masksc/run/model_files.hpp"
 #include "masksc/run/outputs.hpp"
 #include "masksc/run/report_stage.hpp"
 #include "masksc/run/saved_model.hpp"
@@ -64,27 +65,15 @@ fs::path prepared_form(const EmbedOptions& options, fs::path& kept) {
   return path;
 }
 
-/// A text of the record of the run that made the file at `path`; `missing` when it does not say.
-std::string recorded_text(const fs::path& path, const char* key, const std::string& missing) {
-  const ArrayFile file = ArrayFile::open(path);
-  if (!file.exists(key)) return missing;
-  const std::vector<std::string> text = file.read_text(key);
-  return text.empty() ? missing : text.front();
-}
-
-const char* features_from(const SavedModel& model) {
-  return model.network->shape().predicted_features ? features_from_components : features_from_tokens;
-}
-
 /// That its cells were embedded by this model and have labels. Throws UserError.
 Labels check_reference(const EmbedOptions& options, const std::string& weights, const std::string& features) {
-  if (const std::string theirs = recorded_text(options.reference, weights_key, ""); theirs != weights)
+  if (const std::string theirs = read_record_text(options.reference, weights_key); theirs != weights)
     throw UserError(
         fmt::format("--reference '{}' was not embedded by --model '{}' (weights {} and {}): features of "
                     "different models can't be compared",
                     options.reference, options.model, theirs.empty() ? "unknown" : shown(theirs), weights));
   // Results of older versions are all from tokens.
-  if (const std::string theirs = recorded_text(options.reference, features_key, features_from_tokens);
+  if (const std::string theirs = read_record_text(options.reference, features_key, features_from_tokens);
       theirs != features)
     throw UserError(
         fmt::format("--reference '{}' holds features from {}, --model '{}' gives them from {}: they were made by "
@@ -214,7 +203,8 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   use_cores(options.threads, place);
   const SavedModel model = load_model(options.model, choose_device(options.device, place.local_rank, false), ranks);
   const std::string weights = model.network->parameters().hash();
-  if (!options.reference.empty()) on_root(ranks, [&] { check_reference(options, weights, features_from(model)); });
+  if (!options.reference.empty())
+    on_root(ranks, [&] { check_reference(options, weights, features_from(model.network->shape())); });
 
   std::string path;
   RunInput input;
@@ -261,11 +251,12 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
                   {"labels", options.counts.labels},
                   {"batch", input.file->batch_column()},
                   {"model", fs::absolute(options.model).string()},
-                  {"features_from", features_from(model)},
+                  {"features_from", features_from(model.network->shape())},
                   {"weights_hash", weights},
                   {"embedding_hash", hash},
                   {"version", version_and_commit()}});
-  ResultExtras extras = transfer(options, embedding, weights, features_from(model), input.labels, metrics, ranks);
+  ResultExtras extras =
+      transfer(options, embedding, weights, features_from(model.network->shape()), input.labels, metrics, ranks);
   extras.maps = map_stage(options.report, embedding, rows, cells, static_cast<std::uint64_t>(options.seed), ranks);
   const std::int64_t memory = peak_memory();
   metrics["peak_memory_bytes"] = ranks.gather_varied(std::span<const std::int64_t>(&memory, 1));

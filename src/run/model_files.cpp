@@ -5,6 +5,7 @@
 #include "masksc/core/files.hpp"
 #include "masksc/core/hash.hpp"
 #include "masksc/core/version.hpp"
+#include "masksc/io/result_names.hpp"
 #include "masksc/io/safetensors.hpp"
 #include "masksc/model/distributed.hpp"
 #include "masksc/train/checkpoint.hpp"
@@ -33,6 +34,10 @@ std::string genes_hash(const Expression& expression) {
   hasher.add(std::span<const float>(expression.scaling.inverse_sd));
   if (expression.scaling.counts) hasher.add(std::string("counts"));
   return hasher.hex();
+}
+
+const char* features_from(const AutoencoderShape& shape) {
+  return shape.predicted_features ? features_from_components : features_from_tokens;
 }
 
 Json describe_expression(const Expression& expression) {

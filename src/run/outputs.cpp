@@ -36,7 +36,8 @@ void for_each_block(const DenseMatrix& embedding, RowRange rows, std::int64_t ce
 
 /// Not kept of an input: what is written here.
 std::vector<std::string> written_names(const ResultExtras& extras) {
-  std::vector<std::string> names = {"obs/masksc", "var/masksc", "uns/masksc"};
+  std::vector<std::string> names = {fmt::format("obs/{}", clusters_name), fmt::format("var/{}", used_genes_name),
+                                    fmt::format("uns/{}", run_name)};
   for (const char* name : {features_name, components_name, tsne_name, umap_name})
     names.push_back(fmt::format("obsm/{}", name));
   const auto add = [&](const auto& columns) {

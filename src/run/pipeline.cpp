@@ -15,7 +15,6 @@
 #include "masksc/dist/heartbeat.hpp"
 #include "masksc/dist/time_limit.hpp"
 #include "masksc/io/checkpoint_folder.hpp"
-#include "masksc/io/result_names.hpp"
 #include "masksc/io/sealed_file.hpp"
 #include "masksc/model/device.hpp"
 #include "masksc/model/host_memory.hpp"
@@ -112,7 +111,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, const S
        {"batch", input.file->batch_column()},
        {"standardize", standardized_as(options, expression)},
        {"guided_by", targets.guided_by()},
-       {"features_from", model.shape().predicted_features ? features_from_components : features_from_tokens},
+       {"features_from", features_from(model.shape())},
        {"seed", options.train.seed},
        {"epochs", options.train.epochs},
        {"max_steps", options.train.max_steps},
@@ -210,7 +209,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
   const std::vector<int> stop_signals = parse_stop_signals(options.run.stop_signals);
   install_stop_signals(stop_signals);
   take_stop_signals_apart(stop_signals);
-  watch_time_limit(options.run.time_limit, static_cast<double>(options.run.grace), ranks);
+  watch_time_limit(options.run.time_limit, options.run.grace, ranks);
   if (ranks.size() > options.train.batch_size)
     throw UserError(fmt::format("--batch-size {} is smaller than the {} ranks: every rank needs a cell",
                                 options.train.batch_size, ranks.size()));

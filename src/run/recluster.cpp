@@ -13,7 +13,6 @@
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/io/annotations.hpp"
-#include "masksc/io/array_file.hpp"
 #include "masksc/io/h5ad_copy.hpp"
 #include "masksc/io/result_names.hpp"
 #include "masksc/model/threads.hpp"
@@ -35,11 +34,8 @@ struct KnownCells {
 
 /// Whether the features are those of a training that predict its components (see CellFeatures).
 bool predicts_components(const ReclusterOptions& options) {
-  if (options.features != features_name) return false;
-  const ArrayFile file = ArrayFile::open(options.input);
-  if (!file.exists(guided_key) || !file.exists(features_key)) return false;
-  const std::vector<std::string> text = file.read_text(features_key);
-  return text.size() == 1 && text.front() == features_from_components;
+  return options.features == features_name && !read_record_text(options.input, guided_key).empty() &&
+         read_record_text(options.input, features_key) == features_from_components;
 }
 
 /// The matrix of obsm that --components means; "" for none.

@@ -75,13 +75,9 @@ BaselineResult run_mask_sc(const RunOptions& options, const RunPlace& place, con
   for (const std::int64_t wanted : settings.clusters) {
     ClusterSettings count = options.cluster;
     count.clusters = wanted == 0 ? "auto" : std::to_string(wanted);
-    const KMeansSettings kmeans{
-        .clusters = count_clusters(count, features, 0, settings.seed, *alone, settings.poll).clusters,
-        .restarts = options.cluster.restarts,
-        .max_iterations = options.cluster.max_iterations,
-        .seed = settings.seed};
+    const std::int64_t clusters = count_clusters(count, features, 0, settings.seed, *alone, settings.poll).clusters;
     result.labels.push_back(
-        partition_features(features, options.cluster.clustering, kmeans, *alone, settings.poll).labels);
+        partition_features(features, clusters, count, settings.seed, 1, *alone, settings.poll).labels);
   }
   return result;
 }

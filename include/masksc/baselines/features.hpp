@@ -20,7 +20,9 @@ DenseMatrix standardised(const Expression& expression);
 /// are what scanpy.pp.pca computes after scanpy.pp.scale.
 DenseMatrix principal_components(const CsrMatrix& values, const GeneScaling& scaling, std::int64_t dimensions = 50);
 
-/// The same of the Pearson residuals of the cells' counts (residual_scaling), however the expression is standardised.
+/// Of the cells as they are standardised (`expression`).
+DenseMatrix standardised_components(const BaselineInput& input);
+/// Of the Pearson residuals of the cells' counts (residual_scaling), however the expression is standardised.
 /// Throws UserError for values that are no counts.
 DenseMatrix residual_components(const BaselineInput& input);
 

@@ -43,12 +43,12 @@ struct ClusterOutcome {
   std::optional<double> silhouette_pca;       // of the same clusters in the components, of the same cells
 };
 
-/// The partition into `settings.clusters` that partition_cells finds in the embedding or, where that predicts
-/// components and those of at most 10,000 cells have a higher silhouette in them, in the components. A collective.
-/// Throws as kmeans.
-Partition partition_features(const CellFeatures& features, Clustering clustering, const KMeansSettings& settings,
-                             Collectives& ranks, const std::function<void()>& poll = {},
-                             KMeansProgress* progress = nullptr);
+/// The partition into so many `clusters` that partition_cells finds, as `settings` say, in the embedding or, where that
+/// predicts components and those of at most 10,000 cells have a higher silhouette in them, in the components. A
+/// collective. Throws as kmeans.
+Partition partition_features(const CellFeatures& features, std::int64_t clusters, const ClusterSettings& settings,
+                             std::uint64_t seed, int threads, Collectives& ranks,
+                             const std::function<void()>& poll = {}, KMeansProgress* progress = nullptr);
 
 /// decide_clusters, whose number by auto is that of the embedding or, where that predicts components, of these. A
 /// collective.

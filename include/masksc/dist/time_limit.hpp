@@ -20,6 +20,6 @@ std::optional<std::int64_t> slurm_job_end();
 /// Sets the deadline of set_stop_deadline() on all ranks, `grace` seconds (--grace) before the limit, and tells it in
 /// the log: the limit is `limit` (--time-limit) counted from the program's start, or where that is "none" the end of
 /// rank 0's Slurm job. A collective.
-void watch_time_limit(const std::string& limit, double grace, Collectives& ranks);
+void watch_time_limit(const std::string& limit, std::int64_t grace, Collectives& ranks);
 
 }  // namespace masksc

@@ -38,6 +38,9 @@ Labels read_obs_labels(const std::filesystem::path& path, const std::string& col
 DenseMatrix read_obsm(const std::filesystem::path& path, const std::string& name, std::int64_t cells);
 DenseMatrix read_obsm(const std::filesystem::path& path, const std::string& name, std::int64_t cells, RowRange rows);
 
+/// The text at `key` ("uns/...", result_names.hpp), or `missing` where the file has none.
+std::string read_record_text(const std::filesystem::path& path, const char* key, const std::string& missing = "");
+
 /// Names in obsm, sorted; none where the file has no obsm.
 std::vector<std::string> obsm_names(const std::filesystem::path& path);
 

@@ -43,6 +43,9 @@ std::vector<std::pair<std::int64_t, std::int64_t>> token_places(const MatrixLayo
 /// one process.
 void save_autoencoder(const std::filesystem::path& file, const MaskedAutoencoder& model, Targets& targets);
 
+/// What the features of a cell are, as metrics tell it: features_from_tokens or features_from_components.
+const char* features_from(const AutoencoderShape& shape);
+
 /// Hash of the chosen genes, their places in the matrix and their scaling.
 std::string genes_hash(const Expression& expression);
 

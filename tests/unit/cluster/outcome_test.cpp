@@ -38,8 +38,9 @@ Partition over_ranks(const DenseMatrix& embedding, const DenseMatrix& components
     const DenseMatrix mine = part_of(embedding, rows);
     const DenseMatrix known = part_of(components, rows);
     const Labels none;
-    Partition part = partition_features({mine, known, rows, cells, none, predicts}, Clustering::kmeans,
-                                        {.clusters = types, .seed = 1}, ranks);
+    ClusterSettings settings;
+    settings.clustering = Clustering::kmeans;
+    Partition part = partition_features({mine, known, rows, cells, none, predicts}, types, settings, 1, 1, ranks);
     part.labels = ranks.gather_varied(std::span<const std::int32_t>(part.labels));
     if (ranks.is_root()) whole = std::move(part);
   });

@@ -32,7 +32,7 @@ TEST(TimeLimit, AsSlurmWritesIt) {
 }
 
 /// Seconds from now to the deadline that watch_time_limit() sets, to a tenth; -1 for none within `most`.
-double seconds_to_stop(double most, const std::string& limit = "none", double grace = 120) {
+double seconds_to_stop(double most, const std::string& limit = "none", std::int64_t grace = 120) {
   watch_time_limit(limit, grace, *single_rank());
   for (double passed = 0; passed < most; passed += 0.1) {
     if (stop_requested()) return passed;
