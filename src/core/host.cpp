@@ -3,6 +3,7 @@
 #include <unistd.h>
 #ifdef __x86_64__
 #include <cpuid.h>
+#include <sys/syscall.h>
 #endif
 
 #include <array>
@@ -31,6 +32,17 @@ std::string host_name() {
 }
 
 bool has_avx512_fp16() { return has_extended_feature(23); }
-bool has_amx_bf16() { return has_extended_feature(22); }
+
+bool may_use_amx_bf16() {
+#if defined(__x86_64__) && defined(__linux__)
+  // A process asks once, as tiles make a thread's state 8 KiB larger (Linux, Documentation/arch/x86/xstate.rst).
+  constexpr long request_permission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long tile_data = 18;               // XFEATURE_XTILEDATA
+  static const bool granted = has_extended_feature(22) && ::syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+  return granted;
+#else
+  return false;
+#endif
+}
 
 }  // namespace masksc

@@ -32,7 +32,8 @@ const Kernels& kernels_here() {
     if (capability == "AVX2") kernels.fp32 = &avx2_attention;
     if (capability == "AVX512") {
       kernels.fp32 = &avx512_attention;
-      if (__builtin_cpu_supports("avx512bf16") != 0 && !has_amx_bf16()) kernels.bf16 = &avx512_bf16_attention;
+      if (__builtin_cpu_supports("avx512bf16") != 0)
+        kernels.bf16 = may_use_amx_bf16() ? &amx_attention : &avx512_bf16_attention;
     }
 #endif
     return kernels;

@@ -7,8 +7,7 @@
 namespace masksc {
 
 /// Whether this machine's CPU has a kernel for it (none has where ATEN_CPU_CAPABILITY=default): fp32 with AVX2 or
-/// AVX-512; bf16 with AVX-512 that multiplies such numbers, but without tiles of them (AMX), by which the products of
-/// oneDNN may be faster.
+/// AVX-512; bf16 with AVX-512 that multiplies such numbers, and by tiles of them (AMX) where it has these.
 bool has_attention_kernel(at::ScalarType type);
 /// For tensors with elements on a CPU that has a kernel for them.
 bool goes_by_heads(const at::Tensor& queries, const at::Tensor& keys);

@@ -64,6 +64,7 @@ struct HeadAttention {
 
 extern const HeadAttention<float> avx2_attention;            // AVX2 and FMA
 extern const HeadAttention<float> avx512_attention;          // AVX-512 F
-extern const HeadAttention<Bf16Bits> avx512_bf16_attention;  // AVX-512 F, BW, VL and BF16
+extern const HeadAttention<Bf16Bits> avx512_bf16_attention;  // AVX-512 F, BW, VL, DQ and BF16
+extern const HeadAttention<Bf16Bits> amx_attention;          // the same and AMX-BF16
 
 }  // namespace masksc

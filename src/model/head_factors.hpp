@@ -7,27 +7,57 @@
 
 namespace masksc {
 
-// Rows as they are and as columns, of four bytes: numbers of fp32, pairs of bf16 (HeadLanes::copy, turn).
-template <class Lanes, class Element>
-void copy_rows(const HeadRows<const Element>& from, std::int64_t count, std::int64_t dim, float* to) {
-  constexpr auto size = static_cast<std::int64_t>(sizeof(Element));
-  Lanes::copy(reinterpret_cast<const char*>(from.data), from.stride * size, count, dim * size, to);
-}
-/// As the right factor of a product, to [depth(dim), whole vectors of count].
-template <class Lanes, class Element>
-void turn_rows(const HeadRows<const Element>& from, std::int64_t count, std::int64_t dim, float* to) {
-  constexpr auto size = static_cast<std::int64_t>(sizeof(Element));
-  Lanes::turn(reinterpret_cast<const char*>(from.data), from.stride * size, count, dim * size, to);
-}
-
-template <class Processor>
-struct FloatFactors {
+/// What FloatFactors and PairFactors share: products in vectors.
+template <class Factors, class Processor, class Number>
+struct LanesFactors {
   using Lanes = HeadLanes<Processor>;
   using Int = typename Lanes::Int;
-  using Floats = typename Lanes::Floats;
   using Left = typename Lanes::Left;
-  using Element = float;
+  using Element = Number;
   using Rows = HeadRows<const Element>;
+
+  /// Whose scores are in the caches together.
+  static constexpr Int queries_at_a_time = 72;
+  static_assert(queries_at_a_time % Lanes::block_rows == 0 && queries_at_a_time % 2 == 0);
+
+  /// c [rows, width] = or += a [rows, depth] b [depth, width].
+  static void product(Int rows, Int width, Int depth, const Left& a, const float* b, Int b_stride,
+                      const typename Lanes::Table& c, bool add) {
+    Lanes::product(rows, width, depth, a, b, b_stride, c, add);
+  }
+
+  // Rows as they are and as columns, of four bytes: numbers of fp32, pairs of bf16 (HeadLanes::copy, turn).
+  static void copy(const Rows& from, Int count, Int dim, float* to) {
+    Lanes::copy(reinterpret_cast<const char*>(from.data), from.stride * size, count, dim * size, to);
+  }
+  /// As the right factor of a product, to [depth(dim), whole vectors of count].
+  static void turn(const Rows& from, Int count, Int dim, float* to) {
+    Lanes::turn(reinterpret_cast<const char*>(from.data), from.stride * size, count, dim * size, to);
+  }
+
+  // Products over queries: a table of numbers [rows of queries, whole vectors of tokens] with rows and columns swapped,
+  // times rows. Factors::put_across has put the numbers of rows_together rows where the first of them lies.
+  static Int across_room(Int rows, Int dim) { return Factors::depth(rows) * Lanes::whole_vectors(dim); }
+  static void pack_across(const Rows& from, Int count, Int dim, float* to) { Factors::pack(from, count, dim, to); }
+  static Int across_sums_room(Int tokens, Int dim) { return tokens * Lanes::whole_vectors(dim); }
+  static void add_across(float* table, Int rows, Int tokens, const float* packed, Int dim, float* sums, bool add) {
+    const Int width = Lanes::whole_vectors(dim);
+    product(tokens, width, Factors::depth(rows), {table, 1, Factors::rows_together * Lanes::whole_vectors(tokens)},
+            packed, width, {sums, width}, add);
+  }
+  static void unpack_across(const float* sums, Int tokens, Int dim, const HeadRows<Element>& to) {
+    Factors::unpack(sums, tokens, dim, to, nullptr);
+  }
+
+ private:
+  static constexpr auto size = static_cast<Int>(sizeof(Element));
+};
+
+template <class Processor>
+struct FloatFactors : LanesFactors<FloatFactors<Processor>, Processor, float> {
+  using Base = LanesFactors<FloatFactors, Processor, float>;
+  using typename Base::Element, typename Base::Int, typename Base::Lanes, typename Base::Left, typename Base::Rows;
+  using Floats = typename Lanes::Floats;
   static constexpr int lanes = Lanes::lanes;
 
   /// Of a product that sums over n numbers.
@@ -38,13 +68,16 @@ struct FloatFactors {
   static Int left_room(Int, Int) { return 0; }
   /// Rows of a matrix.
   static Left left(const Rows& rows, Int, Int, float*) { return {rows.data, rows.stride, 1}; }
-  /// A table of numbers that Lanes has computed, rows `width` apart.
-  static Left left(float* table, Int, Int width, float*) { return {table, width, 1}; }
-  /// The same table with rows and columns swapped; comes last, as it may change the table.
-  static Left turned_left(float* table, Int, Int width) { return {table, 1, width}; }
+  // A table of numbers, rows `width` apart, that are put one vector after the other.
+  static float* left_row(float* table, float*, Int row, Int width) { return table + row * width; }
+  static void put_left(float* row, Int column, const Floats& x) { Lanes::store(row + column, x); }
+  static Left left(float* table, float*, Int, Int width) { return {table, width, 1}; }
+
+  static constexpr Int rows_together = 1;
+  static void put_across(float* to, const Floats (&x)[rows_together]) { Lanes::store(to, x[0]); }
 
   /// Rows as the right factor, to [depth(count), whole vectors of dim], filled up with zeros.
-  static void pack(const Rows& from, Int count, Int dim, float* to) { copy_rows<Lanes>(from, count, dim, to); }
+  static void pack(const Rows& from, Int count, Int dim, float* to) { Base::copy(from, count, dim, to); }
 
   /// The rows of a product, each times its factor (null: 1).
   static void unpack(const float* from, Int count, Int dim, const HeadRows<Element>& to, const float* factors) {
@@ -72,38 +105,32 @@ struct FloatFactors {
 /// The processor's add_product multiplies pairs, and it has `Halves`, as many bf16 numbers as Floats, and
 /// `narrow(Floats)`, rounded to them. As FloatFactors.
 template <class Processor>
-struct PairFactors {
-  using Lanes = HeadLanes<Processor>;
-  using Int = typename Lanes::Int;
+struct PairFactors : LanesFactors<PairFactors<Processor>, Processor, Bf16Bits> {
+  using Base = LanesFactors<PairFactors, Processor, Bf16Bits>;
+  using typename Base::Element, typename Base::Int, typename Base::Lanes, typename Base::Left, typename Base::Rows;
   using Floats = typename Lanes::Floats;
   using Ints = typename Lanes::Ints;
-  using Left = typename Lanes::Left;
   using Halves = typename Processor::Halves;
-  using Element = Bf16Bits;
-  using Rows = HeadRows<const Element>;
   static constexpr int lanes = Lanes::lanes;
 
   static Int depth(Int n) { return (n + 1) / 2; }
 
   static Int left_room(Int rows, Int columns) { return rows * Lanes::whole_vectors(depth(columns)); }
   static Left left(const Rows& rows, Int count, Int dim, float* room) {
-    copy_rows<Lanes>(rows, count, dim, room);
+    Base::copy(rows, count, dim, room);
     return {room, Lanes::whole_vectors(depth(dim)), 1};
   }
-  static Left left(const float* table, Int rows, Int width, float* room) {
-    const Int step = depth(width);  // half a width, which is whole vectors
-    for (Int row = 0; row < rows; ++row)
-      for (Int column = 0; column < width; column += lanes)
-        put(room + row * step + column / 2, Processor::narrow(Lanes::load(table + row * width + column)));
-    return {room, step, 1};
-  }
-  static Left turned_left(float* table, Int rows, Int width) {
-    for (Int row = 0; row < rows; row += 2)
-      for (Int column = row * width; column < (row + 1) * width; column += lanes) {
-        const Halves below = row + 1 < rows ? Processor::narrow(Lanes::load(table + column + width)) : Halves{};
-        Lanes::store(table + column, paired(Processor::narrow(Lanes::load(table + column)), below));
-      }
-    return {table, 1, 2 * width};
+  // Half a width is whole vectors.
+  static float* left_row(float*, float* room, Int row, Int width) { return room + row * depth(width); }
+  static void put_left(float* row, Int column, const Floats& x) { put(row + column / 2, Processor::narrow(x)); }
+  static Left left(float*, float* room, Int, Int width) { return {room, depth(width), 1}; }
+
+  static constexpr Int rows_together = 2;
+  static void put_across(float* to, const Floats (&x)[rows_together]) {
+    if constexpr (requires { Processor::paired(x[0], x[1]); })
+      Lanes::store(to, Processor::paired(x[0], x[1]));
+    else
+      Lanes::store(to, paired(Processor::narrow(x[0]), Processor::narrow(x[1])));
   }
 
   static void pack(const Rows& from, Int count, Int dim, float* to) {
@@ -132,7 +159,7 @@ struct PairFactors {
     return Lanes::sum_of(sums);
   }
 
- private:
+ protected:
   /// The next `count` numbers, and zeros where these are fewer than a vector holds.
   static Halves get(const Element* from, Int count) { return Lanes::template load_part<Halves>(from, 2 * count); }
   static void put(void* to, const Halves& x, Int count = lanes) {

@@ -111,9 +111,11 @@ struct HeadLanes {
     return larger(exchanged<1>(x, all_lanes{}), x)[0];
   }
 
-  /// 2^x for x <= 0, but 0 below x = -126.5; NaN of NaN. 2^n by the exponent's bits, 2^r for |r| <= 1/2 by the
-  /// polynomial of degree 5 with the least relative error (2.2e-7, found by Remez' exchange).
+  /// 2^x for x <= 0, but 0 below x = -126.5; NaN of NaN. The processor's own where it has one. 2^n by the exponent's
+  /// bits, 2^r for |r| <= 1/2 by the polynomial of degree 5 with the least relative error (2.2e-7, found by Remez'
+  /// exchange).
   static Floats power_of_two(const Floats& x) {
+    if constexpr (requires { Processor::power_of_two(x); }) return Processor::power_of_two(x);
     const float rounding = 12582912.0F + 127;  // 1.5 * 2^23: the sum's last bits are those of n + 127, the exponent's
     const Floats shifted = x + rounding;
     const Floats r = x - (shifted - rounding);
@@ -199,20 +201,23 @@ struct HeadLanes {
     for (Int token = tokens; token < width; ++token) scores[token] = -1e30F;
   }
 
-  /// scores [width] of `tokens` tokens become 2^(scale * score - greatest); returns greatest, and the sum.
-  static float weigh(float* scores, Int tokens, Int width, float scale, float& sum) {
-    hide_padding(scores, tokens, width);
-    Floats largest = load(scores);
-    for (Int token = lanes; token < width; token += lanes) largest = larger(load(scores + token), largest);
-    const float greatest = largest_of(largest) * scale;
+  static float largest_in(const float* row, Int width) {
+    Floats largest = load(row);
+    for (Int i = lanes; i < width; i += lanes) largest = larger(load(row + i), largest);
+    return largest_of(largest);
+  }
+
+  /// put(token, 2^(scale * score - greatest)) for each vector of scores [width]; returns the sum.
+  template <class Put>
+  [[gnu::always_inline]] static float weigh(const float* scores, Int width, float scale, float greatest,
+                                            const Put& put) {
     Floats sums{};
     for (Int token = 0; token < width; token += lanes) {
       const Floats weights = power_of_two(load(scores + token) * scale - greatest);
-      store(scores + token, weights);
+      put(token, weights);
       sums += weights;
     }
-    sum = sum_of(sums);
-    return greatest;
+    return sum_of(sums);
   }
 };
 

@@ -7,9 +7,10 @@ namespace masksc {
 
 /// queries [B, H, K, d], keys and values [B, H, T, d] -> [B, H, K, d]. On a GPU by LibTorch's fused attention. On a CPU
 /// by kernels of our own (src/model/head_attention.hpp) in fp32 where it has AVX2 or AVX-512, as LibTorch multiplies by
-/// AVX2 at most within its fused one on AMD's, and in bf16 where it has AVX-512 with bf16 and no AMX. Other CPUs: in
-/// bf16 by plain products, whose backward pass took a half (257 tokens) to a tenth (65) of the fused one's time on Zen
-/// 5 (benchmarks/results/step.md); these keep the weights [B, H, K, T] for the backward pass. Softmax adds up in fp32.
+/// AVX2 at most within its fused one on AMD's, and in bf16 where it has AVX-512 with bf16 (tiles: AMX, too). Other
+/// CPUs: in bf16 by plain products, whose backward pass took a half (257 tokens) to a tenth (65) of the fused one's
+/// time on Zen 5 (benchmarks/results/step.md); these keep the weights [B, H, K, T] for the backward pass. Softmax adds
+/// up in fp32.
 at::Tensor attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values);
 /// The same of a block's tokens to each other: packed [B, T, 3 * D], the queries of all heads, then keys, then values
 /// -> [B, H, T, D / H]. By a kernel of our own the gradient is written in place; autograd copies it together otherwise.

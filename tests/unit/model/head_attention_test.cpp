@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "../../../src/model/head_attention_lanes.hpp"
+#include "../../../src/model/head_tiles.hpp"
+#include "masksc/core/host.hpp"
 
 namespace masksc {
 namespace {
@@ -40,6 +42,26 @@ struct WidePairs {
   }
 };
 
+/// And of tiles of them.
+struct WideTiles : WidePairs {
+  static void multiply(std::int64_t rows, std::int64_t columns, std::int64_t depth, const float* a,
+                       std::int64_t a_stride, const float* b, std::int64_t b_stride, float* c, std::int64_t c_stride,
+                       bool add) {
+    for (const std::int64_t n : {rows, columns, depth}) EXPECT_EQ(n % 16, 0);
+    for (std::int64_t i = 0; i < rows; ++i)
+      for (std::int64_t j = 0; j < columns; j += 16) {
+        float* const to = c + i * c_stride + j;
+        Floats sums{}, y;
+        if (add) std::memcpy(&sums, to, sizeof sums);
+        for (std::int64_t k = 0; k < depth; ++k) {
+          std::memcpy(&y, b + k * b_stride + j, sizeof y);
+          sums = add_product(sums, a[i * a_stride + k], y);
+        }
+        std::memcpy(to, &sums, sizeof sums);
+      }
+  }
+};
+
 struct Kernel {
   const char* name;
   bool runs;
@@ -52,7 +74,10 @@ std::ostream& operator<<(std::ostream& out, const Kernel& kernel) { return out <
 std::vector<Kernel> kernels() {
   static const HeadAttention<float> wide = LanesAttention<FloatFactors<Wide>>::functions();
   static const HeadAttention<Bf16Bits> wide_pairs = LanesAttention<PairFactors<WidePairs>>::functions();
-  std::vector<Kernel> found = {{"wide", true, &wide}, {"wide_bf16", true, nullptr, &wide_pairs, 0.02}};
+  static const HeadAttention<Bf16Bits> wide_tiles = LanesAttention<TileFactors<WideTiles>>::functions();
+  std::vector<Kernel> found = {{"wide", true, &wide},
+                               {"wide_bf16", true, nullptr, &wide_pairs, 0.02},
+                               {"wide_tiles", true, nullptr, &wide_tiles, 0.02}};
 #ifdef __x86_64__
   const bool avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
   const bool bf16 = __builtin_cpu_supports("avx512bf16") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
@@ -60,6 +85,7 @@ std::vector<Kernel> kernels() {
   found.push_back({"avx2", avx2, &avx2_attention});
   found.push_back({"avx512", __builtin_cpu_supports("avx512f") != 0, &avx512_attention});
   found.push_back({"avx512_bf16", bf16, nullptr, &avx512_bf16_attention, 0.02});
+  found.push_back({"amx", bf16 && may_use_amx_bf16(), nullptr, &amx_attention, 0.02});
 #endif
   return found;
 }
