@@ -141,7 +141,7 @@ struct Case {
 };
 
 struct Found {
-  Matrix output, query_gradient, key_gradient, value_gradient;
+  Matrix log_sums, output, query_gradient, key_gradient, value_gradient;
 };
 
 template <class Element>
@@ -175,7 +175,7 @@ Found run(const HeadAttention<Element>& kernel, const Case& c) {
   kernel.backward(c.shape, {input, rows(output), rows(gradient), log_sums.data()},
                   {written(query_gradient), written(key_gradient), written(value_gradient)}, room.data());
   EXPECT_TRUE(whole(room));
-  return {converted<float>(output), converted<float>(query_gradient), converted<float>(key_gradient),
+  return {log_sums, converted<float>(output), converted<float>(query_gradient), converted<float>(key_gradient),
           converted<float>(value_gradient)};
 }
 
@@ -189,8 +189,8 @@ Found wanted_of(const Case& c) {
     return static_cast<double>(x[static_cast<std::size_t>(row * c.stride + column)]);
   };
   const auto [n, t, d, scale] = c.shape;
-  std::vector<double> output(static_cast<std::size_t>(n * d)), queries(output.size()),
-      keys(static_cast<std::size_t>(t * d)), values(keys.size());
+  std::vector<double> log_sums(static_cast<std::size_t>(n)), output(static_cast<std::size_t>(n * d)),
+      queries(output.size()), keys(static_cast<std::size_t>(t * d)), values(keys.size());
   const auto place = [&, columns = d](std::int64_t row, std::int64_t column) {
     return static_cast<std::size_t>(row * columns + column);
   };
@@ -203,6 +203,7 @@ Found wanted_of(const Case& c) {
     double sum = 0;
     for (double& w : weights) sum += w = std::exp(w - greatest);
     for (double& w : weights) w /= sum;
+    log_sums[static_cast<std::size_t>(i)] = (greatest + std::log(sum)) / std::log(2.0);
     double common = 0;
     for (std::int64_t j = 0; j < t; ++j)
       for (std::int64_t k = 0; k < d; ++k) {
@@ -228,7 +229,8 @@ Found wanted_of(const Case& c) {
          i % static_cast<std::size_t>(columns)] = static_cast<float>(x[i]);
     return to;
   };
-  return {spread_out(output), spread_out(queries), spread_out(keys), spread_out(values)};
+  return {Matrix(log_sums.begin(), log_sums.end()), spread_out(output), spread_out(queries), spread_out(keys),
+          spread_out(values)};
 }
 
 class HeadAttentionOf : public testing::TestWithParam<Kernel> {
@@ -255,6 +257,7 @@ void expect_as_wanted(const Kernel& kernel, const Case& c) {
   const Found wanted = wanted_of(c);
   const std::string what = std::to_string(c.shape.queries) + " queries, " + std::to_string(c.shape.tokens) +
                            " tokens, " + std::to_string(c.shape.dim) + " columns: ";
+  expect_near(found.log_sums, wanted.log_sums, 1e-5, what + "logarithms of sums");  // fp32 in all kernels
   expect_near(found.output, wanted.output, kernel.error, what + "output");
   expect_near(found.query_gradient, wanted.query_gradient, kernel.error, what + "queries");
   expect_near(found.key_gradient, wanted.key_gradient, kernel.error, what + "keys");
