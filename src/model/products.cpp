@@ -29,6 +29,11 @@ at::Tensor as_rows(const at::Tensor& x) {
   return rows.is_non_overlapping_and_dense() ? rows : rows.contiguous();
 }
 
+/// Without a bias bf16 goes by oneDNN in LibTorch's way, too, which in backward passes is the faster one.
+at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
+  return a.scalar_type() == at::kFloat ? times_transposed(a, b.t()) : at::mm(a, b);
+}
+
 struct OneDnnLinear : torch::autograd::Function<OneDnnLinear> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
                             const std::optional<at::Tensor>& bias) {
@@ -44,11 +49,10 @@ struct OneDnnLinear : torch::autograd::Function<OneDnnLinear> {
     const at::Tensor& weight = saved[1];
     const at::Tensor gradient = as_rows(gradients[0]);
     variable_list found(3);
-    if (context->needs_input_grad(0)) found[0] = times_transposed(gradient, weight.t()).view(x.sizes());
+    if (context->needs_input_grad(0)) found[0] = product(gradient, weight).view(x.sizes());
     if (context->needs_input_grad(1)) {
       const at::Tensor rows = as_rows(x);
-      found[1] = weight.stride(0) >= weight.stride(1) ? times_transposed(gradient.t(), rows.t())
-                                                      : times_transposed(rows.t(), gradient.t()).t();
+      found[1] = weight.stride(0) >= weight.stride(1) ? product(gradient.t(), rows) : product(rows.t(), gradient).t();
     }
     if (context->saved_data["bias"].toBool() && context->needs_input_grad(2)) found[2] = gradient.sum(0);
     return found;
@@ -65,9 +69,19 @@ bool mkl_is_slow_here() {
 #endif
 }
 
+bool has_bf16_instructions() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  static const bool found = __builtin_cpu_supports("avx512bf16") != 0 && has_onednn_linear();
+  return found;
+#else
+  return false;
+#endif
+}
+
 bool goes_by_onednn(const at::Tensor& x, const at::Tensor& weight) {
-  return x.is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && x.numel() > 0 &&
-         mkl_is_slow_here();
+  if (!x.is_cpu() || x.scalar_type() != weight.scalar_type() || x.numel() == 0) return false;
+  return x.scalar_type() == at::kFloat ? mkl_is_slow_here()
+                                       : x.scalar_type() == at::kBFloat16 && has_bf16_instructions();
 }
 
 }  // namespace
@@ -83,7 +97,7 @@ at::Tensor affine(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
 }
 
 at::Tensor grouped_product(const at::Tensor& x, const at::Tensor& weight) {
-  if (weight.size(0) != 1 || !goes_by_onednn(x, weight)) return at::matmul(x, weight);
+  if (weight.size(0) != 1 || x.scalar_type() != at::kFloat || !goes_by_onednn(x, weight)) return at::matmul(x, weight);
   return affine_by_onednn(x, weight[0].t());
 }
 

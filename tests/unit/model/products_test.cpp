@@ -21,19 +21,19 @@ std::vector<at::Tensor> through(const Product& product, const at::Tensor& x, con
   for (const at::Tensor& given : {x, weight, bias})
     leaves.push_back(given.defined() ? given.detach().requires_grad_() : at::Tensor());
   const at::Tensor answer = product(leaves[0], leaves[1], leaves[2]);
-  answer.backward(draw(answer.sizes(), 9));
+  answer.backward(draw(answer.sizes(), 9).to(answer.scalar_type()));
   std::vector<at::Tensor> found = {answer.detach()};
   for (const at::Tensor& leaf : leaves)
     if (leaf.defined()) found.push_back(leaf.grad());
   return found;
 }
 
-void expect_same(const std::vector<at::Tensor>& found, const std::vector<at::Tensor>& expected,
-                 const std::string& what) {
+void expect_same(const std::vector<at::Tensor>& found, const std::vector<at::Tensor>& expected, const std::string& what,
+                 double error = 1e-6) {
   ASSERT_EQ(found.size(), expected.size());
   for (std::size_t i = 0; i < found.size(); ++i) {
     EXPECT_EQ(found[i].sizes(), expected[i].sizes()) << what;
-    EXPECT_LT((found[i] - expected[i]).norm().item<double>(), 1e-6 * expected[i].norm().item<double>())
+    EXPECT_LT((found[i] - expected[i]).norm().item<double>(), error * expected[i].norm().item<double>())
         << what << ", tensor " << i;
   }
 }
@@ -53,6 +53,16 @@ TEST_F(Products, IsThatOfLibTorch) {
         through(&affine_by_onednn, x, weight, bias),
         through([](const auto& a, const auto& w, const auto& b) { return at::linear(a, w, b); }, x, weight, bias),
         bias.defined() ? "with bias" : "without bias");
+}
+
+TEST_F(Products, IsThatOfLibTorchInBf16) {
+  const auto by_torch = [](const auto& a, const auto& w, const auto& b) { return at::linear(a, w, b); };
+  const at::Tensor x = draw({5, 7, 33}, 1).to(at::kBFloat16);
+  for (const at::Tensor& drawn : {draw({20, 33}, 2), draw({33, 20}, 2).t()}) {
+    const at::Tensor weight = drawn.to(at::kBFloat16);
+    for (const at::Tensor& bias : {draw({20}, 3).to(at::kBFloat16), at::Tensor()})
+      expect_same(through(&affine_by_onednn, x, weight, bias), through(by_torch, x, weight, bias), "bf16", 0.003);
+  }
 }
 
 TEST_F(Products, TakesTransposedAndSlicedMatrices) {
