@@ -1,9 +1,9 @@
 // Writing sealed files from all ranks.
 #include <fmt/format.h>
 
-#include <chrono>
 #include <utility>
 
+#include "masksc/core/stopwatch.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/io/array_file.hpp"
 #include "sealed_layout.hpp"
@@ -89,7 +89,7 @@ SealedWrite::SealedWrite(std::filesystem::path path, std::string kind, Json head
 SealedWrite::~SealedWrite() = default;  // the thread is joined first, then the staged file goes
 
 void SealedWrite::write_own() noexcept {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   try {
     if (!arrays_.empty()) {
       const RawFile file(staged_, O_WRONLY);
@@ -99,7 +99,7 @@ void SealedWrite::write_own() noexcept {
   } catch (...) {
     error_ = std::current_exception();
   }
-  seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  seconds_ = stopwatch.seconds();
   written_ = true;
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <chrono>
 #include <optional>
 
 #include "masksc/cluster/transfer.hpp"
@@ -12,6 +11,7 @@
 #include "masksc/core/memory.hpp"
 #include "masksc/core/output_folder.hpp"
 #include "masksc/core/progress.hpp"
+#include "masksc/core/stopwatch.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/embed/embed.hpp"
@@ -25,6 +25,7 @@
 #include "masksc/run/labels.hpp"
 #include "masksc/run/model_files.hpp"
 #include "masksc/run/outputs.hpp"
+#include "masksc/run/prepared_input.hpp"
 #include "masksc/run/report_stage.hpp"
 #include "masksc/run/saved_model.hpp"
 
@@ -52,16 +53,10 @@ void check(const EmbedOptions& o) {
 /// The prepared form of --input: itself, or one in --output that goes at the end. With --keep-input `kept` gets the
 /// file of what is kept.
 fs::path prepared_form(const EmbedOptions& options, fs::path& kept) {
-  const std::vector<fs::path> files = listed_inputs(options.inputs);
-  if (files.size() == 1 && is_prepared(files.front())) {
-    refuse_choices(files.front(), options.counts);
-    if (options.keep_input) refuse_to_keep(files.front());
-    return files.front();
-  }
+  if (const auto given = given_prepared(options.inputs, options.counts, options.keep_input)) return *given;
   fs::path path = fs::path(options.output) / prepared_name;
   if (options.keep_input) kept = fs::path(options.output) / kept_name;
-  for (const std::string& warning : warnings_of(prepare_counts(files, options.counts, path, kept)))
-    log::warning("{}", warning);
+  prepare_aloud(options.inputs, options.counts, path, kept);
   return path;
 }
 
@@ -185,8 +180,7 @@ OptionTable describe_embed(EmbedOptions& o) {
 
 Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, const RunPlace& place) {
   Collectives& ranks = place.ranks;
-  const auto start = std::chrono::steady_clock::now();
-  const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  const Stopwatch stopwatch;
   require_at_least("reference-neighbours", options.reference_neighbours, 1);
   require_at_least("seed", options.seed, 0);
   require_at_least("threads", options.threads, 0);
@@ -232,9 +226,9 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   check_clusters(options.cluster, cells);
   static_cast<void>(find_report_genes(options.report.genes, input.file->gene_names(), input.file->gene_ids()));
 
-  const double before = seconds();
+  const Stopwatch embedding_time;
   const DenseMatrix embedding = embed(model, input.expression, options.quiet, ranks);
-  const double embedded = seconds() - before;
+  const double embedded = embedding_time.seconds();
   input.components = cell_components(input.expression, model.network->parameters().values().device(), ranks);
   const ClusterOutcome outcome =
       cluster_features(options.cluster, {embedding, input.components.scores, rows, cells, input.labels},
@@ -260,7 +254,7 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   extras.maps = map_stage(options.report, embedding, rows, cells, static_cast<std::uint64_t>(options.seed), ranks);
   const std::int64_t memory = peak_memory();
   metrics["peak_memory_bytes"] = ranks.gather_varied(std::span<const std::int64_t>(&memory, 1));
-  metrics["seconds"] = {{"embed", embedded}, {"total", seconds()}};
+  metrics["seconds"] = {{"embed", embedded}, {"total", stopwatch.seconds()}};
   metrics["cells_per_second"] = static_cast<double>(cells) / embedded;
   const std::string configuration = resolved_configuration(table);
   const fs::path folder = options.output;

@@ -6,10 +6,10 @@
 #include "masksc/core/log.hpp"
 #include "masksc/core/memory.hpp"
 #include "masksc/core/text.hpp"
-#include "masksc/io/inputs.hpp"
 #include "masksc/io/prepared_rows.hpp"
 #include "masksc/metrics/agreement.hpp"
 #include "masksc/run/labels.hpp"
+#include "masksc/run/prepared_input.hpp"
 #include "masksc/run/stages.hpp"
 
 namespace masksc {
@@ -28,23 +28,14 @@ bool still_prepared(const std::filesystem::path& path) {
 /// Makes `input.kept`, where --keep-input asks for it, and returns the prepared file of this input: the input itself,
 /// the one of an interrupted run, or a new one.
 std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& folder, RunInput& input) {
-  const std::vector<std::filesystem::path> files = listed_inputs(options.inputs);
-  if (files.size() == 1 && is_prepared(files.front())) {
-    refuse_choices(files.front(), options.counts);
-    if (options.keep_input) refuse_to_keep(files.front());
-    return files.front();
-  }
+  if (const auto given = given_prepared(options.inputs, options.counts, options.keep_input)) return *given;
   const std::filesystem::path path = folder.path(prepared_name);
   if (options.keep_input) input.kept = folder.path(kept_name);
   const bool have_kept = input.kept.empty() || std::filesystem::exists(input.kept);
   if (folder.state() != FolderState::empty && folder.recorded_input().same_file(input.identity) && have_kept &&
       still_prepared(path))
     return path;
-  const PreparationReport report = prepare_counts(files, options.counts, path, input.kept);
-  for (std::string& warning : warnings_of(report)) {
-    log::warning("{}", warning);
-    input.warnings.push_back(std::move(warning));
-  }
+  input.warnings = prepare_aloud(options.inputs, options.counts, path, input.kept);
   return path;
 }
 
@@ -62,13 +53,6 @@ std::int64_t block_rows(const PreparedFile& file) {
 }
 
 }  // namespace
-
-void refuse_to_keep(const std::filesystem::path& prepared) {
-  throw UserError(
-      fmt::format("--keep-input: '{}' is a prepared file, which holds nothing but counts, names and labels: give the "
-                  "h5ad file itself as --input",
-                  prepared.string()));
-}
 
 ReadCounts reader_of(const std::filesystem::path& path, Collectives& ranks) {
   std::shared_ptr<const PreparedRows> rows;

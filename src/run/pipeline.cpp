@@ -11,6 +11,7 @@
 #include "masksc/core/memory.hpp"
 #include "masksc/core/progress.hpp"
 #include "masksc/core/stop.hpp"
+#include "masksc/core/stopwatch.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/dist/heartbeat.hpp"
 #include "masksc/dist/time_limit.hpp"
@@ -227,7 +228,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     ranks.watch(std::chrono::seconds(0));  // reading the input may take rank 0 any time
     heartbeat.emplace(ranks, HeartbeatSettings{.folder = folder.path("ranks"),
                                                .stall_timeout = std::chrono::seconds(options.run.stall_timeout)});
-    const auto start = std::chrono::steady_clock::now();
+    const Stopwatch preparing;
     const at::Device device = choose_device(options.run.device, place.local_rank, options.train.deterministic);
     check_nccl(options.run, device);
     if (options.engine.cuda_graph) static_cast<void>(cuda_recorder(device));  // now, and not after stage 1
@@ -238,7 +239,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     const std::unique_ptr<NcclCollectives> nccl = choose_nccl(options.run, device, ranks);
     install_stop_signals(stop_signals);  // NCCL may have put handlers of its own in their place
     ranks.watch(std::chrono::seconds(options.run.collective_timeout), heartbeat->peers());
-    const double prepare_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double prepare_seconds = preparing.seconds();
     const std::string configuration = resolved_configuration(table);
     folder.begin(input.identity, configuration);
     if (ranks.is_root()) warn_if_slow(working_type(options.train.precision, device), device);

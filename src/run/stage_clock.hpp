@@ -1,11 +1,11 @@
 // How long the stages of a run take.
 #pragma once
 
-#include <chrono>
 #include <string>
 
 #include "masksc/core/json.hpp"
 #include "masksc/core/run_log.hpp"
+#include "masksc/core/stopwatch.hpp"
 #include "masksc/dist/heartbeat.hpp"
 
 namespace masksc {
@@ -26,10 +26,9 @@ class StageClock {
   template <typename Work>
   auto time_unlogged(const std::string& stage, Work&& work) {
     heartbeat_.begin_stage(stage);
-    const auto start = Clock::now();
+    const Stopwatch stopwatch;
     auto result = work();
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    add(stage, seconds);
+    add(stage, stopwatch.seconds());
     return result;
   }
   void add(const std::string& stage, double seconds) {
@@ -43,7 +42,6 @@ class StageClock {
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
   RunLog& log_;
   Heartbeat& heartbeat_;
   Json seconds_ = Json::object();

@@ -1,10 +1,10 @@
 #include "stage_saves.hpp"
 
-#include <chrono>
 #include <utility>
 
 #include "masksc/core/log.hpp"
 #include "masksc/core/stop.hpp"
+#include "masksc/core/stopwatch.hpp"
 
 namespace masksc {
 namespace {
@@ -24,13 +24,13 @@ void StageSaves::poll(std::int64_t done) {
 }
 
 void StageSaves::save() {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   try {
     save_();
   } catch (const EnvironmentError& e) {
     if (context_.ranks.is_root()) log::warning("what {} has done so far could not be saved: {}", doing_, e.what());
   }
-  clock_.saved(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  clock_.saved(stopwatch.seconds());
 }
 
 }  // namespace masksc

@@ -16,10 +16,10 @@
 #include "masksc/core/output_folder.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
-#include "masksc/io/inputs.hpp"
 #include "masksc/io/prepared.hpp"
 #include "masksc/metrics/agreement.hpp"
 #include "masksc/run/labels.hpp"
+#include "masksc/run/prepared_input.hpp"
 #include "masksc/run/stages.hpp"
 #include "masksc/study/comparison_table.hpp"
 #include "point_records.hpp"
@@ -57,16 +57,10 @@ fs::path prepare(const RunOptions& options, Collectives& ranks) {
     if (options.preparation.batch_statistics)
       throw UserError("--batch-statistics belongs to masksc_train: leave it out of a comparison");
     if (options.keep_input) throw UserError("--keep-input belongs to masksc_train: leave it out of a comparison");
-    const std::vector<fs::path> files = listed_inputs(options.inputs);
-    if (files.size() == 1 && is_prepared(files.front())) {
-      refuse_choices(files.front(), options.counts);
-      path = files.front().string();
-      return;
-    }
-    const fs::path target = fs::path(options.output) / prepared_name;
-    const PreparationReport report = prepare_counts(files, options.counts, target);
-    for (const std::string& warning : warnings_of(report)) log::warning("{}", warning);
-    path = target.string();
+    const auto given = given_prepared(options.inputs, options.counts, false);
+    const fs::path prepared = given.value_or(fs::path(options.output) / prepared_name);
+    if (!given) prepare_aloud(options.inputs, options.counts, prepared);
+    path = prepared.string();
   });
   return broadcast_text(ranks, path);
 }

@@ -1,7 +1,6 @@
 #include "method_run.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <set>
 #include <string>
@@ -12,6 +11,7 @@
 #include "masksc/cluster/outcome.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/core/memory.hpp"
+#include "masksc/core/stopwatch.hpp"
 #include "masksc/dist/collectives.hpp"
 #include "masksc/io/annotations.hpp"
 #include "masksc/io/array_file.hpp"
@@ -51,10 +51,10 @@ ComparedData read_compared(const std::filesystem::path& prepared, const Preparat
 
 MethodOutcome measured(const std::function<BaselineResult()>& work) {
   start_peak_memory();
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   MethodOutcome outcome;
   outcome.found = work();
-  outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  outcome.seconds = stopwatch.seconds();
   outcome.peak_memory = peak_memory();
   return outcome;
 }

@@ -6,6 +6,7 @@
 
 #include "masksc/core/log.hpp"
 #include "masksc/core/stop.hpp"
+#include "masksc/core/stopwatch.hpp"
 #include "point_watch.hpp"
 
 namespace masksc {
@@ -66,7 +67,7 @@ std::int64_t PointGroup::take(const PointIndices& mine) const {
 /// Whether the group goes on: false after a stop.
 bool PointGroup::run(std::size_t index) {
   const Point& point = points_[index];
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   PointOutcome outcome;
   std::exception_ptr error;
   try {
@@ -83,7 +84,7 @@ bool PointGroup::run(std::size_t index) {
   }
   outcome.status = failure ? PointStatus::failed : PointStatus::done;
   if (failure) outcome.failure = *failure;
-  outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  outcome.seconds = stopwatch.seconds();
   on_root(*ranks_, [&] {
     write_record(folder_, point, outcome);
     static_cast<void>(session_.mark(end_mark(index)));

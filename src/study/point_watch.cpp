@@ -71,10 +71,9 @@ void PointWatch::tell(std::size_t index) {
     return;
   }
   const std::string detail = settings_.describe ? settings_.describe(outcome.result) : "";
-  const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
   std::string left;
   if (!pending_.empty() && done_cost_ > 0)
-    left = fmt::format(", ETA {}", format_duration(seconds * (total_cost_ - done_cost_) / done_cost_));
+    left = fmt::format(", ETA {}", format_duration(stopwatch_.seconds() * (total_cost_ - done_cost_) / done_cost_));
   log::info("{} done: {}{}{}{}", count, point.name, detail.empty() ? "" : ", ", detail, left);
 }
 

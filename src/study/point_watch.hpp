@@ -1,13 +1,13 @@
 // The thread beside the work on points: tells of points that end, and of requests to stop that reach one group alone.
 #pragma once
 
-#include <chrono>
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "masksc/core/stopwatch.hpp"
 #include "point_records.hpp"
 
 namespace masksc {
@@ -26,14 +26,13 @@ class PointWatch {
   void look();
   void tell(std::size_t point);
 
-  using Clock = std::chrono::steady_clock;
   const std::vector<Point>& points_;
   std::vector<std::size_t> pending_;
   const PointsSettings& settings_;
   const PointSession& session_;
   std::filesystem::path folder_;
   bool speaks_;
-  Clock::time_point start_ = Clock::now();
+  Stopwatch stopwatch_;
   double total_cost_ = 0;
   double done_cost_ = 0;
   std::mutex mutex_;

@@ -12,10 +12,6 @@ namespace {
 
 constexpr double longest_unsaved = 600;  // seconds into a long epoch
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 }  // namespace
 
 StepVotes share_votes(Collectives& ranks, const StepVotes& mine) {
@@ -30,11 +26,11 @@ void leave_as_asked(TrainContext& context, const std::string& stage, std::int64_
       fmt::format("stopped on request ({}) {}; start {} to resume", stop_reason(), where, context.again));
 }
 
-double SaveClock::elapsed() const { return seconds_since(last_); }
+double SaveClock::elapsed() const { return last_.seconds(); }
 
 void SaveClock::saved(double seconds) {
   cost_ = seconds;
-  last_ = std::chrono::steady_clock::now();
+  last_ = Stopwatch();
 }
 
 Saver::Saver(CheckpointFolder* checkpoints, const CadenceSettings& cadence, std::string stage, TrainContext& context)
@@ -86,18 +82,18 @@ void Saver::attempt(bool must, const Work& work) {
 }
 
 void Saver::begin(std::int64_t step, bool background, const std::function<SavedState(bool copy)>& state) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   SavedState saved = state(background);
   checkpoints_->begin(step, std::move(saved.header), std::move(saved.arrays), background);
-  stall_ = seconds_since(start);
+  stall_ = stopwatch.seconds();
   clock_.saved(stall_);
   if (!background) complete();
 }
 
 void Saver::complete() {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   checkpoints_->complete();
-  stall_ += seconds_since(start);
+  stall_ += stopwatch.seconds();
   clock_.saved(stall_);
   context_.log.event(
       stage_, "checkpoint", checkpoints_->step(),

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <numbers>
 
 #include "masksc/core/log.hpp"
 #include "masksc/core/progress.hpp"
 #include "masksc/core/stop.hpp"
+#include "masksc/core/stopwatch.hpp"
 #include "masksc/data/loader.hpp"
 #include "masksc/model/contrastive.hpp"
 #include "masksc/model/distributed.hpp"
@@ -170,7 +170,7 @@ void train_sequence_encoder(SequenceEncoder& encoder, const SequenceJob& job, Tr
     const double learning_rate = epoch_learning_rate(epoch, settings);
     context.ranks.begin_step(done + 1);
     if (step == 0 || starts) loader.start_epoch(static_cast<std::uint32_t>(epoch));
-    const auto start = std::chrono::steady_clock::now();
+    const Stopwatch stopwatch;
     const Batch batch = loader.batch(step);
     const Step computed{encoder, settings, job.seed, static_cast<std::uint32_t>(epoch), batch, context};
     const double loss = context.shards > 0 ? compute_gradient_of_shards(computed, threads) : compute_gradient(computed);
@@ -182,7 +182,7 @@ void train_sequence_encoder(SequenceEncoder& encoder, const SequenceJob& job, Tr
     adam.step(encoder.parameters(), learning_rate);
 
     ++done;
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double seconds = stopwatch.seconds();
     const double speed = static_cast<double>(batch.global_cells) / seconds;
     Json line = {{"stage", "sequence"},
                  {"epoch", epoch + 1},

@@ -4,13 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <set>
 
 #include "masksc/core/log.hpp"
 #include "masksc/core/progress.hpp"
 #include "masksc/core/stop.hpp"
+#include "masksc/core/stopwatch.hpp"
 #include "masksc/data/loader.hpp"
 #include "masksc/model/device_random.hpp"
 #include "masksc/model/mask.hpp"
@@ -18,10 +18,6 @@
 
 namespace masksc {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 /// Steps in a row whose loss or gradient was not finite, and what is done about them.
 class BadSteps {
@@ -135,6 +131,25 @@ void report_laggards(double compute_seconds, std::int64_t step, std::set<std::si
   }
 }
 
+/// A step's line of log.jsonl; epoch and step from 1.
+Json describe_step(std::int64_t epoch, std::int64_t step, RowRange cells, double learning_rate, double speed,
+                   const StepReport& report) {
+  Json line = {{"stage", "train"},
+               {"epoch", epoch},
+               {"step", step},
+               {"cells", {cells.begin, cells.end}},
+               {"loss", report.loss},
+               {"masked_loss", report.masked_loss},
+               {"guidance_loss", report.guidance_loss},
+               {"learning_rate", learning_rate},
+               {"gradient_norm", report.gradient_norm},
+               {"cells_per_second", speed},
+               {"time", log_time()},
+               {"seconds", describe(report.seconds)}};
+  if (report.skipped) line["skipped"] = true;
+  return line;
+}
+
 /// Where a run is after `step` steps, as its checkpoint says.
 Json describe_position(const BatchPlan& plan, std::int64_t step, std::int64_t total, std::int64_t bad_steps,
                        double loss) {
@@ -173,7 +188,7 @@ LossShares batch_loss(const MaskedAutoencoder& model, const Targets& targets, co
 }
 
 TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const TrainJob& job, TrainContext& context) {
-  const auto start = Clock::now();
+  const Stopwatch all;
   const auto seed = static_cast<std::uint64_t>(job.settings.seed);
   const double guidance = job.target_settings.guidance;
   Loader loader(job.expression, job.settings.batch_size, seed, /*stage=*/0, context.ranks,
@@ -191,7 +206,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
   bool starts = true;  // the rows of the epoch are not there yet
   while (outcome.steps < total) {
     const std::int64_t step = outcome.steps;
-    const auto step_start = Clock::now();
+    const Stopwatch stopwatch;
     const Moment begun(context.device);
     if (job.watch) job.watch(step + 1, true);
     context.ranks.begin_step(step + 1);
@@ -229,21 +244,8 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     if (!report.skipped) outcome.loss = report.loss;
     outcome.parts += report.seconds;
     epoch_compute += report.seconds.data + report.seconds.forward + report.seconds.backward;
-    const double speed = static_cast<double>(batch.global_cells) / seconds_since(step_start);
-    Json line = {{"stage", "train"},
-                 {"epoch", epoch + 1},
-                 {"step", step + 1},
-                 {"cells", {positions.begin, positions.end}},
-                 {"loss", report.loss},
-                 {"masked_loss", report.masked_loss},
-                 {"guidance_loss", report.guidance_loss},
-                 {"learning_rate", learning_rate},
-                 {"gradient_norm", report.gradient_norm},
-                 {"cells_per_second", speed},
-                 {"time", log_time()},
-                 {"seconds", describe(report.seconds)}};
-    if (report.skipped) line["skipped"] = true;
-    context.log.write(line);
+    const double speed = static_cast<double>(batch.global_cells) / stopwatch.seconds();
+    context.log.write(describe_step(epoch + 1, step + 1, positions, learning_rate, speed, report));
     progress.update(step + 1, fmt::format("epoch {}/{}, loss {:.4f}, {:.0f} cells/s", epoch + 1, job.settings.epochs,
                                           report.loss, speed));
     const bool last = step + 1 == total;
@@ -267,7 +269,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     if (report.votes.stop && !last)
       leave_as_asked(context, "train", step + 1, fmt::format("at step {} of {}", step + 1, total));
   }
-  outcome.seconds = seconds_since(start);
+  outcome.seconds = all.seconds();
   outcome.hidden = engine.exchange().mean_hidden();
   return outcome;
 }

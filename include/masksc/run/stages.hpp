@@ -35,9 +35,6 @@ struct RunInput {
   std::filesystem::path kept;         // all else that the input holds, with --keep-input; on rank 0
 };
 
-/// Throws UserError: what --keep-input asks for is not in the prepared file.
-[[noreturn]] void refuse_to_keep(const std::filesystem::path& prepared);
-
 /// Reads counts of the prepared file at `path`, each rank for itself and when it needs them. A collective.
 ReadCounts reader_of(const std::filesystem::path& path, Collectives& ranks);
 /// The batches in the prepared file at `path`; empty where it has none. A collective. Throws UserError when they are

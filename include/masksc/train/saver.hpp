@@ -1,12 +1,12 @@
 // When a training loop saves, and that it stops as asked: what both stages' loops share.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "masksc/core/stopwatch.hpp"
 #include "masksc/io/checkpoint_folder.hpp"
 #include "masksc/train/context.hpp"
 #include "masksc/train/settings.hpp"
@@ -36,7 +36,7 @@ class SaveClock {
   void saved(double seconds);
 
  private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+  Stopwatch last_;
   double cost_ = 0;
 };
 
