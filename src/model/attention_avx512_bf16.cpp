@@ -18,7 +18,7 @@ struct Avx512Bf16 {
   }
   static Halves narrow(const Floats& x) { return (Halves)_mm512_cvtneps_pbh((__m512)x); }
   /// Four bytes each: one of the first, then one of the second.
-  static Floats paired(const Floats& first, const Floats& second) {
+  static Floats narrow_paired(const Floats& first, const Floats& second) {
     using All [[gnu::vector_size(64)]] = std::int16_t;
     constexpr All order = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
                            8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
@@ -39,7 +39,8 @@ struct Amx : Avx512Bf16 {
   using Int = std::int64_t;
 
   /// x = n + r with whole n and 0 <= r < 1, 2^r by the polynomial of degree 4 with the least relative error (2.6e-6, a
-  /// thousandth of bf16's steps; found by linear programming). Tiles leave most of the time to softmax.
+  /// thousandth of bf16's steps; found by linear programming): beside tiles softmax takes
+  /// most of the time.
   static Floats power_of_two(const Floats& x) {
     const Floats r = (Floats)_mm512_reduce_ps((__m512)x, 1);
     Floats p = r * 0.0135341684F + 0.0520114595F;
@@ -112,7 +113,7 @@ using Attention = LanesAttention<TileFactors<Amx>>;
 /// The thread's tiles have their shapes while it lives.
 struct Tiles {
   Tiles() {
-    const TileShapes shapes;
+    static constexpr TileShapes shapes;
     _tile_loadconfig(&shapes);
   }
   ~Tiles() { _tile_release(); }

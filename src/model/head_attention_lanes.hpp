@@ -43,25 +43,25 @@ class LanesAttention {
     Factors::pack(input.values, shape.tokens, shape.dim, packed_values);
     for (Int first = 0; first < shape.queries; first += some_rows) {
       const Int rows = Lanes::smaller(some_rows, shape.queries - first);
-      const Left asking = Factors::left(input.queries.from(first), rows, shape.dim, left_queries);
+      const Left asking = Factors::left_of_rows(input.queries.from(first), rows, shape.dim, left_queries);
       Factors::product(rows, tokens, dim_depth, asking, turned_keys, tokens, {scores, tokens}, false);
       // Row after row, so that the processor need not wait for what combines a row's numbers.
-      float greatest[some_rows], sum[some_rows];
+      float largest[some_rows], sum[some_rows];
       for (Int row = 0; row < rows; ++row) {
         Lanes::hide_padding(scores + row * tokens, shape.tokens, tokens);
-        greatest[row] = Lanes::largest_in(scores + row * tokens, tokens) * (shape.scale * log2_e);
+        largest[row] = Lanes::largest_in(scores + row * tokens, tokens);
       }
       for (Int row = 0; row < rows; ++row) {
         float* const to = Factors::left_row(scores, left_weights, row, tokens);
-        sum[row] = Lanes::weigh(scores + row * tokens, tokens, shape.scale * log2_e, greatest[row],
+        sum[row] = Lanes::weigh(scores + row * tokens, tokens, shape.scale * log2_e, largest[row],
                                 [to](Int token, const Floats& weights) { Factors::put_left(to, token, weights); });
       }
       float inverse[some_rows];
       for (Int row = 0; row < rows; ++row) {
         inverse[row] = 1 / sum[row];
-        log_sums[first + row] = greatest[row] + __builtin_log2f(sum[row]);
+        log_sums[first + row] = largest[row] * (shape.scale * log2_e) + __builtin_log2f(sum[row]);
       }
-      const Left weights = Factors::left(scores, left_weights, rows, tokens);
+      const Left weights = Factors::left_of_table(scores, left_weights, rows, tokens);
       Factors::product(rows, width, token_depth, weights, packed_values, width, {sums, width}, false);
       Factors::unpack(sums, rows, shape.dim, output.from(first), inverse);
     }
@@ -105,10 +105,11 @@ class LanesAttention {
       const auto output = given.output.from(first);
       Factors::pack_across(queries.from(first), rows, shape.dim, packed_queries);
       Factors::pack_across(gradient, rows, shape.dim, packed_gradient);
-      Factors::product(rows, tokens, dim_depth, Factors::left(queries.from(first), rows, shape.dim, left_queries),
-                       turned_keys, tokens, {weights, tokens}, false);
-      Factors::product(rows, tokens, dim_depth, Factors::left(gradient, rows, shape.dim, left_gradient), turned_values,
-                       tokens, {slopes, tokens}, false);
+      Factors::product(rows, tokens, dim_depth,
+                       Factors::left_of_rows(queries.from(first), rows, shape.dim, left_queries), turned_keys, tokens,
+                       {weights, tokens}, false);
+      Factors::product(rows, tokens, dim_depth, Factors::left_of_rows(gradient, rows, shape.dim, left_gradient),
+                       turned_values, tokens, {slopes, tokens}, false);
       float common[some_rows];
       for (Int row = 0; row < rows; ++row) {
         Lanes::hide_padding(weights + row * tokens, shape.tokens, tokens);
@@ -131,8 +132,8 @@ class LanesAttention {
           Factors::put_across(slope_row + token, slope);
         }
       }
-      Factors::product(rows, width, token_depth, Factors::left(slopes, left_slopes, rows, tokens), packed_keys, width,
-                       {query_sums, width}, false);
+      Factors::product(rows, width, token_depth, Factors::left_of_table(slopes, left_slopes, rows, tokens), packed_keys,
+                       width, {query_sums, width}, false);
       Factors::unpack(query_sums, rows, shape.dim, gradients.queries.from(first), nullptr);
       Factors::add_across(weights, rows, shape.tokens, packed_gradient, shape.dim, value_sums, first > 0);
       Factors::add_across(slopes, rows, shape.tokens, packed_queries, shape.dim, key_sums, first > 0);

@@ -36,7 +36,7 @@ struct LanesFactors {
   }
 
   // Products over queries: a table of numbers [rows of queries, whole vectors of tokens] with rows and columns swapped,
-  // times rows. Factors::put_across has put the numbers of rows_together rows where the first of them lies.
+  // times rows. Of the table Factors::put_across has put the numbers: one row, or two as pairs in place of the first.
   static Int across_room(Int rows, Int dim) { return Factors::depth(rows) * Lanes::whole_vectors(dim); }
   static void pack_across(const Rows& from, Int count, Int dim, float* to) { Factors::pack(from, count, dim, to); }
   static Int across_sums_room(Int tokens, Int dim) { return tokens * Lanes::whole_vectors(dim); }
@@ -67,11 +67,11 @@ struct FloatFactors : LanesFactors<FloatFactors<Processor>, Processor, float> {
   // elsewhere.
   static Int left_room(Int, Int) { return 0; }
   /// Rows of a matrix.
-  static Left left(const Rows& rows, Int, Int, float*) { return {rows.data, rows.stride, 1}; }
-  // A table of numbers, rows `width` apart, that are put one vector after the other.
+  static Left left_of_rows(const Rows& rows, Int, Int, float*) { return {rows.data, rows.stride, 1}; }
+  // A table of numbers, rows `width` apart: all are put, one vector after the other, and then the factor is taken.
   static float* left_row(float* table, float*, Int row, Int width) { return table + row * width; }
   static void put_left(float* row, Int column, const Floats& x) { Lanes::store(row + column, x); }
-  static Left left(float* table, float*, Int, Int width) { return {table, width, 1}; }
+  static Left left_of_table(float* table, float*, Int, Int width) { return {table, width, 1}; }
 
   static constexpr Int rows_together = 1;
   static void put_across(float* to, const Floats (&x)[rows_together]) { Lanes::store(to, x[0]); }
@@ -116,19 +116,19 @@ struct PairFactors : LanesFactors<PairFactors<Processor>, Processor, Bf16Bits> {
   static Int depth(Int n) { return (n + 1) / 2; }
 
   static Int left_room(Int rows, Int columns) { return rows * Lanes::whole_vectors(depth(columns)); }
-  static Left left(const Rows& rows, Int count, Int dim, float* room) {
+  static Left left_of_rows(const Rows& rows, Int count, Int dim, float* room) {
     Base::copy(rows, count, dim, room);
     return {room, Lanes::whole_vectors(depth(dim)), 1};
   }
   // Half a width is whole vectors.
   static float* left_row(float*, float* room, Int row, Int width) { return room + row * depth(width); }
   static void put_left(float* row, Int column, const Floats& x) { put(row + column / 2, Processor::narrow(x)); }
-  static Left left(float*, float* room, Int, Int width) { return {room, depth(width), 1}; }
+  static Left left_of_table(float*, float* room, Int, Int width) { return {room, depth(width), 1}; }
 
   static constexpr Int rows_together = 2;
   static void put_across(float* to, const Floats (&x)[rows_together]) {
-    if constexpr (requires { Processor::paired(x[0], x[1]); })
-      Lanes::store(to, Processor::paired(x[0], x[1]));
+    if constexpr (requires { Processor::narrow_paired(x[0], x[1]); })
+      Lanes::store(to, Processor::narrow_paired(x[0], x[1]));
     else
       Lanes::store(to, paired(Processor::narrow(x[0]), Processor::narrow(x[1])));
   }

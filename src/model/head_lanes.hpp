@@ -114,19 +114,19 @@ struct HeadLanes {
   /// 2^x for x <= 0, but 0 below x = -126.5; NaN of NaN. The processor's own where it has one. 2^n by the exponent's
   /// bits, 2^r for |r| <= 1/2 by the polynomial of degree 5 with the least relative error (2.2e-7, found by Remez'
   /// exchange).
-  static Floats power_of_two(const Floats& x) {
-    if constexpr (requires { Processor::power_of_two(x); }) return Processor::power_of_two(x);
+  static Floats power_of_two(const Floats& power) {
+    if constexpr (requires { Processor::power_of_two(power); }) return Processor::power_of_two(power);
+    const Floats least = Floats{} - 127;
+    const Floats x = power < least ? least : power;
     const float rounding = 12582912.0F + 127;  // 1.5 * 2^23: the sum's last bits are those of n + 127, the exponent's
     const Floats shifted = x + rounding;
     const Floats r = x - (shifted - rounding);
-    const Ints bits = (Ints)shifted;
-    const Ints least = Ints{} + 0x4b400000;  // the bits of 12582912
     Floats p = r * 0.00133826700F + 0.00967294443F;
     p = p * r + 0.0555009767F;
     p = p * r + 0.240221545F;
     p = p * r + 0.693147600F;
     p = p * r + 1.00000012F;
-    return p * (Floats)((bits > least ? bits : least) << 23);
+    return p * (Floats)((Ints)shifted << 23);
   }
 
   /// A factor of a product: element (row, k).
@@ -207,13 +207,13 @@ struct HeadLanes {
     return largest_of(largest);
   }
 
-  /// put(token, 2^(scale * score - greatest)) for each vector of scores [width]; returns the sum.
+  /// put(token, 2^(scale * (score - largest))) for each vector of scores [width]; returns the sum.
   template <class Put>
-  [[gnu::always_inline]] static float weigh(const float* scores, Int width, float scale, float greatest,
+  [[gnu::always_inline]] static float weigh(const float* scores, Int width, float scale, float largest,
                                             const Put& put) {
     Floats sums{};
     for (Int token = 0; token < width; token += lanes) {
-      const Floats weights = power_of_two(load(scores + token) * scale - greatest);
+      const Floats weights = power_of_two((load(scores + token) - largest) * scale);
       put(token, weights);
       sums += weights;
     }

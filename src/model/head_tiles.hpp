@@ -16,19 +16,20 @@ struct TileFactors : PairFactors<Processor> {
   static constexpr Int side = 16;  // of a tile
   static_assert(Lanes::lanes == side);
   static constexpr Int queries_at_a_time = 32;
+  static_assert(queries_at_a_time % (2 * side) == 0);  // whole tiles of their pairs
 
   static Int whole_tiles(Int n) { return (n + side - 1) / side * side; }
   static Int depth(Int n) { return whole_tiles(Base::depth(n)); }
 
+  /// Rows up to a whole tile are computed of whatever lies there, and never read.
   static void product(Int rows, Int width, Int depth, const Left& a, const float* b, Int b_stride,
                       const typename Lanes::Table& c, bool add) {
     Processor::multiply(whole_tiles(rows), width, depth, a.data, a.row_step, b, b_stride, c.data, c.stride, add);
   }
 
   static Int left_room(Int rows, Int columns) { return rows * depth(columns); }
-  static Left left(const Rows& rows, Int count, Int dim, float* room) { return Base::left(rows, count, dim, room); }
   static float* left_row(float*, float* room, Int row, Int width) { return room + row * depth(width); }
-  static Left left(float*, float* room, Int rows, Int width) {
+  static Left left_of_table(float*, float* room, Int rows, Int width) {
     const Int step = depth(width);
     if (width / 2 < step)
       for (Int row = 0; row < rows; ++row) Base::put(room + row * step + width / 2, typename Base::Halves{});
@@ -45,6 +46,7 @@ struct TileFactors : PairFactors<Processor> {
   }
 
   // Over queries: the rows turned times the table, which is the right factor as it lies, so that the sums are turned.
+  // (Of the room the first half is the answer, the second the pairs before they are turned.)
   static Int across_room(Int rows, Int dim) { return 2 * depth(rows) * Lanes::whole_vectors(dim); }
   static void pack_across(const Rows& from, Int count, Int dim, float* to) {
     const Int width = Lanes::whole_vectors(dim);

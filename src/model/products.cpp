@@ -3,6 +3,8 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <exception>
+
 namespace masksc {
 namespace {
 
@@ -29,7 +31,7 @@ at::Tensor as_rows(const at::Tensor& x) {
   return rows.is_non_overlapping_and_dense() ? rows : rows.contiguous();
 }
 
-/// Without a bias bf16 goes by oneDNN in LibTorch's way, too, which in backward passes is the faster one.
+/// In bf16 at::mm calls oneDNN itself, faster than the operator above does; in fp32 it would call MKL.
 at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
   return a.scalar_type() == at::kFloat ? times_transposed(a, b.t()) : at::mm(a, b);
 }
@@ -62,17 +64,8 @@ struct OneDnnLinear : torch::autograd::Function<OneDnnLinear> {
 bool mkl_is_slow_here() {
 #if defined(__x86_64__) && defined(__GNUC__)
   static const bool slow =
-      __builtin_cpu_is("amd") != 0 && __builtin_cpu_supports("avx512f") != 0 && has_onednn_linear();
+      __builtin_cpu_is("amd") != 0 && __builtin_cpu_supports("avx512f") != 0 && has_onednn_linear(at::kFloat);
   return slow;
-#else
-  return false;
-#endif
-}
-
-bool has_bf16_instructions() {
-#if defined(__x86_64__) && defined(__GNUC__)
-  static const bool found = __builtin_cpu_supports("avx512bf16") != 0 && has_onednn_linear();
-  return found;
 #else
   return false;
 #endif
@@ -81,12 +74,24 @@ bool has_bf16_instructions() {
 bool goes_by_onednn(const at::Tensor& x, const at::Tensor& weight) {
   if (!x.is_cpu() || x.scalar_type() != weight.scalar_type() || x.numel() == 0) return false;
   return x.scalar_type() == at::kFloat ? mkl_is_slow_here()
-                                       : x.scalar_type() == at::kBFloat16 && has_bf16_instructions();
+                                       : x.scalar_type() == at::kBFloat16 && has_onednn_linear(at::kBFloat16);
 }
 
 }  // namespace
 
-bool has_onednn_linear() { return onednn_linear().has_value(); }
+bool has_onednn_linear(at::ScalarType type) {
+  if (type == at::kFloat) return onednn_linear().has_value();
+  // oneDNN refuses bf16 where the CPU, or ONEDNN_MAX_CPU_ISA, does not let it take AVX-512.
+  static const bool takes_bf16 = [] {
+    const at::Tensor one = at::ones({1, 1}, at::kBFloat16);
+    try {
+      return onednn_linear().has_value() && times_transposed(one, one).defined();
+    } catch (const std::exception&) {
+      return false;
+    }
+  }();
+  return type == at::kBFloat16 && takes_bf16;
+}
 
 at::Tensor affine_by_onednn(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   return OneDnnLinear::apply(x, weight, bias.defined() ? std::optional(bias) : std::nullopt);

@@ -41,7 +41,8 @@ void expect_same(const std::vector<at::Tensor>& found, const std::vector<at::Ten
 class Products : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!has_onednn_linear()) GTEST_SKIP() << "this LibTorch has no mkldnn::_linear_pointwise: affine() is at::linear";
+    if (!has_onednn_linear(at::kFloat))
+      GTEST_SKIP() << "this LibTorch has no mkldnn::_linear_pointwise: affine() is at::linear";
   }
 };
 
@@ -53,16 +54,6 @@ TEST_F(Products, IsThatOfLibTorch) {
         through(&affine_by_onednn, x, weight, bias),
         through([](const auto& a, const auto& w, const auto& b) { return at::linear(a, w, b); }, x, weight, bias),
         bias.defined() ? "with bias" : "without bias");
-}
-
-TEST_F(Products, IsThatOfLibTorchInBf16) {
-  const auto by_torch = [](const auto& a, const auto& w, const auto& b) { return at::linear(a, w, b); };
-  const at::Tensor x = draw({5, 7, 33}, 1).to(at::kBFloat16);
-  for (const at::Tensor& drawn : {draw({20, 33}, 2), draw({33, 20}, 2).t()}) {
-    const at::Tensor weight = drawn.to(at::kBFloat16);
-    for (const at::Tensor& bias : {draw({20}, 3).to(at::kBFloat16), at::Tensor()})
-      expect_same(through(&affine_by_onednn, x, weight, bias), through(by_torch, x, weight, bias), "bf16", 0.003);
-  }
 }
 
 TEST_F(Products, TakesTransposedAndSlicedMatrices) {
@@ -83,6 +74,29 @@ TEST_F(Products, TakesAGradientThatIsOneNumber) {
   affine_by_onednn(x, weight).sum().backward();
   at::linear(x, other).sum().backward();
   expect_same({weight.grad()}, {other.grad()}, "expanded gradient");
+}
+
+at::Tensor in_bf16(const at::Tensor& x) { return x.to(at::kBFloat16); }
+
+TEST_F(Products, AreThoseOfLibTorchInBf16) {
+  if (!has_onednn_linear(at::kBFloat16)) GTEST_SKIP() << "oneDNN takes no bf16 on this processor";
+  const auto by_torch = [](const auto& a, const auto& w, const auto& b) { return at::linear(a, w, b); };
+  const at::Tensor x = in_bf16(draw({5, 7, 33}, 1));
+  for (const bool turned : {false, true})
+    for (const bool biased : {false, true}) {
+      const at::Tensor weight = turned ? in_bf16(draw({33, 20}, 2)).t() : in_bf16(draw({20, 33}, 2));
+      const at::Tensor bias = biased ? in_bf16(draw({20}, 3)) : at::Tensor();
+      const std::vector<at::Tensor> wanted = through(by_torch, x, weight, bias);
+      for (const auto& way : {&affine_by_onednn, &affine}) {
+        const std::vector<at::Tensor> found = through(way, x, weight, bias);
+        expect_same(found, wanted, turned ? "turned" : "as it is", 0.003);
+        EXPECT_EQ(found[2].strides(), weight.strides()) << "the gradient has the weight's layout";
+      }
+    }
+  const at::Tensor weight = in_bf16(draw({20, 33}, 2)).requires_grad_();
+  affine_by_onednn(x, weight).sum().backward();  // whose gradient is one number, expanded
+  const at::Tensor rows = x.view({-1, 33}).to(at::kFloat).sum(0, true).expand({20, 33});
+  expect_same({weight.grad().to(at::kFloat)}, {rows}, "expanded gradient", 0.003);
 }
 
 TEST_F(Products, GroupedProductsAreThoseOfMatmul) {
