@@ -35,6 +35,32 @@ std::string contents(const ArrayFile& file) {
       file.path().string(), contents(file)));
 }
 
+/// Throws UserError for formats of counts that mask-sc does not read: how scanpy's users make h5ad of them.
+void refuse_foreign(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return;  // which is the greater trouble
+  std::string name = path.filename().empty() ? path.parent_path().filename().string() : path.filename().string();
+  const bool zarr = name.ends_with(".zarr.zip") || std::filesystem::exists(path / ".zgroup", ignored) ||
+                    std::filesystem::exists(path / "zarr.json", ignored);
+  if (name.ends_with(".gz")) name.resize(name.size() - 3);
+  const auto refuse = [&](const char* what, const std::string& way) {
+    throw UserError(
+        fmt::format("'{}' is {}, which mask-sc does not read: write it as h5ad, {}", path.string(), what, way));
+  };
+  const auto in_python = [&](const std::string& call) {
+    return fmt::format("in Python by {}.write_h5ad(\"counts.h5ad\")", call);
+  };
+  if (zarr) refuse("a Zarr store", in_python(fmt::format("anndata.read_zarr(\"{}\")", path.string())));
+  if (name.ends_with(".loom"))
+    refuse("a loom file", in_python(fmt::format("anndata.io.read_loom(\"{}\")", path.string())));
+  for (const char* text : {".csv", ".tsv", ".txt"})
+    if (name.ends_with(text))
+      refuse("a table of text", in_python(fmt::format("scanpy.read(\"{}\")", path.string())) +
+                                    ", with .T before .write_h5ad where its rows are genes");
+  for (const char* r : {".rds", ".RDS", ".h5seurat", ".rda", ".RData"})
+    if (name.ends_with(r)) refuse("an object of R", "in R by zellkonverter::writeH5AD of its SingleCellExperiment");
+}
+
 /// Throws UserError for choices that only 10x inputs have.
 void refuse_10x_choices(const std::filesystem::path& path, const InputSettings& settings) {
   const bool has_genome = !settings.genome.empty();
@@ -87,6 +113,7 @@ void check_shape(const ArrayFile& file, const std::string& matrix, MatrixShape s
 }
 
 std::unique_ptr<CountsReader> open_counts(const std::filesystem::path& path, const InputSettings& settings) {
+  refuse_foreign(path);
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) return open_mtx(path, settings);
   if (const std::string name = path.filename().string(); name.ends_with(".mtx") || name.ends_with(".mtx.gz"))
@@ -103,6 +130,7 @@ std::unique_ptr<CountsReader> open_counts(const std::filesystem::path& path, con
 }
 
 std::vector<std::filesystem::path> input_files(const std::filesystem::path& path) {
+  refuse_foreign(path);
   std::error_code ignored;
   if (!std::filesystem::is_directory(path, ignored)) return {path};
   const MtxFolder found = find_mtx(path);

@@ -58,6 +58,21 @@ TEST_F(BadInput, NormalisedDataIsAllowedOnRequestButNotNegative) {
   EXPECT_THAT(message(settings), HasSubstr("negative"));
 }
 
+TEST_F(BadInput, FormatsThatAreNotReadSayWhatToDo) {
+  const auto message_of = [&](const std::string& name) { return user_error([&] { read_all(folder_ / name); }); };
+  for (const char* name : {"a.zarr", "b.zarr/"}) std::filesystem::create_directory(folder_ / name);
+  std::ofstream(folder_ / "a.zarr" / "zarr.json") << "{}";
+  std::ofstream(folder_ / "b.zarr" / ".zgroup") << "{}";
+  for (const char* name : {"c.zarr.zip", "d.loom", "e.csv", "e.txt.gz", "f.rds"}) std::ofstream(folder_ / name) << "1";
+  for (const char* name : {"a.zarr", "b.zarr/", "c.zarr.zip"})
+    EXPECT_THAT(message_of(name), AllOf(HasSubstr("Zarr"), HasSubstr(std::string("read_zarr(\"") +
+                                                                     (folder_ / name).string() + "\").write_h5ad")));
+  EXPECT_THAT(message_of("d.loom"), HasSubstr("read_loom"));
+  for (const char* name : {"e.csv", "e.txt.gz"}) EXPECT_THAT(message_of(name), HasSubstr("scanpy.read("));
+  EXPECT_THAT(message_of("f.rds"), HasSubstr("writeH5AD"));
+  EXPECT_THAT(message_of("absent.csv"), HasSubstr("No such file"));
+}
+
 TEST_F(BadInput, UnknownLayoutsListWhatIsThere) {
   ArrayFile file = ArrayFile::create(path());
   file.write("expression", view(counts_.values), {5, 6});
