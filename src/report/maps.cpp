@@ -117,8 +117,13 @@ CellMaps map_cells(const DenseMatrix& features, std::uint64_t seed, int threads)
   maps.tsne = maps.umap = DenseMatrix(features.rows, 2);
   if (features.rows < 4) return maps;
   const Neighbours neighbours = nearest(features, std::min<std::int64_t>(3 * perplexity, features.rows - 1), threads);
-  maps.tsne = tsne_of(neighbours, seed, threads);
-  maps.umap = umap_of(neighbours, seed, threads);
+  // At the same time: most of UMAP keeps one thread busy alone.
+  on_threads(threads, 2, [&](std::int64_t map, int /*thread*/) {
+    if (map == 0)
+      maps.tsne = tsne_of(neighbours, seed, threads);
+    else
+      maps.umap = umap_of(neighbours, seed, threads);
+  });
   return maps;
 }
 

@@ -1,4 +1,5 @@
 """The figures of the README: whole runs on real data, for seeds 0, 1, 2 (about an hour and a half)."""
+import pathlib
 import shutil
 import statistics
 import subprocess
@@ -46,6 +47,29 @@ class Figures(unittest.TestCase):
         metrics = support.metrics(folder / "result")
         self.assertGreaterEqual(metrics["ari"], 0.95)
         self.assertLess(metrics["seconds"]["total"], 180)
+
+    @unittest.skipUnless("avx512_bf16" in pathlib.Path("/proc/cpuinfo").read_text(),
+                         "this CPU has no instructions for bf16, which would take many times as long")
+    def test_losses_in_bf16_over_the_quick_start(self):
+        folder = support.fresh("figures", "bf16")
+        folder.mkdir(parents=True)
+        support.run("masksc_simulate", "--cells", "2000", "--genes", "2000", "--groups", "5", "--seed", "0", "--output",
+                    folder / "cells.h5ad")
+        losses = []
+        for precision in ("fp32", "bf16"):
+            output = folder / precision
+            done = support.train(output, "--config", support.ROOT / "configs" / "quickstart.ini", "--precision",
+                                 precision, data=folder / "cells.h5ad", labels="group", small=False, timeout=600)
+            self.assertEqual(done.codes, [0, 0], done)
+            self.assertGreaterEqual(support.metrics(output)["ari"], 0.95)
+            epochs = {}
+            for step in support.steps(output):
+                epochs.setdefault((step["epoch"] - 1) // 4, []).append(step["loss"])
+            losses.append([statistics.mean(steps) for steps in epochs.values()])
+        self.assertEqual(len(losses[0]), 10)
+        apart = [abs(bf16 / fp32 - 1) for fp32, bf16 in zip(*losses)]  # of four epochs: single steps go other ways
+        print("bf16 beside fp32, losses of four epochs:", [f"{100 * x:.2f} %" for x in apart], flush=True)
+        self.assertLess(max(apart), 0.02)
 
     def test_paper_configuration_takes_two_steps(self):
         # Few cells: embedding one without a mask takes 44 GFLOP, all of worm half an hour.
