@@ -24,7 +24,7 @@ class PointWatch {
 
  private:
   void look();
-  void tell(std::size_t point);
+  void tell(std::size_t index);
 
   const std::vector<Point>& points_;
   std::vector<std::size_t> pending_;
