@@ -28,14 +28,8 @@ std::string contents(const ArrayFile& file) {
   return parts.empty() ? "nothing" : fmt::format("{}", fmt::join(parts, ", "));
 }
 
-[[noreturn]] void refuse_layout(const ArrayFile& file) {
-  throw UserError(fmt::format(
-      "'{}' has no layout that mask-sc reads: it holds {}; expected X (cells x genes) and optionally Y, an h5ad file "
-      "(X, obs, var), or a 10x file (matrix with features and barcodes)",
-      file.path().string(), contents(file)));
-}
-
-/// Throws UserError for formats of counts that mask-sc does not read: how scanpy's users make h5ad of them.
+/// Of what can't be read: throws UserError for formats of counts that others read, by their names, and says how to make
+/// h5ad of them.
 void refuse_foreign(const std::filesystem::path& path) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return;  // which is the greater trouble
@@ -59,6 +53,23 @@ void refuse_foreign(const std::filesystem::path& path) {
                                     ", with .T before .write_h5ad where its rows are genes");
   for (const char* r : {".rds", ".RDS", ".h5seurat", ".rda", ".RData"})
     if (name.ends_with(r)) refuse("an object of R", "in R by zellkonverter::writeH5AD of its SingleCellExperiment");
+}
+
+[[noreturn]] void refuse_layout(const ArrayFile& file) {
+  refuse_foreign(file.path());
+  throw UserError(fmt::format(
+      "'{}' has no layout that mask-sc reads: it holds {}; expected X (cells x genes) and optionally Y, an h5ad file "
+      "(X, obs, var), or a 10x file (matrix with features and barcodes)",
+      file.path().string(), contents(file)));
+}
+
+ArrayFile open_hdf5(const std::filesystem::path& path) {
+  try {
+    return ArrayFile::open(path);
+  } catch (const UserError&) {
+    refuse_foreign(path);
+    throw;
+  }
 }
 
 /// Throws UserError for choices that only 10x inputs have.
@@ -113,14 +124,16 @@ void check_shape(const ArrayFile& file, const std::string& matrix, MatrixShape s
 }
 
 std::unique_ptr<CountsReader> open_counts(const std::filesystem::path& path, const InputSettings& settings) {
-  refuse_foreign(path);
   std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) return open_mtx(path, settings);
+  if (std::filesystem::is_directory(path, ignored)) {
+    refuse_foreign(path);
+    return open_mtx(path, settings);
+  }
   if (const std::string name = path.filename().string(); name.ends_with(".mtx") || name.ends_with(".mtx.gz"))
     throw UserError(fmt::format("'{}' is read with its genes and barcodes: give the folder that holds them, '{}'",
                                 path.string(), std::filesystem::absolute(path).parent_path().string()));
   if (is_prepared(path)) return open_prepared(path, settings);
-  ArrayFile file = ArrayFile::open(path);
+  ArrayFile file = open_hdf5(path);
   const bool is_h5ad = looks_like_h5ad(file);
   if (!is_h5ad && !looks_like_xy(file) && looks_like_10x(file)) return open_10x(std::move(file), settings);
   refuse_10x_choices(path, settings);
@@ -130,9 +143,9 @@ std::unique_ptr<CountsReader> open_counts(const std::filesystem::path& path, con
 }
 
 std::vector<std::filesystem::path> input_files(const std::filesystem::path& path) {
-  refuse_foreign(path);
   std::error_code ignored;
   if (!std::filesystem::is_directory(path, ignored)) return {path};
+  refuse_foreign(path);
   const MtxFolder found = find_mtx(path);
   return {found.matrix, found.features, found.barcodes};
 }

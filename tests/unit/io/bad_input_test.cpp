@@ -70,6 +70,14 @@ TEST_F(BadInput, FormatsThatAreNotReadSayWhatToDo) {
   EXPECT_THAT(message_of("d.loom"), HasSubstr("read_loom"));
   for (const char* name : {"e.csv", "e.txt.gz"}) EXPECT_THAT(message_of(name), HasSubstr("scanpy.read("));
   EXPECT_THAT(message_of("f.rds"), HasSubstr("writeH5AD"));
+  {
+    const std::vector<float> values = {1};
+    ArrayFile file = ArrayFile::create(folder_ / "g.loom");
+    file.write<float>("matrix", values, {1, 1});
+  }
+  EXPECT_THAT(message_of("g.loom"), HasSubstr("read_loom"));
+  write_xy(folder_ / "h.csv", counts_, {});
+  EXPECT_EQ(read_all(folder_ / "h.csv"), counts_.values) << "what can be read is, whatever its name";
   EXPECT_THAT(message_of("absent.csv"), HasSubstr("No such file"));
 }
 
