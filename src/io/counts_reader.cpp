@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "foreign_formats.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/io/prepared.hpp"
 #include "mtx_folder.hpp"
@@ -26,33 +27,6 @@ std::string contents(const ArrayFile& file) {
                                     : fmt::format("{} (array {})", shown(name), info.shape_text()));
   }
   return parts.empty() ? "nothing" : fmt::format("{}", fmt::join(parts, ", "));
-}
-
-/// Of what can't be read: throws UserError for formats of counts that others read, by their names, and says how to make
-/// h5ad of them.
-void refuse_foreign(const std::filesystem::path& path) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return;  // which is the greater trouble
-  std::string name = path.filename().empty() ? path.parent_path().filename().string() : path.filename().string();
-  const bool zarr = name.ends_with(".zarr.zip") || std::filesystem::exists(path / ".zgroup", ignored) ||
-                    std::filesystem::exists(path / "zarr.json", ignored);
-  if (name.ends_with(".gz")) name.resize(name.size() - 3);
-  const auto refuse = [&](const char* what, const std::string& way) {
-    throw UserError(
-        fmt::format("'{}' is {}, which mask-sc does not read: write it as h5ad, {}", path.string(), what, way));
-  };
-  const auto in_python = [&](const std::string& call) {
-    return fmt::format("in Python by {}.write_h5ad(\"counts.h5ad\")", call);
-  };
-  if (zarr) refuse("a Zarr store", in_python(fmt::format("anndata.read_zarr(\"{}\")", path.string())));
-  if (name.ends_with(".loom"))
-    refuse("a loom file", in_python(fmt::format("anndata.io.read_loom(\"{}\")", path.string())));
-  for (const char* text : {".csv", ".tsv", ".txt"})
-    if (name.ends_with(text))
-      refuse("a table of text", in_python(fmt::format("scanpy.read(\"{}\")", path.string())) +
-                                    ", with .T before .write_h5ad where its rows are genes");
-  for (const char* r : {".rds", ".RDS", ".h5seurat", ".rda", ".RData"})
-    if (name.ends_with(r)) refuse("an object of R", "in R by zellkonverter::writeH5AD of its SingleCellExperiment");
 }
 
 [[noreturn]] void refuse_layout(const ArrayFile& file) {
@@ -125,10 +99,7 @@ void check_shape(const ArrayFile& file, const std::string& matrix, MatrixShape s
 
 std::unique_ptr<CountsReader> open_counts(const std::filesystem::path& path, const InputSettings& settings) {
   std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) {
-    refuse_foreign(path);
-    return open_mtx(path, settings);
-  }
+  if (std::filesystem::is_directory(path, ignored)) return open_mtx(path, settings);
   if (const std::string name = path.filename().string(); name.ends_with(".mtx") || name.ends_with(".mtx.gz"))
     throw UserError(fmt::format("'{}' is read with its genes and barcodes: give the folder that holds them, '{}'",
                                 path.string(), std::filesystem::absolute(path).parent_path().string()));
@@ -145,7 +116,6 @@ std::unique_ptr<CountsReader> open_counts(const std::filesystem::path& path, con
 std::vector<std::filesystem::path> input_files(const std::filesystem::path& path) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(path, ignored)) return {path};
-  refuse_foreign(path);
   const MtxFolder found = find_mtx(path);
   return {found.matrix, found.features, found.barcodes};
 }

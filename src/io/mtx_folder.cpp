@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 
+#include "foreign_formats.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/core/text.hpp"
 #include "text_lines.hpp"
@@ -79,9 +80,11 @@ MtxFolder find_mtx(const fs::path& folder) {
     throw UserError(
         fmt::format("cannot list '{}': {}; check the name and the permissions", folder.string(), error.message()));
   std::erase_if(sets, [](const auto& set) { return set.second[matrix].empty(); });
-  if (sets.empty())
+  if (sets.empty()) {
+    refuse_foreign(folder);
     throw UserError(fmt::format("'{}' is a folder without a matrix.mtx: give a file of counts, or a 10x folder; {}",
                                 folder.string(), expected));
+  }
   if (sets.size() > 1) {
     std::vector<std::string> prefixes;
     for (const auto& [prefix, set] : sets) prefixes.push_back(fmt::format("'{}'", prefix));

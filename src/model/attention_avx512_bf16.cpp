@@ -39,8 +39,8 @@ struct Amx : Avx512Bf16 {
   using Int = std::int64_t;
 
   /// x = n + r with whole n and 0 <= r < 1, 2^r by the polynomial of degree 4 with the least relative error (2.6e-6, a
-  /// thousandth of bf16's steps; found by linear programming): beside tiles softmax takes
-  /// most of the time.
+  /// thousandth of bf16's steps; found by linear programming): beside tiles softmax takes most of the
+  /// time.
   static Floats power_of_two(const Floats& x) {
     const Floats r = (Floats)_mm512_reduce_ps((__m512)x, 1);
     Floats p = r * 0.0135341684F + 0.0520114595F;

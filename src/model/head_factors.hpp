@@ -103,7 +103,8 @@ struct FloatFactors : LanesFactors<FloatFactors<Processor>, Processor, float> {
 };
 
 /// The processor's add_product multiplies pairs, and it has `Halves`, as many bf16 numbers as Floats, and
-/// `narrow(Floats)`, rounded to them. As FloatFactors.
+/// `narrow(Floats)`, rounded to them, and `narrow_paired(Floats, Floats)`, a number of each beside each other. As
+/// FloatFactors.
 template <class Processor>
 struct PairFactors : LanesFactors<PairFactors<Processor>, Processor, Bf16Bits> {
   using Base = LanesFactors<PairFactors, Processor, Bf16Bits>;
@@ -127,10 +128,7 @@ struct PairFactors : LanesFactors<PairFactors<Processor>, Processor, Bf16Bits> {
 
   static constexpr Int rows_together = 2;
   static void put_across(float* to, const Floats (&x)[rows_together]) {
-    if constexpr (requires { Processor::narrow_paired(x[0], x[1]); })
-      Lanes::store(to, Processor::narrow_paired(x[0], x[1]));
-    else
-      Lanes::store(to, paired(Processor::narrow(x[0]), Processor::narrow(x[1])));
+    Lanes::store(to, Processor::narrow_paired(x[0], x[1]));
   }
 
   static void pack(const Rows& from, Int count, Int dim, float* to) {

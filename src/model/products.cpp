@@ -73,8 +73,7 @@ bool mkl_is_slow_here() {
 
 bool goes_by_onednn(const at::Tensor& x, const at::Tensor& weight) {
   if (!x.is_cpu() || x.scalar_type() != weight.scalar_type() || x.numel() == 0) return false;
-  return x.scalar_type() == at::kFloat ? mkl_is_slow_here()
-                                       : x.scalar_type() == at::kBFloat16 && has_onednn_linear(at::kBFloat16);
+  return x.scalar_type() == at::kFloat ? mkl_is_slow_here() : has_onednn_linear(x.scalar_type());
 }
 
 }  // namespace

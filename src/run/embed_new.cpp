@@ -53,10 +53,11 @@ void check(const EmbedOptions& o) {
 /// The prepared form of --input: itself, or one in --output that goes at the end. With --keep-input `kept` gets the
 /// file of what is kept.
 fs::path prepared_form(const EmbedOptions& options, fs::path& kept) {
-  if (const auto given = given_prepared(options.inputs, options.counts, options.keep_input)) return *given;
+  const std::vector<fs::path> files = listed_inputs(options.inputs);
+  if (const auto given = given_prepared(files, options.counts, options.keep_input)) return *given;
   fs::path path = fs::path(options.output) / prepared_name;
   if (options.keep_input) kept = fs::path(options.output) / kept_name;
-  prepare_aloud(options.inputs, options.counts, path, kept);
+  prepare_aloud(files, options.counts, path, kept);
   return path;
 }
 

@@ -6,6 +6,7 @@
 #include "masksc/core/log.hpp"
 #include "masksc/core/memory.hpp"
 #include "masksc/core/text.hpp"
+#include "masksc/io/inputs.hpp"
 #include "masksc/io/prepared_rows.hpp"
 #include "masksc/metrics/agreement.hpp"
 #include "masksc/run/labels.hpp"
@@ -28,14 +29,15 @@ bool still_prepared(const std::filesystem::path& path) {
 /// Makes `input.kept`, where --keep-input asks for it, and returns the prepared file of this input: the input itself,
 /// the one of an interrupted run, or a new one.
 std::filesystem::path prepared_path(const RunOptions& options, const RunFolder& folder, RunInput& input) {
-  if (const auto given = given_prepared(options.inputs, options.counts, options.keep_input)) return *given;
+  const std::vector<std::filesystem::path> files = listed_inputs(options.inputs);
+  if (const auto given = given_prepared(files, options.counts, options.keep_input)) return *given;
   const std::filesystem::path path = folder.path(prepared_name);
   if (options.keep_input) input.kept = folder.path(kept_name);
   const bool have_kept = input.kept.empty() || std::filesystem::exists(input.kept);
   if (folder.state() != FolderState::empty && folder.recorded_input().same_file(input.identity) && have_kept &&
       still_prepared(path))
     return path;
-  input.warnings = prepare_aloud(options.inputs, options.counts, path, input.kept);
+  input.warnings = prepare_aloud(files, options.counts, path, input.kept);
   return path;
 }
 

@@ -4,13 +4,11 @@
 
 #include "masksc/core/error.hpp"
 #include "masksc/core/log.hpp"
-#include "masksc/io/inputs.hpp"
 
 namespace masksc {
 
-std::optional<std::filesystem::path> given_prepared(const std::vector<std::string>& inputs,
+std::optional<std::filesystem::path> given_prepared(const std::vector<std::filesystem::path>& files,
                                                     const InputSettings& settings, bool keep_input) {
-  const std::vector<std::filesystem::path> files = listed_inputs(inputs);
   if (files.size() != 1 || !is_prepared(files.front())) return std::nullopt;
   refuse_choices(files.front(), settings);
   if (keep_input)
@@ -21,9 +19,9 @@ std::optional<std::filesystem::path> given_prepared(const std::vector<std::strin
   return files.front();
 }
 
-std::vector<std::string> prepare_aloud(const std::vector<std::string>& inputs, const InputSettings& settings,
+std::vector<std::string> prepare_aloud(const std::vector<std::filesystem::path>& files, const InputSettings& settings,
                                        const std::filesystem::path& path, const std::filesystem::path& kept) {
-  std::vector<std::string> warnings = warnings_of(prepare_counts(listed_inputs(inputs), settings, path, kept));
+  std::vector<std::string> warnings = warnings_of(prepare_counts(files, settings, path, kept));
   for (const std::string& warning : warnings) log::warning("{}", warning);
   return warnings;
 }

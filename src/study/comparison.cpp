@@ -16,6 +16,7 @@
 #include "masksc/core/output_folder.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
+#include "masksc/io/inputs.hpp"
 #include "masksc/io/prepared.hpp"
 #include "masksc/metrics/agreement.hpp"
 #include "masksc/run/labels.hpp"
@@ -57,9 +58,10 @@ fs::path prepare(const RunOptions& options, Collectives& ranks) {
     if (options.preparation.batch_statistics)
       throw UserError("--batch-statistics belongs to masksc_train: leave it out of a comparison");
     if (options.keep_input) throw UserError("--keep-input belongs to masksc_train: leave it out of a comparison");
-    const auto given = given_prepared(options.inputs, options.counts, false);
+    const std::vector<fs::path> files = listed_inputs(options.inputs);
+    const auto given = given_prepared(files, options.counts, false);
     const fs::path prepared = given.value_or(fs::path(options.output) / prepared_name);
-    if (!given) prepare_aloud(options.inputs, options.counts, prepared);
+    if (!given) prepare_aloud(files, options.counts, prepared);
     path = prepared.string();
   });
   return broadcast_text(ranks, path);

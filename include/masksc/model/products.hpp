@@ -3,8 +3,8 @@
 // LibTorch multiplies fp32 matrices by Intel's MKL, which takes its AVX2 kernels on CPUs that are not Intel's. Its
 // other library, oneDNN, uses AVX-512 wherever it is: 2.2 times as fast on an AMD Zen 5 core (230 of 106 GFLOP/s,
 // benchmarks/results/step.md). So products go by oneDNN on AMD CPUs with AVX-512, and by LibTorch's choice elsewhere.
-// bf16 goes by oneDNN anyway where that takes it, but at::linear first writes the bias to all rows of
-// the answer: here it is added within the product.
+// bf16 goes by oneDNN anyway where that takes it, but at::linear first writes the bias to all rows of the answer: here
+// it is added within the product.
 #pragma once
 
 #include "masksc/model/torch.hpp"

@@ -10,14 +10,14 @@
 
 namespace masksc {
 
-/// The one file that --input names, where it is a prepared file. Throws UserError for inputs that can't be read, and
+/// The one of `files` (listed_inputs), where it is a prepared file. Throws UserError for a file that can't be read, and
 /// where `settings` or --keep-input ask for what a prepared file does not hold.
-std::optional<std::filesystem::path> given_prepared(const std::vector<std::string>& inputs,
+std::optional<std::filesystem::path> given_prepared(const std::vector<std::filesystem::path>& files,
                                                     const InputSettings& settings, bool keep_input);
 
-/// prepare_counts() of all that --input names to `path`, and what else they hold to `kept` (empty: nowhere). Says what
-/// was odd, and returns it.
-std::vector<std::string> prepare_aloud(const std::vector<std::string>& inputs, const InputSettings& settings,
+/// prepare_counts() of `files` to `path`, and what else they hold to `kept` (empty: nowhere). Says what was
+/// odd, and returns it.
+std::vector<std::string> prepare_aloud(const std::vector<std::filesystem::path>& files, const InputSettings& settings,
                                        const std::filesystem::path& path, const std::filesystem::path& kept = {});
 
 }  // namespace masksc

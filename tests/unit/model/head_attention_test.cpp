@@ -40,6 +40,9 @@ struct WidePairs {
     return __builtin_convertvector(((bits & 0x7fffffffU) > 0x7f800000U ? bits : bits + 0x7fff + (bits >> 16 & 1)) >> 16,
                                    Halves);
   }
+  static Floats narrow_paired(const Floats& first, const Floats& second) {
+    return (Floats)(__builtin_convertvector(narrow(first), Bits) | __builtin_convertvector(narrow(second), Bits) << 16);
+  }
 };
 
 /// And of tiles of them.
