@@ -15,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "masksc/core/descriptor.hpp"
 #include "masksc/core/error.hpp"
 
 namespace masksc {
@@ -22,22 +23,6 @@ namespace {
 
 std::chrono::seconds patience{60};
 bool apart = false;  // in a process of run_apart
-
-/// The far end of a pipe, closed on the way out.
-class End {
- public:
-  explicit End(int file) : file_(file) {}
-  End(const End&) = delete;
-  End& operator=(const End&) = delete;
-  ~End() { close(); }
-  void close() {
-    if (file_ >= 0) ::close(std::exchange(file_, -1));
-  }
-  [[nodiscard]] int file() const { return file_; }
-
- private:
-  int file_;
-};
 
 /// The first byte of an answer is the exit code of its error, done being none; the last one says that it is whole.
 constexpr char whole = '.';
@@ -115,14 +100,14 @@ std::string run_apart(const std::string& subject, const std::function<std::strin
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0)
     throw EnvironmentError(fmt::format("cannot make a pipe: {}", std::strerror(errno)));
-  End reading(ends[0]);
-  End writing(ends[1]);
+  const Descriptor reading(ends[0]);
+  Descriptor writing(ends[1]);
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
   if (child < 0) throw EnvironmentError(fmt::format("cannot start a process: {}", std::strerror(errno)));
-  if (child == 0) answer(writing.file(), parent, work);
+  if (child == 0) answer(writing.number(), parent, work);
   writing.close();
-  const std::string text = receive(reading.file());
+  const std::string text = receive(reading.number());
   const int signal = signal_of(child);
   if (text.size() < 2 || text.back() != whole) no_answer(subject, signal);
   const auto code = static_cast<ExitCode>(text.front());

@@ -1,10 +1,18 @@
 #include "masksc/core/error.hpp"
 
+#include <atomic>
 #include <filesystem>
 #include <new>
 #include <system_error>
 
 namespace masksc {
+namespace {
+
+std::atomic<KnownFailure> known_failures = nullptr;
+
+}  // namespace
+
+void know_failures(KnownFailure known) { known_failures = known; }
 
 Failure describe_failure(const std::exception_ptr& error) {
   try {
@@ -20,7 +28,8 @@ Failure describe_failure(const std::exception_ptr& error) {
   } catch (const std::system_error& e) {       // so {fmt} tells that it can't write
     return {ExitCode::environment, e.what()};
   } catch (const std::exception& e) {
-    return {ExitCode::invariant, e.what()};
+    const KnownFailure known = known_failures;
+    return (known != nullptr ? known(e) : std::nullopt).value_or(Failure{ExitCode::invariant, e.what()});
   } catch (...) {
     return {ExitCode::invariant, "unknown exception"};
   }

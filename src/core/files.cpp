@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "masksc/core/descriptor.hpp"
 #include "masksc/core/error.hpp"
 
 namespace masksc {
@@ -20,12 +21,10 @@ namespace {
 }
 
 void flush_to_disk(const std::filesystem::path& path, int flags) {
-  const int file = ::open(path.c_str(), flags);
-  if (file < 0) fail("open", path, errno);
-  const int result = ::fsync(file);
-  const int code = errno;
-  ::close(file);
-  if (result != 0 && code != EINVAL) fail("flush", path, code);  // EINVAL: a file system without fsync for folders
+  const Descriptor file(::open(path.c_str(), flags));
+  if (!file) fail("open", path, errno);
+  // EINVAL: a file system without fsync for folders
+  if (::fsync(file.number()) != 0 && errno != EINVAL) fail("flush", path, errno);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "masksc/core/descriptor.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/core/host.hpp"
 #include "masksc/core/log.hpp"
@@ -36,11 +37,11 @@ void write_owner(int file) {
 }
 
 /// Opens the file, and makes it and its folder where they are not there: who held it last may just remove them.
-int open_in_folder(const std::filesystem::path& path) {
+Descriptor open_in_folder(const std::filesystem::path& path) {
   std::error_code ignored;
   if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), ignored);
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (file < 0)
+  Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  if (!file)
     throw EnvironmentError(
         fmt::format("cannot write '{}': {}; check free space and permissions", path.string(), std::strerror(errno)));
   return file;
@@ -62,12 +63,12 @@ FolderLock::FolderLock(std::filesystem::path file, const std::string& what, Hold
   const auto give_up = std::chrono::steady_clock::now() + patience;
   for (;; std::this_thread::sleep_for(std::chrono::milliseconds(100))) {
     file_ = open_in_folder(path_);
-    const bool taken = ::flock(file_, (hold == Hold::alone ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0;
+    const bool taken = ::flock(file_.number(), (hold == Hold::alone ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0;
     const int code = errno;
-    if (taken && is_there(file_, path_)) break;
+    if (taken && is_there(file_.number(), path_)) break;
     const bool late = std::chrono::steady_clock::now() > give_up;
-    const std::string owner = late && !taken ? read_owner(file_) : "";
-    ::close(std::exchange(file_, -1));
+    const std::string owner = late && !taken ? read_owner(file_.number()) : "";
+    file_.close();
     if (!taken && code != EWOULDBLOCK) {
       log::debug("'{}' can't be locked: {}", path_.string(), std::strerror(code));
       ::unlink(path_.c_str());
@@ -80,14 +81,13 @@ FolderLock::FolderLock(std::filesystem::path file, const std::string& what, Hold
       return;
     }
   }
-  write_owner(file_);
+  write_owner(file_.number());
 }
 
 FolderLock::~FolderLock() {
-  if (file_ < 0) return;
-  const bool last = ::flock(file_, LOCK_EX | LOCK_NB) == 0;  // others that share it need the file
-  if (last && is_there(file_, path_)) ::unlink(path_.c_str());
-  ::close(file_);
+  if (!file_) return;
+  const bool last = ::flock(file_.number(), LOCK_EX | LOCK_NB) == 0;  // others that share it need the file
+  if (last && is_there(file_.number(), path_)) ::unlink(path_.c_str());
 }
 
 }  // namespace masksc

@@ -42,25 +42,21 @@ void drop_torn_line(const std::filesystem::path& path) {
 
 RunLog::RunLog(const std::filesystem::path& path) : path_(path.string()) {
   drop_torn_line(path);
-  file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (file_ < 0) throw EnvironmentError(fmt::format("cannot write '{}': {}", path_, std::strerror(errno)));
-}
-
-RunLog::~RunLog() {
-  if (file_ >= 0) ::close(file_);
+  file_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!file_) throw EnvironmentError(fmt::format("cannot write '{}': {}", path_, std::strerror(errno)));
 }
 
 void RunLog::write(const Json& line) {
-  if (file_ < 0) return;
+  if (!file_) return;
   const std::string text = line.dump() + "\n";
-  const off_t before = ::lseek(file_, 0, SEEK_END);
-  const ssize_t put = ::write(file_, text.data(), text.size());
+  const off_t before = ::lseek(file_.number(), 0, SEEK_END);
+  const ssize_t put = ::write(file_.number(), text.data(), text.size());
   if (put == static_cast<ssize_t>(text.size())) {
     if (follower_) follower_(line);
     return;
   }
   const int code = put < 0 ? errno : ENOSPC;
-  const bool whole = put <= 0 || ::ftruncate(file_, before) == 0;  // no torn line is left
+  const bool whole = put <= 0 || ::ftruncate(file_.number(), before) == 0;  // no torn line is left
   if (!std::exchange(warned_, true))
     log::warning("cannot write '{}': {}; the run goes on, lines are missing{}", path_, std::strerror(code),
                  whole ? "" : " and one is torn");

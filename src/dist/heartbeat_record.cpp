@@ -11,6 +11,7 @@
 #include <system_error>
 #include <vector>
 
+#include "masksc/core/descriptor.hpp"
 #include "masksc/core/json.hpp"
 
 namespace masksc {
@@ -49,25 +50,6 @@ std::string to_json(const HeartbeatRecord& record, std::string_view reason) {
     json["longest_step_seconds"] = record.longest_step;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
-
-/// A file descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() { close(); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int number() const { return number_; }
-  /// Whether closing (which sends the data on a network file system) went well.
-  bool close() {
-    const int open = number_;
-    number_ = -1;
-    return open >= 0 && ::close(open) == 0;
-  }
-
- private:
-  int number_;
-};
 
 /// RANK.json
 bool is_heartbeat(const fs::path& path) {
@@ -129,7 +111,7 @@ bool write_heartbeat(const fs::path& path, const HeartbeatRecord& record, bool c
   try {
     const std::string text = encode(record);
     Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | (create ? O_CREAT : 0), 0600));
-    if (file.number() < 0) return false;
+    if (!file) return false;
     const ::ssize_t written = ::pwrite(file.number(), text.data(), text.size(), 0);
     return file.close() && written == static_cast<::ssize_t>(text.size());
   } catch (...) {
@@ -140,7 +122,7 @@ bool write_heartbeat(const fs::path& path, const HeartbeatRecord& record, bool c
 std::optional<HeartbeatRecord> read_heartbeat(const fs::path& path) noexcept {
   try {
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (file.number() < 0) return std::nullopt;
+    if (!file) return std::nullopt;
     std::array<char, heartbeat_bytes + 1> text{};  // one more: a file that is too long is not ours
     const ::ssize_t got = ::pread(file.number(), text.data(), text.size(), 0);
     if (got < 0) return std::nullopt;

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "masksc/core/descriptor.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/dist/time_limit.hpp"
 
@@ -79,27 +80,28 @@ std::string read_all(int read_end) {
 std::string output_of(std::vector<std::string> command) {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return "";
+  const Descriptor reading(ends[0]);
+  Descriptor writing(ends[1]);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, writing.number(), STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
   std::vector<std::string> variables = environment_for_squeue();
   pid_t child = -1;
   const int error = posix_spawnp(&child, command.front().c_str(), &actions, nullptr, pointers_to(command).data(),
                                  pointers_to(variables).data());
   posix_spawn_file_actions_destroy(&actions);
-  close(ends[1]);
+  writing.close();
   std::string text;
   if (error == 0) {
-    text = read_all(ends[0]);
+    text = read_all(reading.number());
     if (text.empty()) kill(child, SIGKILL);
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
     if (status != 0) text.clear();
   }
-  close(ends[0]);
   return text;
 }
 

@@ -12,6 +12,7 @@
 
 #include "array_file_handles.hpp"
 #include "global_heap.hpp"
+#include "masksc/core/descriptor.hpp"
 
 namespace masksc {
 namespace {
@@ -20,13 +21,11 @@ namespace {
 void check_readable(const std::filesystem::path& path) {
   constexpr const char* wanted = "give an HDF5 file of counts (h5ad, X/Y or 10x), or a 10x folder with matrix.mtx";
   struct stat status {};
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  const int code = errno;
-  const bool known = file >= 0 && ::fstat(file, &status) == 0;
-  if (file >= 0) ::close(file);
-  if (file < 0)
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file)
     throw UserError(
-        fmt::format("cannot open '{}': {}; check the name and the permissions", path.string(), std::strerror(code)));
+        fmt::format("cannot open '{}': {}; check the name and the permissions", path.string(), std::strerror(errno)));
+  const bool known = ::fstat(file.number(), &status) == 0;
   if (known && S_ISDIR(status.st_mode)) {
     std::error_code ignored;
     const std::filesystem::path result = path / "result.h5ad";

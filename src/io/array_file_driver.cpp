@@ -14,6 +14,9 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <utility>
+
+#include "masksc/core/descriptor.hpp"
 
 namespace masksc {
 namespace {
@@ -23,7 +26,7 @@ constexpr std::size_t greatest_call = std::size_t{1} << 30;
 struct StagingFile {
   H5FD_t common{};  // HDF5's own part comes first
   WriteState* state = nullptr;
-  int descriptor = -1;
+  Descriptor descriptor;
   haddr_t allocated = 0;
   haddr_t length = 0;
 };
@@ -34,20 +37,20 @@ const StagingFile& self(const H5FD_t* file) { return *reinterpret_cast<const Sta
 H5FD_t* open_file(const char* name, unsigned flags, hid_t access, haddr_t /*greatest*/) {
   WriteState* state = *static_cast<WriteState* const*>(H5Pget_driver_info(access));
   const int truncate = (flags & H5F_ACC_TRUNC) != 0 ? O_TRUNC : 0;
-  const int descriptor = ::open(name, O_RDWR | O_CREAT | O_CLOEXEC | truncate, S_IRUSR | S_IWUSR);
-  if (descriptor < 0) {
+  Descriptor descriptor(::open(name, O_RDWR | O_CREAT | O_CLOEXEC | truncate, S_IRUSR | S_IWUSR));
+  if (!descriptor) {
     state->error = errno;
     return nullptr;
   }
   auto file = std::make_unique<StagingFile>();
   file->state = state;
-  file->descriptor = descriptor;
+  file->descriptor = std::move(descriptor);
   return &file.release()->common;
 }
 
 herr_t close_file(H5FD_t* file) {
   const std::unique_ptr<StagingFile> owned(&self(file));
-  if (::close(owned->descriptor) != 0 && owned->state->error == 0) owned->state->error = errno;
+  if (!owned->descriptor.close() && owned->state->error == 0) owned->state->error = errno;
   return 0;
 }
 
@@ -81,7 +84,7 @@ herr_t read_bytes(H5FD_t* file, H5FD_mem_t /*type*/, hid_t /*transfer*/, haddr_t
   auto* to = static_cast<std::byte*>(buffer);
   std::size_t done = 0;
   while (done < size) {
-    const ssize_t got = ::pread(self(file).descriptor, to + done, std::min(size - done, greatest_call),
+    const ssize_t got = ::pread(self(file).descriptor.number(), to + done, std::min(size - done, greatest_call),
                                 static_cast<off_t>(address + done));
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) break;  // beyond the end all is zero
@@ -111,7 +114,7 @@ herr_t write_bytes(H5FD_t* file, H5FD_mem_t /*type*/, hid_t /*transfer*/, haddr_
   StagingFile& staging = self(file);
   const std::span bytes(static_cast<const std::byte*>(buffer), size);
   WriteState& state = *staging.state;
-  if (state.error == 0) state.error = write_all(staging.descriptor, address, bytes);
+  if (state.error == 0) state.error = write_all(staging.descriptor.number(), address, bytes);
   if (state.error != 0) {
     // Later bytes win over earlier ones, whatever their start.
     for (auto& [start, kept] : state.unwritten) {
@@ -128,7 +131,7 @@ herr_t write_bytes(H5FD_t* file, H5FD_mem_t /*type*/, hid_t /*transfer*/, haddr_
 
 herr_t truncate_file(H5FD_t* file, hid_t /*transfer*/, hbool_t /*closing*/) {
   StagingFile& staging = self(file);
-  if (staging.state->error == 0 && ::ftruncate(staging.descriptor, static_cast<off_t>(staging.allocated)) != 0)
+  if (staging.state->error == 0 && ::ftruncate(staging.descriptor.number(), static_cast<off_t>(staging.allocated)) != 0)
     staging.state->error = errno;
   staging.length = staging.allocated;
   return 0;

@@ -10,6 +10,7 @@
 
 #include "array_file_handles.hpp"
 #include "global_heap.hpp"
+#include "masksc/core/descriptor.hpp"
 
 namespace masksc {
 namespace {
@@ -18,20 +19,16 @@ namespace {
 class RawFile {
  public:
   explicit RawFile(const std::filesystem::path& path) : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    const off_t end = ::lseek(descriptor_, 0, SEEK_END);
+    const off_t end = ::lseek(descriptor_.number(), 0, SEEK_END);
     size_ = end < 0 ? 0 : static_cast<std::uint64_t>(end);
-  }
-  RawFile(const RawFile&) = delete;
-  RawFile& operator=(const RawFile&) = delete;
-  ~RawFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
   }
   [[nodiscard]] std::vector<std::uint8_t> read(std::uint64_t address, std::uint64_t size) const {
     if (address > size_ || size > size_ - address) return {};
     std::vector<std::uint8_t> bytes(size);
     std::size_t done = 0;
     while (done < size) {
-      const ssize_t got = ::pread(descriptor_, bytes.data() + done, size - done, static_cast<off_t>(address + done));
+      const ssize_t got =
+          ::pread(descriptor_.number(), bytes.data() + done, size - done, static_cast<off_t>(address + done));
       if (got <= 0) return {};
       done += static_cast<std::size_t>(got);
     }
@@ -39,7 +36,7 @@ class RawFile {
   }
 
  private:
-  int descriptor_;
+  Descriptor descriptor_;
   std::uint64_t size_ = 0;
 };
 

@@ -59,7 +59,11 @@ void refuse_10x_choices(const std::filesystem::path& path, const InputSettings& 
 
 void describe(OptionTable& table, InputSettings& settings) {
   table.begin_group("Input", OptionRole::path);
-  table.add("labels", settings.labels, "labels to compare with: column of obs (h5ad) or Y (X/Y file)", "COLUMN");
+  table.add(
+      "labels", settings.labels,
+      "labels to compare with, whose number is that of clusters without --clusters: column of obs (h5ad) or Y (X/Y "
+      "file)",
+      "COLUMN");
   table.begin_group("Input", OptionRole::result);
   table.add("layer", settings.layer, "counts of an h5ad file: a layer's name, or raw; empty is X", "NAME|raw");
   table.add_switch("allow-noninteger", settings.allow_noninteger,
@@ -72,10 +76,11 @@ void describe_joining(OptionTable& table, InputSettings& settings) {
   table.begin_group("Input", OptionRole::result);
   table.add_choice("join", settings.join, {{"inner", GeneJoin::inner}, {"outer", GeneJoin::outer}},
                    "of several inputs: genes that all have, or that any has (0 in the others)");
-  table.add("batch-key", settings.batch_key,
-            "column of obs with the batch of a cell; where no input has it, it is made of the files' names (several "
-            "inputs: batch when empty)",
-            "COLUMN");
+  table.add(
+      "batch-key", settings.batch_key,
+      "column of obs with the batch of a cell, for --batch-statistics and the result; where no input has it, it is "
+      "made of the files' names (several inputs: batch when empty)",
+      "COLUMN");
 }
 
 CsrMatrix MatrixReader::read_rows(RowRange rows) {

@@ -115,17 +115,10 @@ EventFile::EventFile(const std::filesystem::path& folder) {
   static std::atomic<int> made = 0;  // by this process: two within a second have names of their own, in their order
   path_ = folder / fmt::format("{}{:010}.{}.{}.{:06}", name_prefix, static_cast<std::int64_t>(now()), host_name(),
                                ::getpid(), made++);
-  file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file_ < 0) throw EnvironmentError(fmt::format("cannot write '{}': {}", path_.string(), std::strerror(errno)));
-  try {
-    put(first_records());
-  } catch (...) {
-    ::close(file_);
-    throw;
-  }
+  file_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file_) throw EnvironmentError(fmt::format("cannot write '{}': {}", path_.string(), std::strerror(errno)));
+  put(first_records());
 }
-
-EventFile::~EventFile() { ::close(file_); }
 
 void EventFile::append(std::span<const ScalarEvent> events) {
   std::string records;
@@ -134,13 +127,13 @@ void EventFile::append(std::span<const ScalarEvent> events) {
 }
 
 void EventFile::put(const std::string& records) {
-  const ssize_t written = ::write(file_, records.data(), records.size());
+  const ssize_t written = ::write(file_.number(), records.data(), records.size());
   if (written == static_cast<ssize_t>(records.size())) {
     bytes_ += written;
     return;
   }
   const int code = written < 0 ? errno : ENOSPC;
-  const bool whole = ::ftruncate(file_, bytes_) == 0 && ::lseek(file_, bytes_, SEEK_SET) == bytes_;
+  const bool whole = ::ftruncate(file_.number(), bytes_) == 0 && ::lseek(file_.number(), bytes_, SEEK_SET) == bytes_;
   throw EnvironmentError(fmt::format("cannot write '{}': {}{}", path_.string(), std::strerror(code),
                                      whole ? "" : "; its last record is torn"));
 }

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "masksc/core/descriptor.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/prepared.hpp"
@@ -36,17 +37,14 @@ class OpenFile {
  public:
   explicit OpenFile(std::filesystem::path path)
       : path_(std::move(path)), descriptor_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (descriptor_ < 0)
+    if (!descriptor_)
       throw UserError(fmt::format("cannot read '{}': {}; check the name and the permissions", path_.string(),
                                   std::strerror(errno)));
   }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-  ~OpenFile() { ::close(descriptor_); }
 
   void read(std::int64_t offset, std::size_t bytes, char* out) const {
     while (bytes > 0) {
-      const ssize_t got = ::pread(descriptor_, out, bytes, static_cast<off_t>(offset));
+      const ssize_t got = ::pread(descriptor_.number(), out, bytes, static_cast<off_t>(offset));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) throw EnvironmentError(fmt::format("cannot read '{}': {}", path_.string(), std::strerror(errno)));
       if (got == 0) prepared::damaged(path_, "became shorter while it was read");
@@ -59,7 +57,7 @@ class OpenFile {
 
  private:
   std::filesystem::path path_;
-  int descriptor_;
+  Descriptor descriptor_;
 };
 
 template <typename T>

@@ -30,21 +30,20 @@ void append_number(std::string& text, std::uint64_t number) {
 
 RawFile::RawFile(const std::filesystem::path& path, int flags)
     : path_(path), descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {
-  if (descriptor_ < 0) fail("open", path_);
+  if (!descriptor_) fail("open", path_);
 }
-RawFile::~RawFile() { ::close(descriptor_); }
 
 std::int64_t RawFile::size() const {
   struct stat status {};
-  if (::fstat(descriptor_, &status) != 0) fail("read", path_);
+  if (::fstat(descriptor_.number(), &status) != 0) fail("read", path_);
   return static_cast<std::int64_t>(status.st_size);
 }
 
 std::int64_t RawFile::read(std::int64_t offset, std::span<std::byte> bytes) const {
   std::int64_t done = 0;
   while (!bytes.empty()) {
-    const ssize_t got =
-        ::pread(descriptor_, bytes.data(), std::min(bytes.size(), block_bytes), static_cast<off_t>(offset + done));
+    const ssize_t got = ::pread(descriptor_.number(), bytes.data(), std::min(bytes.size(), block_bytes),
+                                static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail("read", path_);
     if (got == 0) break;
@@ -57,7 +56,7 @@ std::int64_t RawFile::read(std::int64_t offset, std::span<std::byte> bytes) cons
 void RawFile::write(std::int64_t offset, std::span<const std::byte> bytes) const {
   while (!bytes.empty()) {
     const ssize_t put =
-        ::pwrite(descriptor_, bytes.data(), std::min(bytes.size(), block_bytes), static_cast<off_t>(offset));
+        ::pwrite(descriptor_.number(), bytes.data(), std::min(bytes.size(), block_bytes), static_cast<off_t>(offset));
     if (put < 0 && errno == EINTR) continue;
     if (put == 0) errno = ENOSPC;
     if (put <= 0) fail("write", path_);
@@ -67,7 +66,7 @@ void RawFile::write(std::int64_t offset, std::span<const std::byte> bytes) const
 }
 
 void RawFile::flush() const {
-  if (::fsync(descriptor_) != 0) fail("flush", path_);
+  if (::fsync(descriptor_.number()) != 0) fail("flush", path_);
 }
 
 void hash_bytes(const RawFile& file, std::int64_t begin, std::int64_t end, Hasher& hasher) {

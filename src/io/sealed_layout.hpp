@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "masksc/core/descriptor.hpp"
 #include "masksc/core/hash.hpp"
 #include "masksc/io/sealed_file.hpp"
 
@@ -18,14 +19,11 @@ namespace masksc {
 constexpr std::string_view seal_magic = "MASKSC-S";
 constexpr std::int64_t seal_bytes = 24;  // hash, length and magic
 
-/// A file descriptor. Calls throw EnvironmentError with the path and the system's reason.
+/// An open file. Calls throw EnvironmentError with the path and the system's reason.
 class RawFile {
  public:
   /// `flags` of open(2).
   RawFile(const std::filesystem::path& path, int flags);
-  ~RawFile();
-  RawFile(const RawFile&) = delete;
-  RawFile& operator=(const RawFile&) = delete;
   [[nodiscard]] std::int64_t size() const;
   /// Reads as much as there is; returns the bytes read.
   std::int64_t read(std::int64_t offset, std::span<std::byte> bytes) const;
@@ -34,7 +32,7 @@ class RawFile {
 
  private:
   std::filesystem::path path_;
-  int descriptor_;
+  Descriptor descriptor_;
 };
 
 /// Adds bytes [begin, end) of a file to a hash. Throws DamagedFile when it ends before.

@@ -11,6 +11,7 @@
 #include <new>
 
 #include "masksc/core/apart.hpp"
+#include "masksc/core/descriptor.hpp"
 #include "masksc/core/error.hpp"
 
 namespace masksc {
@@ -19,27 +20,24 @@ namespace {
 /// Also the longest line.
 constexpr std::size_t buffer_bytes = std::size_t{1} << 20;
 
-/// A descriptor of a regular file; opening a pipe must not wait for a writer.
-int open_regular(const std::filesystem::path& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0)
+/// A regular file; opening a pipe must not wait for a writer.
+Descriptor open_regular(const std::filesystem::path& path) {
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file)
     throw UserError(
         fmt::format("cannot open '{}': {}; check the name and the permissions", path.string(), std::strerror(errno)));
   struct stat status {};
-  if (::fstat(file, &status) == 0 && S_ISREG(status.st_mode)) return file;
-  ::close(file);
+  if (::fstat(file.number(), &status) == 0 && S_ISREG(status.st_mode)) return file;
   throw UserError(fmt::format("'{}' is no regular file: give the files of a 10x folder", path.string()));
 }
 
 }  // namespace
 
 TextLines::TextLines(std::filesystem::path path) : path_(std::move(path)), buffer_(buffer_bytes) {
-  const int descriptor = open_regular(path_);
-  file_ = gzdopen(descriptor, "rb");
-  if (file_ == nullptr) {
-    ::close(descriptor);
-    throw std::bad_alloc();
-  }
+  Descriptor descriptor = open_regular(path_);
+  file_ = gzdopen(descriptor.number(), "rb");
+  if (file_ == nullptr) throw std::bad_alloc();
+  static_cast<void>(descriptor.release());  // gzclose closes it
   gzbuffer(file_, 1U << 18U);
 }
 

@@ -33,9 +33,25 @@ void use_deterministic_kernels() {
   context.setBenchmarkCuDNN(false);
 }
 
+/// LibTorch throws errors of its own where a device has no memory left, or fails.
+std::optional<Failure> known_of_torch(const std::exception& error) {
+  if (const auto* full = dynamic_cast<const c10::OutOfMemoryError*>(&error))
+    return Failure{
+        ExitCode::environment,
+        fmt::format("out of memory on the GPU: use a smaller --micro-batch, --gradient-checkpointing blocks, "
+                    "--data-on-device no, or more ranks ({})",
+                    full->what_without_backtrace())};
+  if (const auto* failed = dynamic_cast<const c10::AcceleratorError*>(&error))
+    return Failure{ExitCode::environment, fmt::format("the GPU failed: {}; start the same command again to go on from "
+                                                      "the last checkpoint, on another GPU if that does not help",
+                                                      failed->what_without_backtrace())};
+  return std::nullopt;
+}
+
 }  // namespace
 
 at::Device choose_device(const std::string& wanted, int local_rank, bool deterministic) {
+  know_failures(known_of_torch);
   if (wanted == "cpu") return at::kCPU;
   if (deterministic) ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);  // read when cuBLAS starts
   const std::string problem = load_cuda();

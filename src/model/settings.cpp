@@ -42,7 +42,7 @@ void describe(OptionTable& table, TargetSettings& s) {
                    {{"contrastive", Target::contrastive}, {"patch", Target::patch}, {"raw", Target::raw}},
                    "what a masked patch predicts: the sequence encoder's answer, that of a small encoder a patch, or "
                    "expression");
-  table.add("guidance", s.guidance, "weight of the whole-cell term (0 leaves it out)");
+  table.add("guidance", s.guidance, "weight of predicting the whole cell beside the masked tokens (0 leaves it out)");
   table.add_choice("guidance-token", s.guidance_token,
                    {{"mean", GuidanceToken::mean}, {"global", GuidanceToken::global}},
                    "what predicts the whole cell: the mean of the encoded tokens, or the decoder's global token");

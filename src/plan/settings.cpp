@@ -16,7 +16,10 @@ void replace(double& number, double given, double unit) {
 
 void describe(OptionTable& table, PlanSettings& s) {
   table.begin_group("Plan", OptionRole::request);
-  table.add_switch("plan", s.plan, "tell memory, FLOP and time of this configuration; needs no input, output or GPU");
+  table.add_switch(
+      "plan", s.plan,
+      "tell memory, FLOP and time of this configuration on other machines (--plan-ranks of --plan-device); needs no "
+      "input, output or GPU");
   table.add_switch("json", s.json, "the plan as JSON, with nothing else on standard output");
   table.add("plan-cells", s.cells, "cells of the data");
   table.add("plan-genes", s.genes, "usable genes of the data (0: a full --matrix; 2000 with --matrix auto)");
@@ -29,8 +32,8 @@ void describe(OptionTable& table, PlanSettings& s) {
   table.add("plan-links", s.links, "such links of a node; a DGX has 8");
   table.add("plan-utilization", s.utilization, "assumed: share of the peak that the model's FLOP reach");
   table.add("plan-overlap", s.overlap, "assumed: share of the backward pass that can hide communication");
-  table.add("plan-peak", s.peak_tflops, "TFLOP/s of the device at this precision (0: the preset's, as below)");
-  table.add("plan-memory", s.memory_gib, "GiB of the device");
+  table.add("plan-peak", s.peak_tflops, "TFLOP/s of the device at this precision (0: the preset's)");
+  table.add("plan-memory", s.memory_gib, "GiB of the device (0, here and below: the preset's)");
   table.add("plan-memory-bandwidth", s.memory_gbps, "GB/s of the device's memory");
   table.add("plan-node-bandwidth", s.link_gbps, "GB/s of a device to the others of its node, one direction");
   table.add("plan-node-latency", s.link_us, "microseconds a message within a node");

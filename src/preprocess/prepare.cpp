@@ -175,13 +175,15 @@ void describe(OptionTable& table, PreparationSettings& settings) {
   table.add_choice("tokens", settings.tokens, {{"patches", Tokens::patches}, {"sequences", Tokens::sequences}},
                    "what a token is: a square patch of the matrix, or one of its rows");
   table.add("patch", settings.patch, "side of a square patch in genes; auto: a quarter of the matrix side", "auto|N");
-  table.add("genes", settings.genes,
-            "genes to use: a file with one name a line, or highly_variable (the flag in var); all when empty",
-            "FILE|highly_variable");
+  table.add(
+      "genes", settings.genes,
+      "genes to choose from: a file with one name a line, or highly_variable (the flag in var); all when empty. The "
+      "most variable of them fill the matrix",
+      "FILE|highly_variable");
   table.add_choice(
       "gene-order", settings.gene_order,
       {{"file", GeneOrder::file}, {"variable", GeneOrder::variable}, {"coexpression", GeneOrder::coexpression}},
-      "order of the genes in the matrix");
+      "order of the genes in the matrix: the file's, the most variable first, or neighbours that vary together");
   table.add_choice(
       "standardize", settings.standardize,
       {{"auto", Standardize::automatic},

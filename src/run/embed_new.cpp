@@ -86,16 +86,50 @@ ReferenceCells read_reference(const EmbedOptions& options, const std::string& we
   return {std::move(known), std::move(labels)};
 }
 
+/// The new cells with the model's genes.
+struct NewCells {
+  std::string prepared;  // their prepared file
+  RunInput input;
+  GeneMatch match;
+};
+
+/// Throws UserError where they do not fit the model or the options. A collective.
+NewCells read_new_cells(const EmbedOptions& options, const SavedModel& model, Collectives& ranks) {
+  NewCells found;
+  RunInput& input = found.input;
+  on_root(ranks, [&] { found.prepared = prepared_form(options, input.kept).string(); });
+  found.prepared = broadcast_text(ranks, found.prepared);
+  input.file = std::make_unique<PreparedFile>(found.prepared, ranks);
+  const std::int64_t cells = input.file->cells();
+  found.match = match_genes(model, input.file->gene_names(), input.file->gene_ids());
+  const auto wanted = std::ssize(model.expression.gene_names);
+  log::write(2 * found.match.known < wanted && ranks.is_root() ? log::Level::warning : log::Level::info,
+             fmt::format("genes: {} of the model's {} are in the input{}; the others count as 0", found.match.known,
+                         wanted, found.match.by_ids ? ", by their identifiers" : ""));
+  input.batches = wanted_batches(*input.file, found.prepared, options.counts);
+  check_batches(input.batches, input.file->batch_column(), model.batch_statistics, ranks);
+  if (model.batch_statistics && input.batches.empty() && ranks.is_root())
+    log::warning(
+        "the model standardises genes within batches, and --batch-key names none: all cells count as one batch");
+  input.expression = express(model, found.match, reader_of(found.prepared, ranks), cells, own_rows(cells, ranks),
+                             input.batches, ranks);
+  for (std::size_t gene = 0; gene < found.match.column.size(); ++gene)
+    if (found.match.column[gene] >= 0) input.expression.genes.push_back(static_cast<std::int64_t>(gene));
+  input.labels = wanted_labels(*input.file, found.prepared, options.counts);
+  note_labels(input.labels, input.file->label_column(), options.cluster.clusters.empty(), ranks);
+  input.label_count = count_categories(input.labels);
+  check_clusters(options.cluster, cells);
+  static_cast<void>(find_report_genes(options.report.genes, input.file->gene_names(), input.file->gene_ids()));
+  return found;
+}
+
 DenseMatrix embed(const SavedModel& model, const Expression& expression, bool quiet, Collectives& ranks) {
   const Densifier densifier(expression);
   EmbeddingProgress embedding(expression.rows.size(), model.network->shape().cell_features());
   Progress progress("embedding: cell", expression.rows.size(), ranks.is_root() && !quiet);
-  const OneThreadEach each(false);
-  const auto threads = ranks.all_reduce(std::int32_t{each.threads()}, ReduceOp::min);
   together(ranks, [&] {
-    embed_cells(
-        *model.network, expression, densifier, model.network->parameters().values().device(), embedding, ranks.size(),
-        [&](std::int64_t done) { progress.update(done, "this rank's cells"); }, threads);
+    embed_cells(*model.network, expression, densifier, model.network->parameters().values().device(), embedding,
+                ranks.size(), [&](std::int64_t done) { progress.update(done, "this rank's cells"); });
   });
   return std::move(embedding.values);
 }
@@ -174,7 +208,7 @@ OptionTable describe_embed(EmbedOptions& o) {
   table.begin_group("Run", OptionRole::runtime);
   table.add("seed", o.seed, "seed of K-means and of the maps");
   table.add("device", o.device, "where to embed; auto takes a GPU when there is one", "auto|cpu|cuda");
-  table.add("threads", o.threads, "CPU threads a rank (0: the cores it has)");
+  table.add("threads", o.threads, "CPU threads a rank (0: its share of the cores that it may use)");
   table.add_switch("quiet", o.quiet, "only warnings, errors and the final table");
   return table;
 }
@@ -201,43 +235,21 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   if (!options.reference.empty())
     on_root(ranks, [&] { check_reference(options, weights, features_from(model.network->shape())); });
 
-  std::string path;
-  RunInput input;
-  on_root(ranks, [&] { path = prepared_form(options, input.kept).string(); });
-  path = broadcast_text(ranks, path);
-  input.file = std::make_unique<PreparedFile>(path, ranks);
-  const std::int64_t cells = input.file->cells();
-  const RowRange rows = own_rows(cells, ranks);
-  const GeneMatch match = match_genes(model, input.file->gene_names(), input.file->gene_ids());
-  const auto wanted = std::ssize(model.expression.gene_names);
-  log::write(2 * match.known < wanted && ranks.is_root() ? log::Level::warning : log::Level::info,
-             fmt::format("genes: {} of the model's {} are in the input{}; the others count as 0", match.known, wanted,
-                         match.by_ids ? ", by their identifiers" : ""));
-  input.batches = wanted_batches(*input.file, path, options.counts);
-  check_batches(input.batches, input.file->batch_column(), model.batch_statistics, ranks);
-  if (model.batch_statistics && input.batches.empty() && ranks.is_root())
-    log::warning(
-        "the model standardises genes within batches, and --batch-key names none: all cells count as one batch");
-  input.expression = express(model, match, reader_of(path, ranks), cells, rows, input.batches, ranks);
-  for (std::size_t gene = 0; gene < match.column.size(); ++gene)
-    if (match.column[gene] >= 0) input.expression.genes.push_back(static_cast<std::int64_t>(gene));
-  input.labels = wanted_labels(*input.file, path, options.counts);
-  note_labels(input.labels, input.file->label_column(), options.cluster.clusters.empty(), ranks);
-  input.label_count = count_categories(input.labels);
-  check_clusters(options.cluster, cells);
-  static_cast<void>(find_report_genes(options.report.genes, input.file->gene_names(), input.file->gene_ids()));
+  NewCells cells = read_new_cells(options, model, ranks);
+  RunInput& input = cells.input;
+  const Expression& expression = input.expression;
 
   const Stopwatch embedding_time;
-  const DenseMatrix embedding = embed(model, input.expression, options.quiet, ranks);
+  const DenseMatrix embedding = embed(model, expression, options.quiet, ranks);
   const double embedded = embedding_time.seconds();
-  input.components = cell_components(input.expression, model.network->parameters().values().device(), ranks);
-  const ClusterOutcome outcome =
-      cluster_features(options.cluster, {embedding, input.components.scores, rows, cells, input.labels},
-                       static_cast<std::uint64_t>(options.seed), compute_threads(), ranks);
-  const std::string hash = embedding_hash(embedding, rows, cells, ranks);
+  input.components = cell_components(expression, model.network->parameters().values().device(), ranks);
+  const ClusterOutcome outcome = cluster_features(
+      options.cluster, {embedding, input.components.scores, expression.rows, expression.cells, input.labels},
+      static_cast<std::uint64_t>(options.seed), compute_threads(), ranks);
+  const std::string hash = embedding_hash(embedding, expression.rows, expression.cells, ranks);
   Json metrics = score_json(outcome);
-  metrics.update({{"cells", cells},
-                  {"genes", match.known},
+  metrics.update({{"cells", expression.cells},
+                  {"genes", cells.match.known},
                   {"genes_of_model", model.expression.gene_names.size()},
                   {"ranks", ranks.size()},
                   {"seed", options.seed},
@@ -252,18 +264,19 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
                   {"version", version_and_commit()}});
   ResultExtras extras =
       transfer(options, embedding, weights, features_from(model.network->shape()), input.labels, metrics, ranks);
-  extras.maps = map_stage(options.report, embedding, rows, cells, static_cast<std::uint64_t>(options.seed), ranks);
+  extras.maps = map_stage(options.report, embedding, expression.rows, expression.cells,
+                          static_cast<std::uint64_t>(options.seed), ranks);
   const std::int64_t memory = peak_memory();
   metrics["peak_memory_bytes"] = ranks.gather_varied(std::span<const std::int64_t>(&memory, 1));
   metrics["seconds"] = {{"embed", embedded}, {"total", stopwatch.seconds()}};
-  metrics["cells_per_second"] = static_cast<double>(cells) / embedded;
+  metrics["cells_per_second"] = static_cast<double>(expression.cells) / embedded;
   const std::string configuration = resolved_configuration(table);
   const fs::path folder = options.output;
   write_result(folder / "result.h5ad", input, embedding, outcome, extras, metrics, configuration, ranks);
   on_root(ranks, [&] {
     write_file(folder / "config.ini", configuration);
     write_file(folder / "metrics.json", metrics.dump(2) + "\n");
-    if (path == (folder / prepared_name).string()) fs::remove(path);
+    if (cells.prepared == (folder / prepared_name).string()) fs::remove(cells.prepared);
     if (!input.kept.empty()) fs::remove(input.kept);
   });
   report_stage(options.report, folder, ranks);

@@ -8,7 +8,6 @@
 
 #include "masksc/core/files.hpp"
 #include "masksc/core/log.hpp"
-#include "masksc/core/memory.hpp"
 #include "masksc/core/progress.hpp"
 #include "masksc/core/stop.hpp"
 #include "masksc/core/stopwatch.hpp"
@@ -28,9 +27,9 @@
 #include "masksc/run/stages.hpp"
 #include "masksc/run/standardization.hpp"
 #include "masksc/run/tensorboard.hpp"
-#include "masksc/run/training_report.hpp"
 #include "masksc/train/recording.hpp"
 #include "nccl_choice.hpp"
+#include "run_metrics.hpp"
 #include "stage_clock.hpp"
 
 namespace masksc {
@@ -99,38 +98,15 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, const S
                      static_cast<std::uint64_t>(options.train.seed), ranks);
   });
 
-  const auto of_each_rank = [&](std::int64_t bytes) {
-    return ranks.gather_varied(std::span<const std::int64_t>(&bytes, 1));
-  };
-  const std::vector<std::int64_t> memories = of_each_rank(peak_memory());
-  const std::vector<std::int64_t> gpu_memories = of_each_rank(peak_gpu_memory(context.device).value_or(0));
-  Json metrics = score_json(outcome);
-  metrics.update(
-      {{"cells", expression.cells},
-       {"genes", expression.genes.size()},
-       {"ranks", ranks.size()},
-       {"batch", input.file->batch_column()},
-       {"standardize", standardized_as(options, expression)},
-       {"guided_by", targets.guided_by()},
-       {"features_from", features_from(model.shape())},
-       {"seed", options.train.seed},
-       {"epochs", options.train.epochs},
-       {"max_steps", options.train.max_steps},
-       {"steps", trained.steps},
-       {"loss", trained.loss},
-       {"seconds", clock.seconds()},
-       {"cells_per_second", trained.cells > 0 ? Json(static_cast<double>(trained.cells) / trained.seconds) : Json()},
-       {"training", training_report(trained, options, expression.layout, context.device, ranks.size())},
-       {"data",
-        {{"streamed", expression.streams()},
-         {"on_device", resident != nullptr},
-         {"shuffle_block", input.shuffle.block},
-         {"shuffle_buffer", input.shuffle.buffer}}},
-       {"peak_memory_bytes", memories},
-       {"peak_gpu_memory_bytes", context.device.is_cuda() ? Json(gpu_memories) : Json()},
-       {"weights_hash", model.parameters().hash()},
-       {"embedding_hash", hash},
-       {"version", version_and_commit()}});
+  const Json metrics = run_metrics(options,
+                                   {.input = input,
+                                    .targets = targets,
+                                    .model = model,
+                                    .trained = trained,
+                                    .clusters = outcome,
+                                    .embedding_hash = hash,
+                                    .seconds = clock.seconds()},
+                                   context);
   heartbeat.begin_stage("result");
   write_result(folder.path("result.h5ad"), input, embedding, outcome,
                {.maps = maps, .categories = {}, .numbers = {}, .flags = {}}, metrics, configuration, ranks);

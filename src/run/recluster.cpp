@@ -99,7 +99,7 @@ OptionTable describe_recluster(ReclusterOptions& o) {
   describe(table, o.cluster);
   table.begin_group("Run", OptionRole::runtime);
   table.add("seed", o.seed, "seed of the clustering");
-  table.add("threads", o.threads, "CPU threads a rank (0: the cores it has)");
+  table.add("threads", o.threads, "CPU threads a rank (0: its share of the cores that it may use)");
   table.add_switch("quiet", o.quiet, "only warnings, errors and the final table");
   return table;
 }

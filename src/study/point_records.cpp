@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "masksc/core/descriptor.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/json_text.hpp"
 #include "masksc/core/text.hpp"
@@ -109,11 +110,7 @@ void PointSession::end() const noexcept {
 
 bool PointSession::mark(const std::string& name) const {
   const fs::path path = folder_ / name;
-  const int file = ::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-  if (file >= 0) {
-    ::close(file);
-    return true;
-  }
+  if (Descriptor(::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600))) return true;
   if (errno == EEXIST) return false;
   throw EnvironmentError(fmt::format("cannot make '{}': {}; all ranks must see and may write --output", path.string(),
                                      std::strerror(errno)));

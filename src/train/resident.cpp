@@ -73,8 +73,11 @@ std::unique_ptr<ResidentCells> choose_resident(const std::string& wanted, const 
         "--data-on-device yes, but the counts do not fit into the host's memory and stay on disk: take auto, raise "
         "--data-memory, or use more ranks");
   const std::int64_t nonzeros = ranks.all_reduce(expression.values.nonzeros());
-  const double memory =
-      device.is_cuda() ? static_cast<double>(at::accelerator::getMemoryInfo(device.index()).first) : 0;
+  double memory = 0;
+  if (device.is_cuda()) {
+    at::accelerator::emptyCache();  // what an earlier run of this process has left counts as taken
+    memory = static_cast<double>(at::accelerator::getMemoryInfo(device.index()).first);
+  }
   const bool stays = !expression.streams() && stays_on_device(wanted, nonzeros, device.is_cuda(), memory);
   if (ranks.all_reduce(std::int32_t{stays ? 1 : 0}, ReduceOp::min) == 0) return nullptr;
   return std::make_unique<ResidentCells>(expression, device, ranks);

@@ -54,7 +54,7 @@ void describe(OptionTable& table, EngineSettings& s) {
   table.add("encoder-checkpointing", s.encoder_checkpointing, "for the encoder alone", "same|none|blocks|every=N");
   table.add("decoder-checkpointing", s.decoder_checkpointing, "for the decoder alone", "same|none|blocks|every=N");
   table.add("bucket-mib", s.bucket_mib,
-            "gradients that travel together during the backward pass, in MiB (0: an eighth, at most 25)");
+            "gradients that travel together during the backward pass, in MiB (0: an eighth of all, .25 to 25)");
   table.add_switch("shard-optimizer", s.shard_optimizer, "each rank keeps its share of the optimizer's state (ZeRO 1)");
   table.add_switch(
       "cuda-graph", s.cuda_graph,
@@ -75,7 +75,7 @@ void describe(OptionTable& table, RunSettings& s) {
   table.add("collective-timeout", s.collective_timeout, "seconds that a rank waits for the others before all give up");
   table.add("stall-timeout", s.stall_timeout,
             "seconds without a sign of life after which a rank counts as hung and all end");
-  table.add("threads", s.threads, "CPU threads a rank (0: the cores it has)");
+  table.add("threads", s.threads, "CPU threads a rank (0: its share of the cores that it may use)");
   table.add("checkpoint-every-steps", s.cadence.steps,
             "save every N steps (all three 0: at epochs' ends and every 10 minutes, in under 1% of the time)");
   table.add("checkpoint-every-epochs", s.cadence.epochs, "save at the end of every Nth epoch");

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "courses.hpp"
+#include "masksc/model/block.hpp"
 #include "masksc/model/device.hpp"
 #include "masksc/model/device_random.hpp"
 #include "masksc/model/mask.hpp"
@@ -74,6 +75,55 @@ TEST(Gpu, TrainsAsTheCpuInFp32) {
       options.resident = resident;
       expect_course(options, 1e-3);
     }
+}
+
+TEST(Gpu, LearnsPositionsAsTheCpu) {
+  for (const auto& [precision, share] : {std::pair{"fp32", 1e-3}, std::pair{"bf16", 0.02}}) {
+    CourseOptions options = course_in(precision);
+    options.positions = Positions::learned;
+    expect_course(options, share);
+  }
+}
+
+/// Few and many indices take different kernels.
+TEST(Gpu, PlacesGetTheGradientsOfTheHost) {
+  const auto gradient = [](const at::Tensor& places, const at::Tensor& index) {
+    const at::Tensor leaf = places.detach().requires_grad_();
+    const at::Tensor taken = take_places(leaf, index);
+    (taken * at::arange(taken.numel(), taken.options().dtype(at::kFloat)).view(taken.sizes()).remainder(7))
+        .sum()
+        .backward();
+    return leaf.grad().to(at::kCPU, at::kFloat);
+  };
+  at::manual_seed(1);
+  const at::Tensor places = at::randn({1, 96, 24});
+  for (const std::int64_t rows : {4, 100}) {
+    const at::Tensor index = at::randint(96, {rows, 48}, at::kLong);
+    const at::Tensor wanted = gradient(places, index);
+    EXPECT_TRUE(at::allclose(gradient(places.to(gpu()), index.to(gpu())), wanted, 1e-5, 1e-4)) << rows;
+    const at::Tensor half = places.to(at::TensorOptions(gpu()).dtype(at::kBFloat16));
+    EXPECT_TRUE(at::allclose(gradient(half, index.to(gpu())), wanted, 0.02, 1)) << rows;
+  }
+}
+
+TEST(Gpu, IsDeterministicWhenAsked) {
+  CourseOptions options = course_in("fp32");
+  options.device = choose_device("cuda", 0, /*deterministic=*/true);
+  options.train.deterministic = true;
+  options.positions = Positions::learned;
+  EXPECT_TRUE(at::equal(course(1, options).weights, course(1, options).weights));
+  at::globalContext().setDeterministicAlgorithms(false, false);
+}
+
+TEST(Gpu, MemoryThatRunsOutIsNoBug) {
+  Failure failure;
+  try {
+    static_cast<void>(at::empty({std::int64_t{1} << 42}, at::TensorOptions(at::kFloat).device(gpu())));
+  } catch (...) {
+    failure = describe_failure(std::current_exception());
+  }
+  EXPECT_EQ(failure.code, ExitCode::environment);
+  EXPECT_NE(failure.message.find("--micro-batch"), std::string::npos) << failure.message;
 }
 
 TEST(Gpu, RecomputesInSegmentsAndPasses) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -49,12 +50,18 @@ inline void ensure(bool holds, const char* message) {
   if (!holds) throw InvariantError(std::string("broken invariant: ") + message);
 }
 
-/// A caught exception as (code, message): Error as it is, std::bad_alloc as environment, all else as invariant.
+/// A caught exception as (code, message): Error as it is, std::bad_alloc as environment, a library's own as that
+/// library is known to mean it, all else as invariant.
 struct Failure {
   ExitCode code = ExitCode::invariant;
   std::string message;
 };
 Failure describe_failure(const std::exception_ptr& error);
+
+/// What is known of a library's own exceptions: nothing of those that are no more than bugs. From now on
+/// describe_failure asks it; the room that owns the library says so before it uses it.
+using KnownFailure = std::optional<Failure> (*)(const std::exception& error);
+void know_failures(KnownFailure known);
 
 /// Throws the Error subclass that belongs to `failure.code`.
 [[noreturn]] void throw_failure(const Failure& failure);

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <string>
 
+#include "masksc/core/descriptor.hpp"
+
 namespace masksc {
 
 /// How a folder is held: alone, or together with others that share it.
@@ -25,7 +27,7 @@ class FolderLock {
 
  private:
   std::filesystem::path path_;
-  int file_ = -1;
+  Descriptor file_;
 };
 
 /// The lock of an output folder, in that folder.

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "masksc/core/descriptor.hpp"
 #include "masksc/core/json.hpp"
 
 namespace masksc {
@@ -17,9 +18,6 @@ class RunLog {
  public:
   RunLog() = default;
   explicit RunLog(const std::filesystem::path& path);
-  ~RunLog();
-  RunLog(const RunLog&) = delete;
-  RunLog& operator=(const RunLog&) = delete;
 
   void write(const Json& line);
   /// `follower` sees each line from now on, after it was written.
@@ -28,7 +26,7 @@ class RunLog {
   void event(const std::string& stage, const std::string& event, std::int64_t step, const Json& more = Json::object());
 
  private:
-  int file_ = -1;
+  Descriptor file_;
   std::string path_;
   bool warned_ = false;
   std::function<void(const Json& line)> follower_;

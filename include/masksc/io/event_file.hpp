@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "masksc/core/descriptor.hpp"
+
 namespace masksc {
 
 /// CRC-32C (Castagnoli).
@@ -35,9 +37,6 @@ class EventFile {
  public:
   /// Makes the folder as well. Throws EnvironmentError.
   explicit EventFile(const std::filesystem::path& folder);
-  ~EventFile();
-  EventFile(const EventFile&) = delete;
-  EventFile& operator=(const EventFile&) = delete;
 
   /// Throws EnvironmentError; the file is then cut back to its last whole record.
   void append(std::span<const ScalarEvent> events);
@@ -47,7 +46,7 @@ class EventFile {
   void put(const std::string& records);
 
   std::filesystem::path path_;
-  int file_ = -1;
+  Descriptor file_;
   std::int64_t bytes_ = 0;
 };
 

@@ -29,7 +29,8 @@ inline TrainSettings short_training() {
   return settings;
 }
 
-inline AutoencoderShape small_shape(double dropout = 0, Decoder decoder = Decoder::full) {
+inline AutoencoderShape small_shape(double dropout = 0, Decoder decoder = Decoder::full,
+                                    Positions positions = Positions::sincos) {
   AutoencoderShape shape;
   shape.patch_genes = patch * patch;
   shape.token_places = token_grid(3, 3);
@@ -42,7 +43,7 @@ inline AutoencoderShape small_shape(double dropout = 0, Decoder decoder = Decode
                  .decoder_heads = 2,
                  .decoder = decoder,
                  .mask_ratio = 0.5,
-                 .positions = Positions::sincos,
+                 .positions = positions,
                  .dropout = dropout};
   return shape;
 }
@@ -77,6 +78,7 @@ struct CourseOptions {
   EngineSettings engine;
   double dropout = 0;
   Decoder decoder = Decoder::full;
+  Positions positions = Positions::sincos;
   Recompute recompute;
   std::filesystem::path checkpoints;
   std::int64_t every = 0;  // steps between checkpoints
@@ -99,7 +101,7 @@ inline Course course(int size, const CourseOptions& options) {
     const Targets targets = targets_of(expression, ranks, options.train.deterministic ? options.threads : 0,
                                        GuidanceTarget::sequence, options.device);
     if (options.spoil) options.spoil(expression);
-    MaskedAutoencoder model(small_shape(options.dropout, options.decoder), 4, options.device);
+    MaskedAutoencoder model(small_shape(options.dropout, options.decoder, options.positions), 4, options.device);
     model.set_recompute(options.recompute);
     TrainingEngine engine(model.parameters(), options.train, options.engine, ranks, options.threads, nullptr,
                           options.recorder ? options.recorder() : nullptr);
