@@ -35,16 +35,18 @@ void use_deterministic_kernels() {
 
 /// LibTorch throws errors of its own where a device has no memory left, or fails.
 std::optional<Failure> known_of_torch(const std::exception& error) {
+  constexpr std::int32_t assertion = 710;  // of a kernel (cudaErrorAssert): what it was given is wrong, a bug
   if (const auto* full = dynamic_cast<const c10::OutOfMemoryError*>(&error))
-    return Failure{
-        ExitCode::environment,
-        fmt::format("out of memory on the GPU: use a smaller --micro-batch, --gradient-checkpointing blocks, "
-                    "--data-on-device no, or more ranks ({})",
-                    full->what_without_backtrace())};
-  if (const auto* failed = dynamic_cast<const c10::AcceleratorError*>(&error))
-    return Failure{ExitCode::environment, fmt::format("the GPU failed: {}; start the same command again to go on from "
-                                                      "the last checkpoint, on another GPU if that does not help",
-                                                      failed->what_without_backtrace())};
+    return Failure{ExitCode::environment,
+                   fmt::format("out of memory on the GPU: use more ranks, and in training a smaller --micro-batch, "
+                               "--gradient-checkpointing blocks or --data-on-device no ({})",
+                               full->what_without_backtrace())};
+  if (const auto* failed = dynamic_cast<const c10::AcceleratorError*>(&error);
+      failed != nullptr && failed->get_error_code() != assertion)
+    return Failure{ExitCode::environment,
+                   fmt::format("the GPU failed: {}; start the same command again to go on from the last checkpoint, on "
+                               "another GPU if that fails, too; if it fails there as well, please report it",
+                               failed->what_without_backtrace())};
   return std::nullopt;
 }
 

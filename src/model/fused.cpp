@@ -19,6 +19,15 @@ Element* elements(const at::Tensor& t) {
   return t.defined() ? static_cast<Element*>(t.data_ptr()) : nullptr;
 }
 
+/// That `others` are rows as those of `x`, or one number a column.
+void check(const at::Tensor& x, std::initializer_list<std::optional<at::Tensor>> others) {
+  for (const std::optional<at::Tensor>& other : others) {
+    if (!other) continue;
+    ensure(other->scalar_type() == x.scalar_type() && other->is_contiguous(), "fused rows are of one type and whole");
+    ensure(other->numel() == x.numel() || other->numel() == x.size(-1), "fused rows are of one shape");
+  }
+}
+
 /// The rows of `x` in parts, one a thread: work(kernels, first element, RowsShape).
 template <class Work>
 void over_rows(const at::Tensor& x, const Work& work) {
@@ -47,6 +56,7 @@ at::Tensor column_sums(const at::Tensor& x, std::int64_t count, const Work& work
 }
 
 at::Tensor run_gelu(const at::Tensor& x, const at::Tensor& bias) {
+  check(x, {x, bias});
   at::Tensor y = at::empty_like(x);
   over_rows(x, [&]<class Element>(const RowKernels<Element>& kernels, std::int64_t at, const RowsShape& shape) {
     kernels.gelu(shape, {elements<Element>(x) + at, elements<Element>(bias)}, elements<Element>(y) + at);
@@ -56,6 +66,7 @@ at::Tensor run_gelu(const at::Tensor& x, const at::Tensor& bias) {
 
 std::tuple<at::Tensor, at::Tensor> run_gelu_backward(const at::Tensor& gradient, const at::Tensor& x,
                                                      const at::Tensor& bias) {
+  check(x, {gradient, x, bias});
   at::Tensor found = at::empty_like(x);
   const at::Tensor sums =
       column_sums(x, 1,
@@ -68,6 +79,7 @@ std::tuple<at::Tensor, at::Tensor> run_gelu_backward(const at::Tensor& gradient,
 }
 
 at::Tensor run_sum(const at::Tensor& x, const at::Tensor& branch, const at::Tensor& bias) {
+  check(x, {x, branch, bias});
   at::Tensor sum = at::empty_like(x);
   over_rows(x, [&]<class Element>(const RowKernels<Element>& kernels, std::int64_t at, const RowsShape& shape) {
     kernels.sum(shape, {elements<Element>(x) + at, elements<Element>(branch) + at, elements<Element>(bias),
@@ -80,6 +92,7 @@ at::Tensor run_sum(const at::Tensor& x, const at::Tensor& branch, const at::Tens
 std::tuple<at::Tensor, at::Tensor, at::Tensor> run_norm(const at::Tensor& x, const std::optional<at::Tensor>& branch,
                                                         const std::optional<at::Tensor>& branch_bias,
                                                         const at::Tensor& weight, const at::Tensor& bias) {
+  check(x, {x, branch, branch_bias, weight, bias});
   at::Tensor sum = branch ? at::empty_like(x) : at::Tensor();
   at::Tensor normed = at::empty_like(x);
   at::Tensor moments = at::empty({2, x.numel() / x.size(-1)}, at::kFloat);
@@ -101,6 +114,7 @@ std::tuple<at::Tensor, at::Tensor> run_norm_backward(const at::Tensor& normed_gr
                                                      const std::optional<at::Tensor>& sum_gradient,
                                                      const at::Tensor& sum, const at::Tensor& moments,
                                                      const at::Tensor& weight, bool branch) {
+  check(sum, {normed_gradient, sum_gradient, sum, weight});
   at::Tensor found = at::empty_like(sum);
   const auto work = [&]<class Element>(const RowKernels<Element>& kernels, std::int64_t at, const RowsShape& shape,
                                        float* sums) {

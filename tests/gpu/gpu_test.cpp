@@ -13,7 +13,10 @@ namespace masksc {
 namespace {
 
 at::Device gpu() {
-  static const at::Device device = choose_device("cuda", 0);
+  static const at::Device device = [] {
+    ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);  // for IsDeterministicWhenAsked: cuBLAS reads it once
+    return choose_device("cuda", 0);
+  }();
   return device;
 }
 
@@ -87,6 +90,7 @@ TEST(Gpu, LearnsPositionsAsTheCpu) {
 
 /// Few and many indices take different kernels.
 TEST(Gpu, PlacesGetTheGradientsOfTheHost) {
+  static_cast<void>(gpu());  // first: LibTorch must know of the GPU before a backward pass
   const auto gradient = [](const at::Tensor& places, const at::Tensor& index) {
     const at::Tensor leaf = places.detach().requires_grad_();
     const at::Tensor taken = take_places(leaf, index);
@@ -107,12 +111,19 @@ TEST(Gpu, PlacesGetTheGradientsOfTheHost) {
 }
 
 TEST(Gpu, IsDeterministicWhenAsked) {
+  static_cast<void>(gpu());
+  struct Deterministic {
+    at::Device device = choose_device("cuda", 0, /*deterministic=*/true);
+    Deterministic() = default;
+    Deterministic(const Deterministic&) = delete;
+    Deterministic& operator=(const Deterministic&) = delete;
+    ~Deterministic() { at::globalContext().setDeterministicAlgorithms(false, false); }
+  } const asked;
   CourseOptions options = course_in("fp32");
-  options.device = choose_device("cuda", 0, /*deterministic=*/true);
+  options.device = asked.device;
   options.train.deterministic = true;
   options.positions = Positions::learned;
   EXPECT_TRUE(at::equal(course(1, options).weights, course(1, options).weights));
-  at::globalContext().setDeterministicAlgorithms(false, false);
 }
 
 TEST(Gpu, MemoryThatRunsOutIsNoBug) {

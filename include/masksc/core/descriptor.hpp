@@ -28,7 +28,7 @@ class Descriptor {
   [[nodiscard]] int number() const { return number_; }
   /// Gives it away without closing it.
   [[nodiscard]] int release() { return std::exchange(number_, -1); }
-  /// Whether it was open and closing, which sends the data on a network file system, went well; else errno says why.
+  /// Whether it was open and closing, which sends the data on a network file system, went well.
   bool close() { return number_ >= 0 && ::close(release()) == 0; }
 
  private:

@@ -31,6 +31,7 @@ TEST(Device, WhatFailsThereIsNoBugOfOurs) {
   const Failure fault = failure_of(c10::AcceleratorError(here, 700, "an illegal memory access"));
   EXPECT_EQ(fault.code, ExitCode::environment);
   EXPECT_THAT(fault.message, AllOf(HasSubstr("an illegal memory access"), HasSubstr("start the same command again")));
+  EXPECT_EQ(failure_of(c10::AcceleratorError(here, 710, "device-side assert triggered")).code, ExitCode::invariant);
   EXPECT_EQ(failure_of(c10::Error(here, "sizes differ")).code, ExitCode::invariant);
 }
 

@@ -166,8 +166,9 @@ TEST_P(RowKernelsOf, GeluFarOut) {
 /// Sums, their layer norms and what these hand back; without a branch, and where nothing comes back to the sum, too.
 TEST_P(RowKernelsOf, SumsAndNormsAndTheirGradients) {
   for (const auto& [rows, width] : shapes)
-    for (const bool branch : {true, false})
-      with_kernels([&, rows = rows, width = width]<class Element>(const RowKernels<Element>& kernels) {
+    for (const auto& [branch, direct_too] : {std::pair(true, true), {true, false}, {false, true}, {false, false}})
+      with_kernels([&, rows = rows, width = width, branch = branch,
+                    direct_too = direct_too]<class Element>(const RowKernels<Element>& kernels) {
         const Case c(rows, width);
         const Buffer<Element> x(c.x), other(c.branch), other_bias(c.branch_bias), weight(c.weight), bias(c.bias),
             gradient(c.gradient), direct(c.direct);
@@ -187,7 +188,7 @@ TEST_P(RowKernelsOf, SumsAndNormsAndTheirGradients) {
         kernels.norm_backward(
             c.shape(),
             {branch ? sum.numbers.data() : in.x, weight.numbers.data(), gradient.numbers.data(),
-             branch ? direct.numbers.data() : nullptr, mean.data(), inverse.data()},
+             direct_too ? direct.numbers.data() : nullptr, mean.data(), inverse.data()},
             {back.numbers.data(), columns[0].data(), columns[1].data(), branch ? columns[2].data() : nullptr});
         std::vector<double> sums, norms, backs;
         std::vector<std::vector<double>> totals(3, std::vector<double>(static_cast<std::size_t>(width), 1));
@@ -211,7 +212,7 @@ TEST_P(RowKernelsOf, SumsAndNormsAndTheirGradients) {
           }
           for (std::int64_t i = 0; i < width; ++i) {
             backs.push_back((c.at(c.gradient, row, i) * c.at(c.weight, 0, i) - slope - normal(i) * along) / deviation +
-                            (branch ? c.at(c.direct, row, i) : 0));
+                            (direct_too ? c.at(c.direct, row, i) : 0));
             if (branch) totals[2][static_cast<std::size_t>(i)] += backs.back();
           }
         }
