@@ -1,7 +1,6 @@
 #include "masksc/model/block.hpp"
 
 #include "masksc/model/attention.hpp"
-#include "masksc/model/fused.hpp"
 #include "masksc/model/products.hpp"
 
 namespace masksc {
@@ -21,24 +20,10 @@ std::vector<at::Tensor> cross_heads(const FlatParameters& parameters, const std:
   return qkv;
 }
 
-NormedStream normed_stream(const FlatParameters& parameters, const std::string& norm, const at::Tensor& x) {
-  const at::Tensor& weight = parameters.at(norm + ".weight");
-  const at::Tensor& bias = parameters.at(norm + ".bias");
-  if (has_fused_rows(x)) return norm_of(x, weight, bias);
-  return {x, at::layer_norm(x, {x.size(-1)}, weight, bias)};
-}
-
 /// The rest of a block: projection of `attended` [B, H, K, D / H] and MLP on the residual stream of the queries.
 at::Tensor finish_block(const FlatParameters& parameters, const std::string& name, const at::Tensor& attended,
                         const at::Tensor& residual, const BranchDropout& dropout) {
   at::Tensor branch = attended.transpose(1, 2).reshape(residual.sizes());
-  if (!dropout && has_fused_rows(residual)) {
-    const auto of = [&](const char* part) { return parameters.at(name + part); };
-    const NormedStream between = sum_and_norm(residual, affine(branch, of(".proj.weight")), of(".proj.bias"),
-                                              of(".norm2.weight"), of(".norm2.bias"));
-    const at::Tensor hidden = biased_gelu(affine(between.normed, of(".fc1.weight")), of(".fc1.bias"));
-    return sum_of(between.values, affine(hidden, of(".fc2.weight")), of(".fc2.bias"));
-  }
   branch = apply_linear(parameters, name + ".proj", branch);
   const at::Tensor between = residual + (dropout ? dropout(branch, 0) : branch);
   branch = apply_linear(parameters, name + ".fc1", apply_norm(parameters, name + ".norm2", between));
@@ -69,7 +54,7 @@ at::Tensor take_places(const at::Tensor& places, const at::Tensor& index) {
 }
 
 at::Tensor apply_norm(const FlatParameters& parameters, const std::string& name, const at::Tensor& x) {
-  return normed_stream(parameters, name, x).normed;
+  return at::layer_norm(x, {x.size(-1)}, parameters.at(name + ".weight"), parameters.at(name + ".bias"));
 }
 
 at::Tensor apply_linear(const FlatParameters& parameters, const std::string& name, const at::Tensor& x) {
@@ -78,22 +63,21 @@ at::Tensor apply_linear(const FlatParameters& parameters, const std::string& nam
 
 at::Tensor apply_block(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
                        const at::Tensor& x, const BranchDropout& dropout, std::optional<std::int64_t> queries) {
-  const auto [residual, normed] = normed_stream(parameters, name + ".norm1", x);
+  const at::Tensor normed = apply_norm(parameters, name + ".norm1", x);
   if (!queries) {
     const at::Tensor packed = apply_linear(parameters, name + ".qkv", normed);
-    return finish_block(parameters, name, self_attention(packed, heads), residual, dropout);
+    return finish_block(parameters, name, self_attention(packed, heads), x, dropout);
   }
   const std::vector<at::Tensor> qkv = cross_heads(parameters, name, heads, first_tokens(normed, *queries), normed);
-  return finish_block(parameters, name, attention(qkv[0], qkv[1], qkv[2]), first_tokens(residual, *queries), dropout);
+  return finish_block(parameters, name, attention(qkv[0], qkv[1], qkv[2]), first_tokens(x, *queries), dropout);
 }
 
 at::Tensor apply_cross_block(const FlatParameters& parameters, const std::string& name, std::int64_t heads,
                              const at::Tensor& x, const at::Tensor& memory, const BranchDropout& dropout) {
   const std::string norm = name + ".norm1";
-  const auto [residual, normed] = normed_stream(parameters, norm, x);
   const std::vector<at::Tensor> qkv =
-      cross_heads(parameters, name, heads, normed, apply_norm(parameters, norm, memory));
-  return finish_block(parameters, name, attention(qkv[0], qkv[1], qkv[2]), residual, dropout);
+      cross_heads(parameters, name, heads, apply_norm(parameters, norm, x), apply_norm(parameters, norm, memory));
+  return finish_block(parameters, name, attention(qkv[0], qkv[1], qkv[2]), x, dropout);
 }
 
 at::Tensor block_attention(const FlatParameters& parameters, const std::string& name, std::int64_t heads,

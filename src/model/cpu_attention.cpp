@@ -1,12 +1,15 @@
 #include "cpu_attention.hpp"
 
+#include <ATen/Version.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
 #include <cmath>
+#include <string>
 
-#include "cpu_kernels.hpp"
+#include "head_attention.hpp"
 #include "masksc/core/error.hpp"
+#include "masksc/core/host.hpp"
 #include "masksc/model/attention.hpp"
 
 namespace masksc {
@@ -14,6 +17,29 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
+
+struct Kernels {
+  const HeadAttention<float>* fp32 = nullptr;
+  const HeadAttention<Bf16Bits>* bf16 = nullptr;
+};
+
+/// Those for this processor, at most what LibTorch's own kernels would take, too.
+const Kernels& kernels_here() {
+  static const Kernels found = [] {
+    Kernels kernels;
+#ifdef __x86_64__
+    const std::string capability = at::get_cpu_capability();
+    if (capability == "AVX2") kernels.fp32 = &avx2_attention;
+    if (capability == "AVX512") {
+      kernels.fp32 = &avx512_attention;
+      if (__builtin_cpu_supports("avx512bf16") != 0)
+        kernels.bf16 = may_use_amx_bf16() ? &amx_attention : &avx512_bf16_attention;
+    }
+#endif
+    return kernels;
+  }();
+  return found;
+}
 
 at::Tensor with_whole_rows(const at::Tensor& x) { return x.stride(-1) == 1 ? x : x.contiguous(); }
 
@@ -54,7 +80,10 @@ void with_kernel(const at::Tensor& x, std::initializer_list<at::Tensor> others, 
   ensure(has_attention_kernel(x.scalar_type()), "attention by heads: there is a kernel for the type");
   for (const at::Tensor& other : others)
     ensure(other.scalar_type() == x.scalar_type(), "attention by heads: all tensors are of one type");
-  with_cpu_kernels(x, [&](const auto& kernels) { work(*kernels.attention); });
+  if (x.scalar_type() == at::kBFloat16)
+    work(*kernels_here().bf16);
+  else
+    work(*kernels_here().fp32);
 }
 
 std::tuple<at::Tensor, at::Tensor> run_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
@@ -109,6 +138,11 @@ TORCH_LIBRARY(masksc, library) {
   library.impl("attention_backward", c10::DispatchKey::CPU, TORCH_FN(run_backward));
 }
 
+template <class Function>
+auto operation(const char* name) {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Function>();
+}
+
 /// Attention, and what its backward pass takes.
 variable_list forward_pass(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values) {
   static const auto run = operation<decltype(run_forward)>("masksc::attention");
@@ -158,7 +192,10 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
 
 }  // namespace
 
-bool has_attention_kernel(at::ScalarType type) { return has_cpu_kernels(type); }
+bool has_attention_kernel(at::ScalarType type) {
+  return (type == at::kBFloat16 && kernels_here().bf16 != nullptr) ||
+         (type == at::kFloat && kernels_here().fp32 != nullptr);
+}
 
 bool goes_by_heads(const at::Tensor& queries, const at::Tensor& keys) {
   return queries.is_cpu() && queries.numel() > 0 && keys.numel() > 0 && has_attention_kernel(queries.scalar_type());

@@ -1,5 +1,5 @@
 // Attention of one head of one cell on a CPU: softmax(Q K^T scale) V and its gradients, in fp32 or bf16. Instantiated
-// once for each kind of processor, in a source that is compiled for it (kernels_avx2.cpp, ...).
+// once for each kind of processor, in a source that is compiled for it (attention_avx2.cpp, ...).
 //
 // Some rows of queries at a time meet all tokens, so their scores stay in the nearest caches, and a row's maximum and
 // sum are known before its weights are needed. The backward pass makes the weights again from the scores, as flash

@@ -32,12 +32,10 @@ struct Counter {
     const auto inputs = record.inputs();
     const auto tensor = [&](std::size_t i) { return inputs[i].toTensor(); };
     double done = 0;
-    if (name == "mkldnn::_linear_pointwise")
+    if (name == "aten::linear" || name == "mkldnn::_linear_pointwise")
       done = product(tensor(0), tensor(1).size(0));
     else if (name == "aten::mm")
       done = product(tensor(0), tensor(1).size(1));
-    else if (name == "aten::addmm")
-      done = product(tensor(1), tensor(2).size(1));
     else if (name == "aten::scaled_dot_product_attention" || name == "masksc::attention")  // [B, H, T, D / H]
       done = 2 * product(tensor(0), tensor(1).size(2));
     else if (name == "aten::_scaled_dot_product_flash_attention_for_cpu_backward" ||
@@ -131,8 +129,9 @@ void check_flop(Decoder decoder) {
     const MaskedAutoencoder::Output output = model.forward(patches, keep, masked);
     loss = output.predictions.sum() + model.predict_teacher(output, GuidanceToken::mean).sum();
   }
-  double counted = 0;
-  for (const auto& [name, flop] : Counter::flop) counted += flop;
+  EXPECT_EQ(Counter::flop.count("aten::mm"), 0U);
+  const double counted = Counter::flop["aten::linear"] + Counter::flop["mkldnn::_linear_pointwise"] +
+                         Counter::flop["aten::scaled_dot_product_attention"] + Counter::flop["masksc::attention"];
   EXPECT_DOUBLE_EQ(counted, cells * (forward.model() + forward.guidance));
   {
     const Counting counting;

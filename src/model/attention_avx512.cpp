@@ -1,6 +1,5 @@
 // HeadAttention for processors with AVX-512: 32 registers of 16 floats.
 #include "head_attention_lanes.hpp"
-#include "row_lanes.hpp"
 
 #ifdef __x86_64__
 namespace masksc {
@@ -15,7 +14,6 @@ struct Avx512 {
 }  // namespace
 
 constinit const HeadAttention<float> avx512_attention = LanesAttention<FloatFactors<Avx512>>::functions();
-constinit const RowKernels<float> avx512_rows = LanesRows<FloatRows<Avx512>>::functions();
 
 }  // namespace masksc
 #endif

@@ -2,7 +2,6 @@
 // multiply tiles of them (AMX-BF16), too. The instructions for tiles stand only where they are written out.
 #include "head_attention_lanes.hpp"
 #include "head_tiles.hpp"
-#include "row_lanes.hpp"
 
 #ifdef __x86_64__
 #include <immintrin.h>
@@ -136,7 +135,6 @@ void backward(const HeadShape& shape, const HeadForBackward<Bf16Bits>& given, co
 }  // namespace
 
 constinit const HeadAttention<Bf16Bits> avx512_bf16_attention = LanesAttention<PairFactors<Avx512Bf16>>::functions();
-constinit const RowKernels<Bf16Bits> avx512_bf16_rows = LanesRows<HalfRows<Avx512Bf16>>::functions();
 constinit const HeadAttention<Bf16Bits> amx_attention = {Attention::forward_room, Attention::backward_room, forward,
                                                          backward};
 

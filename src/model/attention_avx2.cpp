@@ -1,6 +1,5 @@
 // HeadAttention for processors with AVX2 and FMA: 16 registers of 8 floats.
 #include "head_attention_lanes.hpp"
-#include "row_lanes.hpp"
 
 #ifdef __x86_64__
 namespace masksc {
@@ -15,7 +14,6 @@ struct Avx2 {
 }  // namespace
 
 constinit const HeadAttention<float> avx2_attention = LanesAttention<FloatFactors<Avx2>>::functions();
-constinit const RowKernels<float> avx2_rows = LanesRows<FloatRows<Avx2>>::functions();
 
 }  // namespace masksc
 #endif
