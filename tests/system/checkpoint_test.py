@@ -131,10 +131,10 @@ class Cadence(unittest.TestCase):
 
     def test_in_the_background(self):
         sharded = self.trained("sharded", "--shard-optimizer")  # which is as the others are to rounding
-        events = self.saved("async", "--checkpoint-every-steps", "1", "--async-checkpoint", "--shard-optimizer",
-                            like=sharded)
-        self.assertEqual(events[-1]["step"], 24)
-        self.assertTrue(all(event["seconds"] > 0 and event["bytes"] > 10**5 for event in events))
+        for name, like, *options in (("async", support.BASE), ("async-sharded", sharded, "--shard-optimizer")):
+            events = self.saved(name, "--checkpoint-every-steps", "1", "--async-checkpoint", *options, like=like)
+            self.assertEqual(events[-1]["step"], 24)
+            self.assertTrue(all(event["seconds"] > 0 and event["bytes"] > 10**5 for event in events))
 
 
 class Killed(unittest.TestCase):
