@@ -57,5 +57,6 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "usage: benchmark_kmeans ROWS COLUMNS START CLUSTERS ITERATIONS THREADS\n");
     return 2;
   }
-  return masksc::run_program(argc, argv, [&](masksc::Runtime& runtime) { return run(runtime, argv); });
+  return masksc::run_program(
+      argc, argv, [](bool) { return true; }, [&](masksc::Runtime& runtime) { return run(runtime, argv); });
 }

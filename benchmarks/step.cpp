@@ -199,5 +199,7 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
 }  // namespace masksc
 
 int main(int argc, char** argv) {
-  return masksc::run_program(argc, argv, [&](masksc::Runtime& runtime) { return masksc::run(runtime, argc, argv); });
+  return masksc::run_program(
+      argc, argv, [](bool) { return true; },
+      [&](masksc::Runtime& runtime) { return masksc::run(runtime, argc, argv); });
 }

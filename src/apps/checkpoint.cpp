@@ -119,14 +119,8 @@ std::string details(const Json& entry) {
   return text;
 }
 
-masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
-  CheckpointOptions options;
-  masksc::OptionTable table_of_options = describe(options);
-  masksc::Collectives& world = runtime.world();
-  if (masksc::parse_command_line(argc, argv, table_of_options, program, world.is_root()) ==
-      masksc::CommandLineAction::exit_done)
-    return masksc::ExitCode::done;
-  masksc::on_root(world, [&] {
+masksc::ExitCode run(masksc::Runtime& runtime, const CheckpointOptions& options, const masksc::OptionTable&) {
+  masksc::on_root(runtime.world(), [&] {
     if (options.path.empty())
       throw masksc::UserError("which checkpoint? give the folder of a run, its checkpoints/, or one file");
     std::vector<Json> entries;
@@ -145,6 +139,4 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  return masksc::run_program(argc, argv, [&](masksc::Runtime& runtime) { return run(runtime, argc, argv); });
-}
+int main(int argc, char** argv) { return masksc::run_program(argc, argv, program, describe, run); }

@@ -20,12 +20,8 @@ std::string table_of(const masksc::Json& scores, const std::string& output) {
                      masksc::score_rows(scores), "results", output);
 }
 
-masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
-  masksc::ReclusterOptions options;
-  masksc::OptionTable table = masksc::describe_recluster(options);
+masksc::ExitCode run(masksc::Runtime& runtime, const masksc::ReclusterOptions& options, const masksc::OptionTable&) {
   masksc::Collectives& world = runtime.world();
-  if (masksc::parse_command_line(argc, argv, table, program, world.is_root()) == masksc::CommandLineAction::exit_done)
-    return masksc::ExitCode::done;
   if (options.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
   masksc::on_root(world, [&] {
     if (options.input.empty())
@@ -39,6 +35,4 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  return masksc::run_program(argc, argv, [&](masksc::Runtime& runtime) { return run(runtime, argc, argv); });
-}
+int main(int argc, char** argv) { return masksc::run_program(argc, argv, program, masksc::describe_recluster, run); }

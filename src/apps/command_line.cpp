@@ -133,15 +133,14 @@ void apply_configuration(const std::string& text, const std::string& path, Optio
   }
 }
 
-CommandLineAction parse_command_line(int argc, char** argv, OptionTable& table, const ProgramInfo& program,
-                                     bool speaks) {
+bool parse_command_line(int argc, char** argv, OptionTable& table, const ProgramInfo& program, bool speaks) {
   const std::vector<OptionText> options = option_texts(table);  // before parsing: they show the defaults
   const std::vector<po::option> arguments = parse_arguments(argc, argv, options);
   for (const po::option& argument : arguments) {
     const auto text = printed(argument, options, program);
     if (!text) continue;
     if (speaks) fmt::print("{}", *text);
-    return CommandLineAction::exit_done;
+    return false;
   }
   for (const po::option& argument : arguments)
     if (argument.string_key == "config") apply_file(argument.value.front(), table);
@@ -155,7 +154,7 @@ CommandLineAction parse_command_line(int argc, char** argv, OptionTable& table, 
       throw UserError(fmt::format("unexpected argument '{}'; options start with --", shown(argument.value.front())));
     table.set(argument.string_key, argument.value.empty() ? "yes" : argument.value.front(), "on the command line");
   }
-  return CommandLineAction::run;
+  return true;
 }
 
 std::string typed_command(int argc, char** argv, int ranks) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "masksc/core/options.hpp"
+#include "masksc/dist/runtime.hpp"
 
 namespace masksc {
 
@@ -14,17 +15,26 @@ struct ProgramInfo {
   std::string positional = {};  // the option that a word without dashes sets; "": there is none
 };
 
-enum class CommandLineAction { run, exit_done };
-
 /// Sets the options of `table` from the text of a configuration (INI: name = value, # starts a comment); `path` is for
 /// messages. Throws UserError: lines of another form, unknown names, values that don't parse, paths.
 void apply_configuration(const std::string& text, const std::string& path, OptionTable& table);
 
 /// Sets the options of `table` from --config FILE (INI: name = value) and then from the command line, which wins.
-/// --help, --version, --man and --completion print on rank 0 (`speaks`) and return exit_done. Throws UserError for
-/// unknown options and keys (with the nearest known name), values that don't parse, and paths in a configuration file.
-CommandLineAction parse_command_line(int argc, char** argv, OptionTable& table, const ProgramInfo& program,
-                                     bool speaks);
+/// --help, --version, --man and --completion print on rank 0 (`speaks`) and return false: there is nothing to run.
+/// Throws UserError for unknown options and keys (with the nearest known name), values that don't parse, and paths in a
+/// configuration file.
+bool parse_command_line(int argc, char** argv, OptionTable& table, const ProgramInfo& program, bool speaks);
+
+/// A whole program: `describe` tells its options, the command line sets them, and `run` does its work, called with the
+/// runtime, the options and their table. Returns the exit code.
+template <typename Options, typename Run>
+int run_program(int argc, char** argv, const ProgramInfo& program, OptionTable (*describe)(Options&), const Run& run) {
+  Options options;
+  OptionTable table = describe(options);
+  return run_program(
+      argc, argv, [&](bool speaks) { return parse_command_line(argc, argv, table, program, speaks); },
+      [&](Runtime& runtime) { return run(runtime, options, table); });
+}
 
 /// What was typed, as a shell takes it again: "mpirun -np 2 masksc_sweep --sweep dim=16,32".
 std::string typed_command(int argc, char** argv, int ranks);

@@ -17,15 +17,21 @@ const masksc::ProgramInfo program = {
     "mpirun -np N masksc_compare --input FILE --output DIR [--labels COLUMN] [--methods all|LIST] [--seeds S] "
     "[options]\n       masksc_compare --list"};
 
-masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
-  masksc::RunOptions options;
-  options.report.report = false;  // of each run: the page of all is what is looked at
-  masksc::ComparisonSettings settings;
-  masksc::OptionTable table = masksc::describe_run(options);
-  masksc::describe(table, settings);
+struct CompareOptions {
+  masksc::RunOptions run;
+  masksc::ComparisonSettings study;
+};
+
+masksc::OptionTable describe_options(CompareOptions& options) {
+  options.run.report.report = false;  // of each run: the page of all is what is looked at
+  masksc::OptionTable table = masksc::describe_run(options.run);
+  masksc::describe(table, options.study);
+  return table;
+}
+
+masksc::ExitCode run(masksc::Runtime& runtime, const CompareOptions& given, const std::string& command) {
+  const auto& [options, settings] = given;
   masksc::Collectives& world = runtime.world();
-  if (masksc::parse_command_line(argc, argv, table, program, world.is_root()) == masksc::CommandLineAction::exit_done)
-    return masksc::ExitCode::done;
   if (settings.list) {
     if (world.is_root())
       for (const auto& method : masksc::compared_methods())
@@ -37,8 +43,8 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
   masksc::RunOptions paper = options;
   masksc::OptionTable paper_table = masksc::describe_run(paper);
   masksc::apply_configuration(masksc::paper_configuration, "configs/paper.ini", paper_table);
-  const masksc::ComparisonOutcome outcome = masksc::compare(
-      options, paper, settings, masksc::typed_command(argc, argv, world.size()), masksc::place_of(runtime));
+  const masksc::ComparisonOutcome outcome =
+      masksc::compare(options, paper, settings, command, masksc::place_of(runtime));
   if (world.is_root()) {
     fmt::print("{}", masksc::comparison_markdown(outcome.table));
     masksc::report_or_warn(options.output, {});
@@ -49,5 +55,8 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return masksc::run_program(argc, argv, [&](masksc::Runtime& runtime) { return run(runtime, argc, argv); });
+  const auto work = [&](masksc::Runtime& runtime, CompareOptions& options, const masksc::OptionTable&) {
+    return run(runtime, options, masksc::typed_command(argc, argv, runtime.world().size()));
+  };
+  return masksc::run_program(argc, argv, program, describe_options, work);
 }

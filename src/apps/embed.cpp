@@ -14,12 +14,8 @@ const masksc::ProgramInfo program = {
     "masksc_embed", "Embeds and clusters new cells by a trained model, and carries labels of known cells over.",
     "mpirun -np N masksc_embed --model DIR --input FILE --output DIR2 [--reference DIR/result.h5ad] [options]"};
 
-masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
-  masksc::EmbedOptions options;
-  masksc::OptionTable table = masksc::describe_embed(options);
+masksc::ExitCode run(masksc::Runtime& runtime, const masksc::EmbedOptions& options, const masksc::OptionTable& table) {
   masksc::Collectives& world = runtime.world();
-  if (masksc::parse_command_line(argc, argv, table, program, world.is_root()) == masksc::CommandLineAction::exit_done)
-    return masksc::ExitCode::done;
   if (options.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
   const masksc::Json metrics = masksc::embed_new_cells(options, table, masksc::place_of(runtime));
   if (world.is_root()) fmt::print("{}", masksc::result_table(metrics, options.output));
@@ -28,6 +24,4 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  return masksc::run_program(argc, argv, [&](masksc::Runtime& runtime) { return run(runtime, argc, argv); });
-}
+int main(int argc, char** argv) { return masksc::run_program(argc, argv, program, masksc::describe_embed, run); }

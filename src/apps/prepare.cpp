@@ -56,12 +56,8 @@ void prepare(const PrepareOptions& options) {
                     masksc::format_bytes(static_cast<double>(std::filesystem::file_size(options.output.path))));
 }
 
-masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
-  PrepareOptions options;
-  masksc::OptionTable table = describe_prepare(options);
+masksc::ExitCode run(masksc::Runtime& runtime, const PrepareOptions& options, const masksc::OptionTable&) {
   masksc::Collectives& world = runtime.world();
-  if (masksc::parse_command_line(argc, argv, table, program, world.is_root()) == masksc::CommandLineAction::exit_done)
-    return masksc::ExitCode::done;
   if (options.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
   masksc::on_root(world, [&] { check(options); });
   masksc::on_root(world, [&] { prepare(options); });
@@ -70,6 +66,4 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  return masksc::run_program(argc, argv, [&](masksc::Runtime& runtime) { return run(runtime, argc, argv); });
-}
+int main(int argc, char** argv) { return masksc::run_program(argc, argv, program, describe_prepare, run); }

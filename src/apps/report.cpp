@@ -64,12 +64,8 @@ void write_figures(const fs::path& folder, const fs::path& to, masksc::FigureFor
     masksc::log::info("figure: {}", masksc::write_figure(to / figure.name, figure.svg, format).string());
 }
 
-masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
-  ReportOptions options;
-  masksc::OptionTable table = describe(options);
+masksc::ExitCode run(masksc::Runtime& runtime, const ReportOptions& options, const masksc::OptionTable&) {
   masksc::Collectives& world = runtime.world();
-  if (masksc::parse_command_line(argc, argv, table, program, world.is_root()) == masksc::CommandLineAction::exit_done)
-    return masksc::ExitCode::done;
   if (options.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
   masksc::on_root(world, [&] {
     if (options.folder.empty()) throw masksc::UserError("which run? give the folder that was its --output");
@@ -93,6 +89,4 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  return masksc::run_program(argc, argv, [&](masksc::Runtime& runtime) { return run(runtime, argc, argv); });
-}
+int main(int argc, char** argv) { return masksc::run_program(argc, argv, program, describe, run); }

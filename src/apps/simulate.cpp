@@ -102,12 +102,8 @@ void simulate(const SimulateOptions& options, masksc::Collectives& ranks) {
                         static_cast<double>(settings.genes));
 }
 
-masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
-  SimulateOptions options;
-  masksc::OptionTable table = describe_simulate(options);
+masksc::ExitCode run(masksc::Runtime& runtime, const SimulateOptions& options, const masksc::OptionTable&) {
   masksc::Collectives& world = runtime.world();
-  if (masksc::parse_command_line(argc, argv, table, program, world.is_root()) == masksc::CommandLineAction::exit_done)
-    return masksc::ExitCode::done;
   if (options.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
   validate(options.simulation);
   masksc::on_root(world, [&] { check(options.output); });
@@ -117,6 +113,4 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  return masksc::run_program(argc, argv, [&](masksc::Runtime& runtime) { return run(runtime, argc, argv); });
-}
+int main(int argc, char** argv) { return masksc::run_program(argc, argv, program, describe_simulate, run); }

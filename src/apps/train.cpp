@@ -23,12 +23,8 @@ masksc::ExitCode plan(const masksc::RunOptions& options, bool speaks) {
   return masksc::ExitCode::done;
 }
 
-masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
-  masksc::RunOptions options;
-  masksc::OptionTable table = masksc::describe_run(options);
+masksc::ExitCode run(masksc::Runtime& runtime, const masksc::RunOptions& options, const masksc::OptionTable& table) {
   masksc::Collectives& world = runtime.world();
-  if (masksc::parse_command_line(argc, argv, table, program, world.is_root()) == masksc::CommandLineAction::exit_done)
-    return masksc::ExitCode::done;
   if (options.plan.plan) return plan(options, world.is_root());
   if (options.run.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
   const masksc::Json metrics = masksc::run_pipeline(options, table, masksc::place_of(runtime));
@@ -40,6 +36,4 @@ masksc::ExitCode run(masksc::Runtime& runtime, int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  return masksc::run_program(argc, argv, [&](masksc::Runtime& runtime) { return run(runtime, argc, argv); });
-}
+int main(int argc, char** argv) { return masksc::run_program(argc, argv, program, masksc::describe_run, run); }

@@ -60,6 +60,39 @@ void spin_briefly(char** argv) {
   if (!error) ::execv(program.c_str(), argv);  // where that fails all goes on as it was
 }
 
+/// Whether mpirun, srun or another launcher started this process, which has peers then.
+bool launched() {
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"})
+    if (std::getenv(name) != nullptr) return true;
+  return false;
+}
+
+ExitCode finished(ExitCode code) {
+  if (std::fflush(stdout) != 0)
+    throw EnvironmentError(fmt::format("cannot write to standard output: {}", std::strerror(errno)));
+  return code;
+}
+
+/// The part of a program that has peers; returns its exit code.
+int run_among_peers(int& argc, char**& argv, const std::function<ExitCode(Runtime&)>& body) {
+  Runtime runtime(argc, argv);
+  const int rank = runtime.world().rank();
+  log::configure(rank);
+  try {
+    return static_cast<int>(finished(body(runtime)));
+  } catch (...) {
+    const Failure failure = describe_failure(std::current_exception());
+    const int code = static_cast<int>(failure.code);
+    const bool shared = all_arrive(MPI_COMM_WORLD, std::chrono::seconds(3));
+    const log::Level level = failure.code == ExitCode::stopped ? log::Level::warning : log::Level::error;
+    if (!shared || rank == 0) log::write(level, failure.message);
+    if (!shared) MPI_Abort(MPI_COMM_WORLD, code);
+    // All leave with a code of their own; srun --kill-on-bad-exit sends TERM at the first, and would return 143 for it.
+    std::signal(SIGTERM, SIG_IGN);
+    return code;
+  }
+}
+
 }  // namespace
 
 Runtime::Runtime(int& argc, char**& argv) {
@@ -84,36 +117,22 @@ Runtime::~Runtime() {
   MPI_Finalize();
 }
 
-int run_program(int argc, char** argv, const std::function<ExitCode(Runtime&)>& body) {
+int run_program(int argc, char** argv, const CommandLineReader& read, const std::function<ExitCode(Runtime&)>& body) {
   // Ranks that wait in OpenMPI leave their core to others: small collectives beside other work took 4 times as long.
   ::setenv("OMPI_MCA_mpi_yield_when_idle", "1", /*overwrite=*/0);
-  spin_briefly(argv);
-  keep_freed_memory();
   ::umask(::umask(S_IRWXG | S_IRWXO) | S_IRWXG | S_IRWXO);  // data of patients: files for their owner alone
   try {
-    Runtime runtime(argc, argv);
-    const int rank = runtime.world().rank();
-    log::configure(rank);
-    try {
-      const ExitCode code = body(runtime);
-      if (std::fflush(stdout) != 0)
-        throw EnvironmentError(fmt::format("cannot write to standard output: {}", std::strerror(errno)));
-      return static_cast<int>(code);
-    } catch (...) {
-      const Failure failure = describe_failure(std::current_exception());
-      const int code = static_cast<int>(failure.code);
-      const bool shared = all_arrive(MPI_COMM_WORLD, std::chrono::seconds(3));
-      const log::Level level = failure.code == ExitCode::stopped ? log::Level::warning : log::Level::error;
-      if (!shared || rank == 0) log::write(level, failure.message);
-      if (!shared) MPI_Abort(MPI_COMM_WORLD, code);
-      // All leave with a code of their own; srun --kill-on-bad-exit sends TERM at the first, and would return 143 for
-      // it.
-      std::signal(SIGTERM, SIG_IGN);
-      return code;
-    }
-  } catch (const Error& e) {
-    log::error("{}", e.what());
-    return static_cast<int>(e.code());
+    const bool alone = !launched();
+    if (alone && !read(/*speaks=*/true)) return static_cast<int>(finished(ExitCode::done));
+    spin_briefly(argv);
+    keep_freed_memory();
+    return run_among_peers(argc, argv, [&](Runtime& runtime) {
+      return alone || read(runtime.world().is_root()) ? body(runtime) : ExitCode::done;
+    });
+  } catch (...) {
+    const Failure failure = describe_failure(std::current_exception());
+    log::error("{}", failure.message);
+    return static_cast<int>(failure.code);
   }
 }
 

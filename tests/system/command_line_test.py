@@ -34,6 +34,14 @@ class Help(unittest.TestCase):
                 self.assertEqual(done.returncode, 0, (name, option, done.stderr))
                 self.assertRegex(done.stdout, pattern, name)
 
+    def test_help_and_mistakes_need_no_mpi(self):
+        broken = {**support.environment(), "OMPI_MCA_pml": "none_of_these"}
+        for arguments, succeeds in ((["--help"], True), (["--epoch-s", "3"], True), (["--plan"], False)):
+            done = subprocess.run([support.program("masksc_train"), *arguments], capture_output=True, text=True, timeout=60,
+                                  env=broken)
+            self.assertEqual(done.returncode in (0, 2), succeeds, (arguments, done.stderr))
+            self.assertEqual("MPI" in done.stderr, not succeeds, done.stderr)
+
     def test_version_is_that_of_the_metrics(self):
         self.assertIn(support.metrics(support.BASE)["version"].split()[0], direct("masksc_train", "--version").stdout)
 

@@ -34,8 +34,13 @@ class Runtime {
 /// "Open MPI v4.1.4".
 std::string mpi_version();
 
-/// Runs a whole program: starts the runtime, calls `body`, reports an error once and returns the exit code.
-/// An error that only some ranks meet ends every rank (MPI_Abort) after its message.
-int run_program(int argc, char** argv, const std::function<ExitCode(Runtime&)>& body);
+/// Reads the command line of a program; false when it only asked for something to be printed, which is done then if
+/// `speaks`.
+using CommandLineReader = std::function<bool(bool speaks)>;
+
+/// Runs a whole program: reads the command line, starts the runtime, calls `body`, reports an error once and returns
+/// the exit code. Where no launcher started the process, what is asked for and what is wrong with the command line is
+/// told before MPI starts, at once. An error that only some ranks meet ends every rank (MPI_Abort) after its message.
+int run_program(int argc, char** argv, const CommandLineReader& read, const std::function<ExitCode(Runtime&)>& body);
 
 }  // namespace masksc
