@@ -7,6 +7,7 @@ target_compile_options(masksc_warnings INTERFACE -Wall -Wextra -Wshadow -Wconver
 
 if(MASKSC_SANITIZE)
   add_compile_options(-fsanitize=${MASKSC_SANITIZE} -fno-omit-frame-pointer)
+  add_compile_definitions(MASKSC_SANITIZED)  # memory is no measure then
   add_link_options(-fsanitize=${MASKSC_SANITIZE})
 endif()
 

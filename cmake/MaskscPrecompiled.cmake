@@ -1,7 +1,8 @@
 # Precompiled headers: reading the same headers again is half of a build. Each set is built once and shared.
-set(masksc_headers_common <fmt/format.h> <nlohmann/json.hpp> <algorithm> <array> <chrono> <cmath> <cstdint> <cstring>
-  <filesystem> <functional> <map> <memory> <mutex> <numeric> <optional> <set> <span> <sstream> <string> <string_view>
-  <unordered_map> <utility> <variant> <vector>)
+# (Not nlohmann's own header: what ours adds to it must be seen before anything is made of its templates.)
+set(masksc_headers_common ${PROJECT_SOURCE_DIR}/include/masksc/core/json.hpp <fmt/format.h> <algorithm> <array> <chrono>
+  <cmath> <cstdint> <cstring> <filesystem> <functional> <map> <memory> <mutex> <numeric> <optional> <set> <span>
+  <sstream> <string> <string_view> <unordered_map> <utility> <variant> <vector>)
 set(masksc_headers_torch ${PROJECT_SOURCE_DIR}/include/masksc/model/torch.hpp)
 
 # masksc_precompile(TARGET [TEST]): the sources of TARGET share LibTorch's header or the common ones, whichever more of

@@ -181,7 +181,7 @@ int read_case(const fs::path& path) {
 pid_t start(const Case& what) {
   const pid_t child = ::fork();
   if (child != 0) return child;
-#ifndef __SANITIZE_ADDRESS__  // under it ASAN_OPTIONS=hard_rss_limit_mb
+#ifndef MASKSC_SANITIZED  // under it ASAN_OPTIONS=hard_rss_limit_mb
   const rlimit memory{rlim_t{4} << 30U, rlim_t{4} << 30U};
   ::setrlimit(RLIMIT_AS, &memory);
 #endif

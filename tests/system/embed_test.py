@@ -68,7 +68,7 @@ class Embed(unittest.TestCase):
             data.write_h5ad(named[name])
         for trained, new in (("symbols", "ids"), ("ids", "symbols"), ("symbols", "both"), ("symbols", "symbols")):
             run, output = support.fresh("embed", "run"), support.fresh("embed", "embedded")
-            done = support.train(run, "--max-steps", "3", "--sequence-epochs", "1", "--report", "no", data=named[trained])
+            done = support.train(run, "--max-steps", "3", "--sequence-epochs", "1", data=named[trained])
             self.assertEqual(done.codes, [0, 0], done)
             done = support.run("masksc_embed", "--model", run / "model", "--output", output, "--report", "no",
                                "--clusters", "3", "--input", named[new], ranks=1)

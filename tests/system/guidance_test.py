@@ -23,7 +23,7 @@ class Guidance(unittest.TestCase):
     def train_weak(self, name, *options, ranks=2):
         output = support.fresh("guidance", name)
         done = support.run("masksc_train", "--input", self.weak, "--labels", "group", "--output", output, *support.SMALL,
-                           "--matrix", "24x24", "--patch", "6", "--sequence-epochs", "20", "--epochs", "30", "--report", "no",
+                           "--matrix", "24x24", "--patch", "6", "--sequence-epochs", "20", "--epochs", "30",
                            *options, ranks=ranks)
         self.assertEqual(done.codes, [0] * ranks, done)
         return done, support.metrics(output), output
@@ -83,7 +83,7 @@ class Guidance(unittest.TestCase):
         for target in ("auto", "both", "sequence"):
             output = support.fresh("guidance", f"many types, {target}")
             done = support.train(output, "--matrix", "24x24", "--patch", "6", "--clusters", "12", "--sequence-epochs", "20",
-                                 "--epochs", "30", "--guidance-target", target, "--report", "no", data=cells)
+                                 "--epochs", "30", "--guidance-target", target, data=cells)
             self.assertEqual(done.codes, [0, 0], done)
             self.assertEqual("both guide stage 2" in done.err, target == "auto", done)
             found[target] = support.metrics(output)
@@ -105,7 +105,7 @@ class Guidance(unittest.TestCase):
                                "--de-probability", "0.6", "--seed", "3", *strength, ranks=1)
             self.assertEqual(done.codes, [0], done)
             output = support.fresh("guidance", f"{name} groups")
-            done = support.run("masksc_train", "--input", cells, "--output", output, *support.SMALL, "--report", "no")
+            done = support.run("masksc_train", "--input", cells, "--output", output, *support.SMALL)
             self.assertEqual(done.codes, [0, 0], done)
             self.assertIn("weaker groups of cells than residuals" if taken == "residuals" else "they are taken", done.err)
             self.assertEqual(support.metrics(output)["standardize"], taken)

@@ -124,7 +124,7 @@ class Keep(KeepCase):
         for kind, packing in ((scipy.sparse.csr_matrix, "gzip"), (scipy.sparse.csc_matrix, "lzf"), (np.asarray, "lzf")):
             with self.subTest(kind=kind.__name__):
                 path = self.write(rich(kind=kind), compression=packing)
-                done = self.train(path, "--keep-input", labels="group")
+                done = self.train(path, "--keep-input", "--report", "yes", labels="group")
                 self.assertNotIn("leaves out", done.err)
                 self.check(anndata.read_h5ad(path), self.result())
         self.assertFalse((self.output / ".kept.h5").exists())
@@ -160,7 +160,7 @@ class Keep(KeepCase):
         self.check(anndata.read_h5ad(again), self.result())
 
     def test_without_it_only_ours(self):
-        self.train(self.write(rich()), labels="group")
+        self.train(self.write(rich()), "--report", "yes", labels="group")
         result = self.result()
         self.assertEqual(sorted(result.obs), ["group", "masksc"])
         self.assertEqual(sorted(result.obsm), OURS)

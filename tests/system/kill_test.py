@@ -10,7 +10,7 @@ import numpy as np
 import kills
 import support
 
-MODEL = ["--labels", "group", *support.without(support.SMALL, ["--epochs", "--sequence-epochs"]), "--threads", "1"]
+MODEL = ["--labels", "group", *support.without(support.SMALL, ["--epochs", "--sequence-epochs", "--report"]), "--threads", "1"]
 EPOCHS, SEQUENCE_EPOCHS, BATCH, CELLS = 4, 3, 50, 1200
 STEPS_PER_EPOCH = CELLS // BATCH
 TRAIN_STEPS = EPOCHS * STEPS_PER_EPOCH

@@ -66,7 +66,7 @@ class Report(unittest.TestCase):
         self.assertEqual(support.train(copy, "--report", "no").codes, [0, 0])
         self.assertFalse((copy / "report.html").exists())
         self.assertNotIn("X_masksc_umap", anndata.read_h5ad(copy / "result.h5ad").obsm)
-        self.assertEqual(support.train(copy).codes, [0, 0])
+        self.assertEqual(support.train(copy, "--report", "yes").codes, [0, 0])
         self.assertTrue((copy / "report.html").exists())
 
     def test_genes_that_are_asked_for(self):
@@ -80,7 +80,7 @@ class Report(unittest.TestCase):
         data.var["gene_ids"] = [f"ENSG{i:05}" for i in range(data.n_vars)]
         path, output = support.fresh("identified.h5ad"), support.fresh("identified")
         data.write_h5ad(path)
-        done = support.train(output, "--epochs", "1", "--report-genes", "ENSG00007", data=path)
+        done = support.train(output, "--epochs", "1", "--report", "yes", "--report-genes", "ENSG00007", data=path)
         self.assertEqual(done.codes, [0, 0], done)
         self.assertIn(f'"name":"{data.var_names[7]}"', (output / "report.html").read_text())
         done = support.run("masksc_report", output, "--report-genes", "ENSG00007,ENSG00008", ranks=1)
@@ -115,7 +115,8 @@ class Report(unittest.TestCase):
 
     def test_the_command_of_a_page_names_all_paths(self):
         output = support.fresh("report", "command")
-        self.assertEqual(support.train(output, "--sequence-model", support.BASE / "model", "--max-steps", "2").codes, [0, 0])
+        done = support.train(output, "--sequence-model", support.BASE / "model", "--max-steps", "2", "--report", "yes")
+        self.assertEqual(done.codes, [0, 0], done)
         command = support.page_data(output / "report.html")["command"]
         for words in (f"mpirun -np 2 masksc_train --config {output / 'config.ini'} ", f" --input {support.SIMULATED} ",
                       " --labels group ", f" --sequence-model {support.BASE / 'model'} "):

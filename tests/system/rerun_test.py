@@ -89,10 +89,10 @@ class StartedAgain(unittest.TestCase):
         self.assertEqual((self.output / "report.html").read_bytes(), page)
 
     def test_genes_for_its_page_are_drawn(self):
-        done = support.train(self.output, "--report-genes", "Gene7x")
+        done = support.train(self.output, "--report", "yes", "--report-genes", "Gene7x")
         self.assertEqual(done.codes, [2, 2], done)
         self.assertIn("did you mean 'Gene7", done.err)
-        self.assertEqual(support.train(self.output, "--report-genes", "Gene7").codes, [0, 0])
+        self.assertEqual(support.train(self.output, "--report", "yes", "--report-genes", "Gene7").codes, [0, 0])
         self.assertIn('"name":"Gene7"', (self.output / "report.html").read_text())
         self.assert_untouched()
 

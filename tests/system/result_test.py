@@ -57,7 +57,7 @@ class ResultFile(unittest.TestCase):
 
     def test_components_are_those_of_scanpy(self):
         output = support.fresh("result", "logs")
-        done = support.train(output, "--standardize", "yes", "--sequence-epochs", "1", "--epochs", "1", "--report", "no")
+        done = support.train(output, "--standardize", "yes", "--sequence-epochs", "1", "--epochs", "1")
         self.assertEqual(done.codes, [0, 0], done)
         result = anndata.read_h5ad(output / "result.h5ad")
         data = result.copy()

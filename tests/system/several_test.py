@@ -10,7 +10,7 @@ import scipy.sparse
 import support
 
 FOLDER = "several"
-SHORT = ["--max-steps", "3", "--sequence-epochs", "1", "--clusters", "3", "--report", "no"]
+SHORT = ["--max-steps", "3", "--sequence-epochs", "1", "--clusters", "3"]
 
 
 def part(name, cells, first_gene, genes, form, names=None, seed=1, donor=None):

@@ -14,7 +14,7 @@ def main():
     print(simulated)
     if any(simulated.codes):
         return 1
-    trained = support.train(support.BASE)
+    trained = support.train(support.BASE, "--report", "yes")
     print(trained)
     return 1 if any(trained.codes) else 0
 

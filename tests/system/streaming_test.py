@@ -14,7 +14,7 @@ STREAM = [*BLOCKS, "--data-memory", "1e-6"]
 
 def run(name, *arguments, ranks=2, **options):
     output = support.fresh(FOLDER, name)
-    done = support.train(output, "--report", "no", *arguments, ranks=ranks, **options)
+    done = support.train(output, *arguments, ranks=ranks, **options)
     assert done.codes == [0] * ranks, done
     return output
 
@@ -60,7 +60,7 @@ class Streaming(unittest.TestCase):
 
     def test_killed_in_the_middle_of_an_epoch(self):
         output = support.fresh(FOLDER, "killed")
-        arguments = ["--report", "no", *STREAM, "--checkpoint-every-steps", "4"]
+        arguments = [*STREAM, "--checkpoint-every-steps", "4"]
         running = support.Running("masksc_train", "--input", support.SIMULATED, "--labels", "group", "--output", output,
                                   *support.SMALL, *arguments)
         reached = support.wait_for(lambda: any(line["step"] >= 9 for line in support.whole_steps(output)), 120, running)
@@ -70,7 +70,7 @@ class Streaming(unittest.TestCase):
         other = support.train(output, *arguments, "--shuffle-block", "9")
         self.assertEqual(other.codes, [2, 2], "another order is another run")
         # Where the rows are does not matter.
-        done = support.train(output, "--report", "no", *BLOCKS, "--checkpoint-every-steps", "4")
+        done = support.train(output, *BLOCKS, "--checkpoint-every-steps", "4")
         self.assertEqual(done.codes, [0, 0], done)
         self.assertEqual(support.metrics(output)["weights_hash"], support.metrics(self.streamed)["weights_hash"])
 

@@ -23,10 +23,11 @@ CELLS, GENES, GROUPS = 290, 420, 4
 SIMULATED = WORK / "shared" / "simulated.h5ad"
 BASE = WORK / "shared" / "base"
 
-# A model that trains in a second: 16 tokens of 16 genes; 290 cells in batches of 50, so that the last one is ragged.
+# A model that trains in a second: 16 tokens of 16 genes; 290 cells in batches of 50, so that the last one is ragged. Maps
+# and page would take another: who looks at them asks for them.
 SMALL = ["--matrix", "16x16", "--patch", "4", "--dim", "32", "--encoder-depth", "2", "--encoder-heads", "2",
          "--decoder-depth", "1", "--decoder-heads", "2", "--sequence-epochs", "5", "--epochs", "4",
-         "--batch-size", "50", "--clusters", str(GROUPS)]
+         "--batch-size", "50", "--clusters", str(GROUPS), "--report", "no"]
 STEPS_PER_EPOCH = 6
 
 

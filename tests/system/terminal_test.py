@@ -46,7 +46,7 @@ def piped(command, **variables):
 
 def training(output, *arguments, epochs="60"):
     return [support.program("masksc_train"), "--input", support.SIMULATED, "--labels", "group", "--output", output,
-            "--report", "no", *support.without(support.SMALL, ["--epochs"]), "--epochs", epochs, *arguments]
+            *support.without(support.SMALL, ["--epochs"]), "--epochs", epochs, *arguments]
 
 
 class Terminal(unittest.TestCase):

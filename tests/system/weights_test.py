@@ -58,7 +58,7 @@ class Weights(unittest.TestCase):
     def test_pytorch_gives_the_same_features(self):
         for standardize, guidance in (("yes", "components"), ("residuals", "sequence")):
             output = support.fresh("weights", standardize)
-            done = support.train(output, "--standardize", standardize, "--guidance-target", guidance, "--report", "no")
+            done = support.train(output, "--standardize", standardize, "--guidance-target", guidance)
             self.assertEqual(done.codes, [0, 0], done)
             model = json.loads((output / "model" / "model.json").read_text())
             weights = load_safetensors(output / "model" / "masked_autoencoder.safetensors")

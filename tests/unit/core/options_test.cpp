@@ -69,11 +69,11 @@ TEST(OptionTable, NamesTheNearestOption) {
 TEST(OptionTable, RefusesValuesThatDoNotParse) {
   Settings s;
   OptionTable table = table_of(s);
-  for (const auto& [name, value] :
-       {std::pair{"epochs", "3.5"}, std::pair{"epochs", ""}, std::pair{"epochs", "9x"},
-        std::pair{"epochs", "99999999999999999999"}, std::pair{"learning-rate", "nan"},
-        std::pair{"learning-rate", "inf"}, std::pair{"fast", "maybe"}, std::pair{"fruit", "plum"}})
-    EXPECT_THAT([&] { table.set(name, value, "here"); }, ThrowsMessage<UserError>(HasSubstr(name))) << value;
+  for (const auto& given : {std::pair{"epochs", "3.5"}, std::pair{"epochs", ""}, std::pair{"epochs", "9x"},
+                            std::pair{"epochs", "99999999999999999999"}, std::pair{"learning-rate", "nan"},
+                            std::pair{"learning-rate", "inf"}, std::pair{"fast", "maybe"}, std::pair{"fruit", "plum"}})
+    EXPECT_THAT([&] { table.set(given.first, given.second, "here"); }, ThrowsMessage<UserError>(HasSubstr(given.first)))
+        << given.second;
   EXPECT_EQ(s.epochs, 3);
 }
 
