@@ -8,8 +8,8 @@
 #   launch/test.sh -L system           the programs as a user runs them
 #   launch/test.sh -L 'lint|sanitizer' clang-format, clang-tidy, unit tests under address and undefined sanitizers
 #   launch/test.sh -L netns            a cut cable and a dead host, between network namespaces; needs root and ip
-#   launch/test.sh -L slow             the figures of the README, kills, fuzzing, clang-tidy of all files, and the other
-#                                      half of the sanitizers
+#   launch/test.sh -L slow             the figures of the README, kills, fuzzing, clang-tidy of all files, the other half of
+#                                      the sanitizers, and races between threads
 # MASKSC_BASE=COMMIT makes clang-tidy look only at the files that changed since then.
 #
 # Exit codes: 0 all passed, 2 wrong setting, 3 something is missing that could not be installed, others from CMake, ctest.
