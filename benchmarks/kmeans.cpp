@@ -58,5 +58,5 @@ int main(int argc, char** argv) {
     return 2;
   }
   return masksc::run_program(
-      argc, argv, [](bool) { return true; }, [&](masksc::Runtime& runtime) { return run(runtime, argv); });
+      argc, argv, [](bool) { return false; }, [&](masksc::Runtime& runtime) { return run(runtime, argv); });
 }

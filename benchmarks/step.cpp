@@ -200,6 +200,6 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
 
 int main(int argc, char** argv) {
   return masksc::run_program(
-      argc, argv, [](bool) { return true; },
+      argc, argv, [](bool) { return false; },
       [&](masksc::Runtime& runtime) { return masksc::run(runtime, argc, argv); });
 }

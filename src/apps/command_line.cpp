@@ -133,15 +133,19 @@ void apply_configuration(const std::string& text, const std::string& path, Optio
   }
 }
 
-bool parse_command_line(int argc, char** argv, OptionTable& table, const ProgramInfo& program, bool speaks) {
-  const std::vector<OptionText> options = option_texts(table);  // before parsing: they show the defaults
-  const std::vector<po::option> arguments = parse_arguments(argc, argv, options);
-  for (const po::option& argument : arguments) {
+bool answer_command_line(int argc, char** argv, const OptionTable& table, const ProgramInfo& program, bool speaks) {
+  const std::vector<OptionText> options = option_texts(table);
+  for (const po::option& argument : parse_arguments(argc, argv, options)) {
     const auto text = printed(argument, options, program);
     if (!text) continue;
     if (speaks) fmt::print("{}", *text);
-    return false;
+    return true;
   }
+  return false;
+}
+
+void parse_command_line(int argc, char** argv, OptionTable& table, const ProgramInfo& program) {
+  const std::vector<po::option> arguments = parse_arguments(argc, argv, option_texts(table));
   for (const po::option& argument : arguments)
     if (argument.string_key == "config") apply_file(argument.value.front(), table);
   for (const po::option& argument : arguments) {
@@ -154,7 +158,6 @@ bool parse_command_line(int argc, char** argv, OptionTable& table, const Program
       throw UserError(fmt::format("unexpected argument '{}'; options start with --", shown(argument.value.front())));
     table.set(argument.string_key, argument.value.empty() ? "yes" : argument.value.front(), "on the command line");
   }
-  return true;
 }
 
 std::string typed_command(int argc, char** argv, int ranks) {

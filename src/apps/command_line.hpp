@@ -19,11 +19,14 @@ struct ProgramInfo {
 /// messages. Throws UserError: lines of another form, unknown names, values that don't parse, paths.
 void apply_configuration(const std::string& text, const std::string& path, OptionTable& table);
 
+/// Whether the command line asks for --help, --version, --man or --completion, which are printed if `speaks`: then
+/// there is nothing to run. Throws UserError for unknown options (with the nearest known name).
+bool answer_command_line(int argc, char** argv, const OptionTable& table, const ProgramInfo& program, bool speaks);
+
 /// Sets the options of `table` from --config FILE (INI: name = value) and then from the command line, which wins.
-/// --help, --version, --man and --completion print on rank 0 (`speaks`) and return false: there is nothing to run.
 /// Throws UserError for unknown options and keys (with the nearest known name), values that don't parse, and paths in a
 /// configuration file.
-bool parse_command_line(int argc, char** argv, OptionTable& table, const ProgramInfo& program, bool speaks);
+void parse_command_line(int argc, char** argv, OptionTable& table, const ProgramInfo& program);
 
 /// A whole program: `describe` tells its options, the command line sets them, and `run` does its work, called with the
 /// runtime, the options and their table. Returns the exit code.
@@ -32,8 +35,11 @@ int run_program(int argc, char** argv, const ProgramInfo& program, OptionTable (
   Options options;
   OptionTable table = describe(options);
   return run_program(
-      argc, argv, [&](bool speaks) { return parse_command_line(argc, argv, table, program, speaks); },
-      [&](Runtime& runtime) { return run(runtime, options, table); });
+      argc, argv, [&](bool speaks) { return answer_command_line(argc, argv, table, program, speaks); },
+      [&](Runtime& runtime) {
+        parse_command_line(argc, argv, table, program);
+        return run(runtime, options, table);
+      });
 }
 
 /// What was typed, as a shell takes it again: "mpirun -np 2 masksc_sweep --sweep dim=16,32".

@@ -117,17 +117,17 @@ Runtime::~Runtime() {
   MPI_Finalize();
 }
 
-int run_program(int argc, char** argv, const CommandLineReader& read, const std::function<ExitCode(Runtime&)>& body) {
+int run_program(int argc, char** argv, const Answer& answer, const std::function<ExitCode(Runtime&)>& body) {
   // Ranks that wait in OpenMPI leave their core to others: small collectives beside other work took 4 times as long.
   ::setenv("OMPI_MCA_mpi_yield_when_idle", "1", /*overwrite=*/0);
   ::umask(::umask(S_IRWXG | S_IRWXO) | S_IRWXG | S_IRWXO);  // data of patients: files for their owner alone
   try {
     const bool alone = !launched();
-    if (alone && !read(/*speaks=*/true)) return static_cast<int>(finished(ExitCode::done));
+    if (alone && answer(/*speaks=*/true)) return static_cast<int>(finished(ExitCode::done));
     spin_briefly(argv);
     keep_freed_memory();
     return run_among_peers(argc, argv, [&](Runtime& runtime) {
-      return alone || read(runtime.world().is_root()) ? body(runtime) : ExitCode::done;
+      return !alone && answer(runtime.world().is_root()) ? ExitCode::done : body(runtime);
     });
   } catch (...) {
     const Failure failure = describe_failure(std::current_exception());

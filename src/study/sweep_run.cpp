@@ -1,6 +1,7 @@
 #include "masksc/study/sweep_run.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>

@@ -94,6 +94,14 @@ class Refused(unittest.TestCase):
             path.write_text(f"# a comment\n{line}\n")
             self.check(["--config", str(path)], "bad.ini", ranks=1)
 
+    def test_a_configuration_from_a_pipe_is_read_once(self):
+        environment = support.environment()
+        del environment["GOMP_SPINCOUNT"]  # so that the program starts itself anew
+        done = subprocess.run(["bash", "-c", "exec \"$0\" --plan --config <(echo dim = 31)", support.program("masksc_train")],
+                              capture_output=True, text=True, timeout=60, env=environment)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("31", done.stderr)
+
     def test_a_name_twice_in_a_configuration(self):
         path = support.WORK / "twice.ini"
         path.write_text("epochs = 3\ndim = 32\nepochs = 4\n")

@@ -34,13 +34,13 @@ class Runtime {
 /// "Open MPI v4.1.4".
 std::string mpi_version();
 
-/// Reads the command line of a program; false when it only asked for something to be printed, which is done then if
-/// `speaks`.
-using CommandLineReader = std::function<bool(bool speaks)>;
+/// Whether a command line only asks for something to be printed, --help or the like; printed if `speaks`. Called again
+/// where the program starts itself anew, so it reads no file: a pipe has its content once.
+using Answer = std::function<bool(bool speaks)>;
 
-/// Runs a whole program: reads the command line, starts the runtime, calls `body`, reports an error once and returns
-/// the exit code. Where no launcher started the process, what is asked for and what is wrong with the command line is
-/// told before MPI starts, at once. An error that only some ranks meet ends every rank (MPI_Abort) after its message.
-int run_program(int argc, char** argv, const CommandLineReader& read, const std::function<ExitCode(Runtime&)>& body);
+/// Runs a whole program: starts the runtime, calls `body`, reports an error once and returns the exit code. Where no
+/// launcher started the process, `answer` comes first, at once and without MPI. An error that only some ranks meet ends
+/// every rank (MPI_Abort) after its message.
+int run_program(int argc, char** argv, const Answer& answer, const std::function<ExitCode(Runtime&)>& body);
 
 }  // namespace masksc
