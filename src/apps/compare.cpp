@@ -1,7 +1,6 @@
 // masksc_compare: every method on one data set, in one table.
 #include <fmt/format.h>
 
-#include "command_line.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/dist/runtime.hpp"
 #include "masksc/dist/time_limit.hpp"
@@ -9,6 +8,7 @@
 #include "masksc/study/comparison.hpp"
 #include "masksc/study/comparison_table.hpp"
 #include "paper_configuration.hpp"
+#include "study_program.hpp"
 
 namespace {
 
@@ -17,19 +17,8 @@ const masksc::ProgramInfo program = {
     "mpirun -np N masksc_compare --input FILE --output DIR [--labels COLUMN] [--methods all|LIST] [--seeds S] "
     "[options]\n       masksc_compare --list"};
 
-struct CompareOptions {
-  masksc::RunOptions run;
-  masksc::ComparisonSettings study;
-};
-
-masksc::OptionTable describe_options(CompareOptions& options) {
-  options.run.report.report = false;  // of each run: the page of all is what is looked at
-  masksc::OptionTable table = masksc::describe_run(options.run);
-  masksc::describe(table, options.study);
-  return table;
-}
-
-masksc::ExitCode run(masksc::Runtime& runtime, const CompareOptions& given, const std::string& command) {
+masksc::ExitCode run(masksc::Runtime& runtime, const masksc::StudyOptions<masksc::ComparisonSettings>& given,
+                     const std::string& command) {
   const auto& [options, settings] = given;
   masksc::Collectives& world = runtime.world();
   if (settings.list) {
@@ -54,9 +43,4 @@ masksc::ExitCode run(masksc::Runtime& runtime, const CompareOptions& given, cons
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  const auto work = [&](masksc::Runtime& runtime, CompareOptions& options, const masksc::OptionTable&) {
-    return run(runtime, options, masksc::typed_command(argc, argv, runtime.world().size()));
-  };
-  return masksc::run_program(argc, argv, program, describe_options, work);
-}
+int main(int argc, char** argv) { return masksc::run_study<masksc::ComparisonSettings>(argc, argv, program, run); }

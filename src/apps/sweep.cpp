@@ -1,12 +1,12 @@
 // masksc_sweep: full runs over values of any options, spread over the ranks there are.
 #include <fmt/format.h>
 
-#include "command_line.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/dist/runtime.hpp"
 #include "masksc/dist/time_limit.hpp"
 #include "masksc/study/sweep_report.hpp"
 #include "masksc/study/sweep_run.hpp"
+#include "study_program.hpp"
 
 namespace {
 
@@ -15,19 +15,8 @@ const masksc::ProgramInfo program = {
     "mpirun -np N masksc_sweep --input FILE --output DIR --sweep OPTION=VALUE,VALUE... [options of masksc_train]\n"
     "       masksc_sweep --list|--plan [--json] --sweep OPTION=VALUE,VALUE... [options of masksc_train]"};
 
-struct SweepOptions {
-  masksc::RunOptions run;
-  masksc::SweepSettings study;
-};
-
-masksc::OptionTable describe_options(SweepOptions& options) {
-  options.run.report.report = false;  // of each run: the page of all is what is looked at
-  masksc::OptionTable table = masksc::describe_run(options.run);
-  masksc::describe(table, options.study);
-  return table;
-}
-
-masksc::ExitCode run(masksc::Runtime& runtime, SweepOptions& given, const std::string& command) {
+masksc::ExitCode run(masksc::Runtime& runtime, masksc::StudyOptions<masksc::SweepSettings>& given,
+                     const std::string& command) {
   auto& [options, settings] = given;
   masksc::Collectives& world = runtime.world();
   if (options.run.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
@@ -56,9 +45,4 @@ masksc::ExitCode run(masksc::Runtime& runtime, SweepOptions& given, const std::s
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  const auto work = [&](masksc::Runtime& runtime, SweepOptions& options, const masksc::OptionTable&) {
-    return run(runtime, options, masksc::typed_command(argc, argv, runtime.world().size()));
-  };
-  return masksc::run_program(argc, argv, program, describe_options, work);
-}
+int main(int argc, char** argv) { return masksc::run_study<masksc::SweepSettings>(argc, argv, program, run); }

@@ -18,8 +18,7 @@ struct SweepOutcome {
 
 /// Runs the points of `sweep` that are not done yet (none with --collect) and writes sweep.json, .csv, .md, drawings
 /// and report.html into options.output, also of a sweep that is stopped. Tasks of an array (--point) leave the tables
-/// to
-/// --collect. `options` are those of masksc_train, `command`, which goes into the table, does it all again.
+/// to --collect. `options` are those of masksc_train, `command`, which goes into the table, does it all again.
 /// A collective. Throws as run_points, and UserError for input that cannot be read and an --output of others.
 SweepOutcome run_sweep(const Sweep& sweep, const RunOptions& options, const std::string& command,
                        const RunPlace& place);
