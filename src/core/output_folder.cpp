@@ -18,7 +18,7 @@ FolderContent content_of_points(const fs::path& points) {
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(points, none)) {
     if (entry.path().extension() != ".json" || entry.path().filename().string().starts_with(".")) continue;
-    const Json record = Json::parse(read_file(entry.path()), nullptr, /*allow_exceptions=*/false);
+    const Json record = json_or_null(read_file(entry.path()));
     if (!record.is_object() || !record.value("identity", Json()).is_object()) continue;
     return record.at("identity").contains("method") ? FolderContent::comparison : FolderContent::sweep;
   }

@@ -80,7 +80,7 @@ std::string encode(const HeartbeatRecord& record) {
 std::optional<HeartbeatRecord> decode(std::string_view text) {
   if (text.size() != heartbeat_bytes || text.back() != '\n') return std::nullopt;
   try {
-    const Json json = Json::parse(text);
+    const Json json = parse_json(text);
     HeartbeatRecord record;
     json.at("rank").get_to(record.rank);
     json.at("host").get_to(record.host);

@@ -172,7 +172,7 @@ std::optional<Checkpoint> CheckpointFolder::share(std::optional<Checkpoint> foun
   const std::string header = broadcast_text(ranks_, found ? found->header.dump() : std::string());
   if (header.empty()) return std::nullopt;
   if (ranks_.is_root()) return found;
-  Json parsed = Json::parse(header);
+  Json parsed = parse_json(header);
   const auto step = parsed.at("step").get<std::int64_t>();
   return Checkpoint{step, std::move(parsed), std::nullopt};
 }

@@ -143,7 +143,7 @@ std::string report_text(const PreparationReport& report) {
 }
 
 PreparationReport parse_report(const std::string& text) {
-  const Json report = Json::parse(text);
+  const Json report = parse_json(text);
   return {report.at("cells"),
           report.at("genes"),
           report.at("nonzeros"),

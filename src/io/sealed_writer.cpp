@@ -65,7 +65,7 @@ SealedWrite::SealedWrite(std::filesystem::path path, std::string kind, Json head
     if (!header.is_null()) whole.update(header);
     std::vector<SealedArray> laid;
     for (const std::string& text : all)
-      for (const Json& array : Json::parse(text)) laid.push_back(parse_array(array));
+      for (const Json& array : parse_json(text)) laid.push_back(parse_array(array));
     bytes_ = lay_out(staged_, whole, laid);
     Json offsets = Json::array();
     for (const SealedArray& array : laid) offsets.push_back(array.offset);
@@ -73,7 +73,7 @@ SealedWrite::SealedWrite(std::filesystem::path path, std::string kind, Json head
   });
   places = broadcast_text(ranks_, std::move(places));
   ranks_.broadcast(std::span(&bytes_, 1));
-  const auto offsets = Json::parse(places).get<std::vector<std::int64_t>>();
+  const auto offsets = parse_json(places).get<std::vector<std::int64_t>>();
   const auto mine = static_cast<std::int64_t>(arrays_.size());
   std::vector<std::int64_t> counts(static_cast<std::size_t>(ranks_.size()));
   ranks_.all_gather(std::span<const std::int64_t>(&mine, 1), std::span(counts));

@@ -131,7 +131,7 @@ ClusterProgress load_clusters(const std::filesystem::path& path, const Json& ide
   ranks.broadcast(std::span(&count, 1));
   centres.resize(static_cast<std::size_t>(count));
   ranks.broadcast(std::span(centres));
-  const Json h = Json::parse(header);
+  const Json h = parse_json(header);
   progress.clusters = h.at("clusters").get<std::int64_t>();
   progress.clusters_by = h.at("by").get<std::string>();
   progress.kmeans = {h.at("restarts").get<std::int64_t>(), std::move(centres), h.at("inertia").get<double>(),

@@ -137,7 +137,7 @@ std::vector<std::string> all_commands(const fs::path& folder, const std::vector<
   std::vector<std::string> commands;
   const fs::path path = folder / "comparison.json";
   const Json table =
-      fs::exists(path) ? Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false) : Json::object();
+      fs::exists(path) ? json_or_null(read_file(path)) : Json::object();
   const auto list = [&](const char* key) {
     return table.is_object() && table.value(key, Json()).is_array() ? table.at(key) : Json::array();
   };

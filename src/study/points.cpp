@@ -127,7 +127,7 @@ std::vector<Point> with_identities_of_root(std::vector<Point> points, Collective
   Json identities = Json::array();
   for (const Point& point : points) identities.push_back(point.identity);
   const std::string text = broadcast_text(world, world.is_root() ? identities.dump() : std::string());
-  identities = Json::parse(text);
+  identities = parse_json(text);
   ensure(identities.size() == points.size(), "all ranks have the same points");
   for (std::size_t i = 0; i < points.size(); ++i) points[i].identity = identities[i];
   return points;

@@ -2,16 +2,16 @@
 #pragma once
 
 #include <cstdint>
-#include <fstream>
 #include <vector>
 
+#include "masksc/core/files.hpp"
 #include "masksc/core/json.hpp"
 #include "masksc/core/types.hpp"
 
 namespace masksc {
 
 inline Json classical_golden(const char* part) {
-  return Json::parse(std::ifstream(MASKSC_TEST_GOLDEN "/classical.json")).at(part);
+  return parse_json(read_file(MASKSC_TEST_GOLDEN "/classical.json")).at(part);
 }
 
 /// The rows `x` of a case.

@@ -5,9 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <fstream>
 #include <vector>
 
+#include "masksc/core/files.hpp"
 #include "masksc/core/json.hpp"
 
 namespace masksc {
@@ -16,7 +16,7 @@ namespace {
 using testing::FloatNear;
 using testing::Pointwise;
 
-Json golden(const char* part) { return Json::parse(std::ifstream(MASKSC_TEST_GOLDEN "/zinb.json")).at(part); }
+Json golden(const char* part) { return parse_json(read_file(MASKSC_TEST_GOLDEN "/zinb.json")).at(part); }
 
 std::vector<float> values_of(const at::Tensor& tensor) {
   return {tensor.data_ptr<float>(), tensor.data_ptr<float>() + tensor.numel()};

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <fstream>
 #include <limits>
 #include <numeric>
 #include <set>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/files.hpp"
 #include "masksc/core/json.hpp"
 #include "masksc/core/random.hpp"
 
@@ -115,8 +115,7 @@ TEST(KMeans, HasTheSameBitsOnAnyNumberOfThreads) {
 }
 
 TEST(KMeans, EqualsScikitLearnFromTheSameStart) {
-  std::ifstream file(MASKSC_TEST_GOLDEN "/kmeans.json");
-  const Json golden = Json::parse(file);
+  const Json golden = parse_json(read_file(MASKSC_TEST_GOLDEN "/kmeans.json"));
   ASSERT_GE(golden.size(), 6U);
   for (const auto& entry : golden) {
     SCOPED_TRACE(entry["name"].get<std::string>());

@@ -21,15 +21,15 @@ TEST(HeartbeatRecord, IsJsonOfOneSizeAndComesBack) {
     const std::string text = encode(record);
     ASSERT_EQ(text.size(), heartbeat_bytes);
     EXPECT_EQ(text.back(), '\n');
-    const Json json = Json::parse(text);
+    const Json json = parse_json(text);
     EXPECT_EQ(json["host"], record.host);
     EXPECT_EQ(json["beat"], 1);
     const auto back = decode(text);
     ASSERT_TRUE(back.has_value());
     EXPECT_EQ(encode(*back), text);
   }
-  EXPECT_FALSE(Json::parse(encode(computing(0))).contains("operation"));
-  EXPECT_EQ(Json::parse(encode(waiting(0, 3.5)))["waiting_seconds"], 3.5);
+  EXPECT_FALSE(parse_json(encode(computing(0))).contains("operation"));
+  EXPECT_EQ(parse_json(encode(waiting(0, 3.5)))["waiting_seconds"], 3.5);
 }
 
 TEST(HeartbeatRecord, CutsALongReason) {

@@ -60,7 +60,7 @@ TEST(SealedFile, Hdf5ReadsItToo) {
   write_example(folder / "x.h5", *single_rank());
   const ArrayFile file = ArrayFile::open(folder / "x.h5");
   EXPECT_EQ(file.read<float>("group/array3"), numbers(360, 3));
-  EXPECT_EQ(Json::parse(file.read_text("header").at(0)).at("answer"), 42);
+  EXPECT_EQ(parse_json(file.read_text("header").at(0)).at("answer"), 42);
 }
 
 TEST(SealedFile, NothingIsLeftOfOneThatWasNotFinished) {
@@ -128,7 +128,7 @@ TEST(SealedFile, AForgedManifestIsNoWayOutOfTheFile) {
   const std::string good = read_file(folder / "good.h5");
   const auto begin = good.rfind("{\"format\"");
   ASSERT_NE(begin, std::string::npos);
-  const Json manifest = Json::parse(good.substr(begin, good.size() - 24 - begin));
+  const Json manifest = parse_json(good.substr(begin, good.size() - 24 - begin));
   const auto forge = [&](const Json& forged) {
     std::string text = forged.dump();
     Hasher hasher;

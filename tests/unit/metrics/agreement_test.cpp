@@ -4,12 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <fstream>
 #include <numeric>
 #include <string>
 #include <vector>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/files.hpp"
 #include "masksc/core/json.hpp"
 
 namespace masksc {
@@ -18,8 +18,7 @@ namespace {
 using Codes = std::vector<std::int32_t>;
 
 TEST(Agreement, EqualsScikitLearn) {
-  std::ifstream file(MASKSC_TEST_GOLDEN "/metrics.json");
-  const Json golden = Json::parse(file);
+  const Json golden = parse_json(read_file(MASKSC_TEST_GOLDEN "/metrics.json"));
   ASSERT_GE(golden["agreement"].size(), 12U);
   for (const auto& entry : golden["agreement"]) {
     SCOPED_TRACE(entry["name"].get<std::string>());

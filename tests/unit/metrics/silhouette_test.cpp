@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/files.hpp"
 #include "masksc/core/json.hpp"
 #include "masksc/core/random.hpp"
 
@@ -48,8 +48,7 @@ std::vector<double> over_ranks(const Points& points, int ranks, bool uneven) {
 }
 
 TEST(Silhouette, EqualsScikitLearnOnAnyNumberOfRanks) {
-  std::ifstream file(MASKSC_TEST_GOLDEN "/metrics.json");
-  const Json golden = Json::parse(file);
+  const Json golden = parse_json(read_file(MASKSC_TEST_GOLDEN "/metrics.json"));
   ASSERT_GE(golden["silhouette"].size(), 7U);
   for (const auto& entry : golden["silhouette"]) {
     SCOPED_TRACE(entry["name"].get<std::string>());

@@ -21,7 +21,7 @@ namespace masksc::testing {
 namespace {
 
 const Json& golden() {
-  static const Json json = Json::parse(read_file(std::string(MASKSC_TEST_GOLDEN) + "/preprocess.json"));
+  static const Json json = parse_json(read_file(std::string(MASKSC_TEST_GOLDEN) + "/preprocess.json"));
   return json;
 }
 

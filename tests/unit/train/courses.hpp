@@ -134,7 +134,7 @@ inline Course course(int size, const CourseOptions& options) {
   });
   std::ifstream lines(logs / "0");
   for (std::string line; std::getline(lines, line);)
-    if (Json entry = Json::parse(line); entry.contains("loss"))
+    if (Json entry = parse_json(line); entry.contains("loss"))
       result.losses.push_back(entry["loss"].is_number() ? entry["loss"].get<double>() : std::nan(""));
     else
       result.events.push_back(std::move(entry));

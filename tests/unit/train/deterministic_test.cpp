@@ -190,7 +190,7 @@ StageOne stage_one(int size, int shards, ContrastiveLoss loss, std::int64_t grou
   });
   std::ifstream lines(logs / "0");
   for (std::string line; std::getline(lines, line);)
-    if (const Json entry = Json::parse(line); entry.contains("loss")) result.losses.push_back(entry["loss"]);
+    if (const Json entry = parse_json(line); entry.contains("loss")) result.losses.push_back(entry["loss"]);
   return result;
 }
 
