@@ -23,7 +23,7 @@ class Guidance(unittest.TestCase):
     def train_weak(self, name, *options, ranks=2):
         output = support.fresh("guidance", name)
         done = support.run("masksc_train", "--input", self.weak, "--labels", "group", "--output", output, *support.SMALL,
-                           "--matrix", "24x24", "--patch", "6", "--sequence-epochs", "20", "--epochs", "30",
+                           "--matrix", "24x24", "--patch", "6", "--sequence-epochs", "20", "--epochs", "15",
                            *options, ranks=ranks)
         self.assertEqual(done.codes, [0] * ranks, done)
         return done, support.metrics(output), output
@@ -83,7 +83,7 @@ class Guidance(unittest.TestCase):
         for target in ("auto", "both", "sequence"):
             output = support.fresh("guidance", f"many types, {target}")
             done = support.train(output, "--matrix", "24x24", "--patch", "6", "--clusters", "12", "--sequence-epochs", "20",
-                                 "--epochs", "30", "--guidance-target", target, data=cells)
+                                 "--epochs", "15", "--guidance-target", target, data=cells)
             self.assertEqual(done.codes, [0, 0], done)
             self.assertEqual("both guide stage 2" in done.err, target == "auto", done)
             found[target] = support.metrics(output)

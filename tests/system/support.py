@@ -61,7 +61,8 @@ class Finished:
         return f"exit codes {self.codes} after {self.seconds:.1f} s\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
 
 
-# Notes each rank's exit code, then waits for the others' notes: mpirun kills the other ranks as soon as one fails.
+# Notes each rank's exit code, then waits for the others' notes: mpirun kills the other ranks as soon as one fails (and
+# would wait for two seconds then, but for the timeout below).
 _NOTE_CODE = """
 folder=$1; shift
 "$@"; code=$?
@@ -84,7 +85,8 @@ def run(name, *arguments, ranks=2, timeout=300):
     codes.mkdir()
     command = mpirun(ranks, ["sh", "-c", _NOTE_CODE, "sh", codes, program(name), *arguments])
     began = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=environment(), cwd=WORK)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=WORK,
+                          env={**environment(), "OMPI_MCA_odls_base_sigkill_timeout": "0"})
     seconds = time.monotonic() - began
     noted = {int(p.name): int(p.read_text()) for p in codes.iterdir()}
     shutil.rmtree(codes)
