@@ -16,6 +16,14 @@ void describe(OptionTable& table, ReportSettings& settings) {
   describe_report_genes(table, settings.genes);
 }
 
+void validate(const ReportSettings& settings) {
+  if (!settings.report && !settings.genes.empty())
+    throw UserError(
+        fmt::format("--report-genes {} colours cells in the page of a run, which is not made here: leave "
+                    "it out, or give --report yes",
+                    shown(settings.genes.front())));
+}
+
 void describe_report_genes(OptionTable& table, std::vector<std::string>& genes) {
   table.begin_group("Report", OptionRole::request);  // configurations have no lists
   table.add_list("report-genes", genes, "a gene to colour cells by, besides the top markers; again for more", "GENE");

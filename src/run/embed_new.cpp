@@ -221,6 +221,7 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   require_at_least("threads", options.threads, 0);
   require_one_of("device", options.device, {"auto", "cpu", "cuda"});
   validate(options.cluster);
+  validate(options.report);
   std::optional<OutputLock> lock;
   std::vector<std::string> inputs;  // absolute, on rank 0
   on_root(ranks, [&] {

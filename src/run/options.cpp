@@ -62,6 +62,7 @@ void validate(const RunOptions& o) {
         o.model.dropout));
   validate(o.cluster);
   validate(o.run);
+  validate(o.report);
 }
 
 std::string absolute_if_file(const Option& option) {

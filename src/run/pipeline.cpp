@@ -174,22 +174,55 @@ Json finished_metrics(const RunFolder& folder, const RunOptions& options, Collec
   return metrics;
 }
 
+/// Threads, memory, signals and the time limit of this process. Throws UserError where options are wrong or do not fit
+/// the ranks. A collective.
+std::vector<int> begin_process(const RunOptions& options, const RunPlace& place) {
+  validate(options);
+  validate_deterministic(options.train, options.engine, place.ranks.size());
+  use_cores(options.run.threads, place);
+  set_progress_interval(options.run.progress_seconds);
+  use_training_allocator();
+  std::vector<int> stop_signals = parse_stop_signals(options.run.stop_signals);
+  install_stop_signals(stop_signals);
+  take_stop_signals_apart(stop_signals);
+  watch_time_limit(options.run.time_limit, options.run.grace, place.ranks);
+  if (place.ranks.size() > options.train.batch_size)
+    throw UserError(fmt::format("--batch-size {} is smaller than the {} ranks: every rank needs a cell",
+                                options.train.batch_size, place.ranks.size()));
+  return stop_signals;
+}
+
+/// log.jsonl, which goes on where earlier processes of this run have ended. A collective.
+struct ContinuedLog {
+  ContinuedLog(const RunOptions& options, const RunFolder& folder, Collectives& ranks) {
+    on_root(ranks, [&] {
+      earlier_seconds = logged_seconds(folder.path("log.jsonl"));
+      lines = std::make_unique<RunLog>(folder.path("log.jsonl"));
+    });
+    lines->event("prepare", begin_event, 0, {{"ranks", ranks.size()}, {"version", version_and_commit()}});
+    board = make_board(options.run, folder, ranks);
+    if (board) lines->follow([this](const Json& line) { board->add(line); });
+  }
+  ContinuedLog(const ContinuedLog&) = delete;
+  ContinuedLog& operator=(const ContinuedLog&) = delete;
+
+  std::unique_ptr<TensorBoard> board;                          // of --tensorboard; the lines feed it
+  std::unique_ptr<RunLog> lines = std::make_unique<RunLog>();  // written by rank 0 alone
+  double earlier_seconds = 0;
+};
+
+/// What goes on with this run once it was stopped.
+const char* command_again(const RunOptions& options) {
+  if (options.overwrite && !options.keep_same) return "the same command without --overwrite";
+  if (options.run.resume == "never") return "the same command without --resume never";
+  return "the same command";
+}
+
 }  // namespace
 
 Json run_pipeline(const RunOptions& options, const OptionTable& table, const RunPlace& place) {
   Collectives& ranks = place.ranks;
-  validate(options);
-  validate_deterministic(options.train, options.engine, ranks.size());
-  use_cores(options.run.threads, place);
-  set_progress_interval(options.run.progress_seconds);
-  use_training_allocator();
-  const std::vector<int> stop_signals = parse_stop_signals(options.run.stop_signals);
-  install_stop_signals(stop_signals);
-  take_stop_signals_apart(stop_signals);
-  watch_time_limit(options.run.time_limit, options.run.grace, ranks);
-  if (ranks.size() > options.train.batch_size)
-    throw UserError(fmt::format("--batch-size {} is smaller than the {} ranks: every rank needs a cell",
-                                options.train.batch_size, ranks.size()));
+  const std::vector<int> stop_signals = begin_process(options, place);
   check_resume(options, ranks);
   RunFolder folder(options, table, ranks);
   const auto is_finished = [&] {
@@ -221,24 +254,14 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     if (ranks.is_root()) warn_if_slow(working_type(options.train.precision, device), device);
     log::info("{} rank{} on {}, {} thread{} each", ranks.size(), ranks.size() == 1 ? "" : "s", device.str(),
               compute_threads(), compute_threads() == 1 ? "" : "s");
-    std::unique_ptr<RunLog> log = std::make_unique<RunLog>();
-    double earlier_seconds = 0;
-    on_root(ranks, [&] {
-      earlier_seconds = logged_seconds(folder.path("log.jsonl"));
-      log = std::make_unique<RunLog>(folder.path("log.jsonl"));
-    });
-    log->event("prepare", begin_event, 0, {{"ranks", ranks.size()}, {"version", version_and_commit()}});
-    const std::unique_ptr<TensorBoard> board = make_board(options.run, folder, ranks);
-    if (board) log->follow([&](const Json& line) { board->add(line); });
-    for (const std::string& warning : input.warnings) log->event("sequence", "warning", 0, {{"message", warning}});
-    TrainContext context{ranks, *log, device, ranks.is_root() && !options.run.quiet, nccl.get()};
+    const ContinuedLog log(options, folder, ranks);
+    for (const std::string& warning : input.warnings)
+      log.lines->event("sequence", "warning", 0, {{"message", warning}});
+    TrainContext context{ranks, *log.lines, device, ranks.is_root() && !options.run.quiet, nccl.get()};
     context.shuffle = input.shuffle;
-    if (options.overwrite && !options.keep_same)
-      context.again = "the same command without --overwrite";
-    else if (options.run.resume == "never")
-      context.again = "the same command without --resume never";
+    context.again = command_again(options);
     if (options.train.deterministic) context.shards = static_cast<int>(options.train.virtual_shards);
-    Json metrics = train_and_cluster(options, input, {.earlier = earlier_seconds, .prepare = prepare_seconds},
+    Json metrics = train_and_cluster(options, input, {.earlier = log.earlier_seconds, .prepare = prepare_seconds},
                                      configuration, folder, given, *heartbeat, context);
     heartbeat->end("done");
     return metrics;

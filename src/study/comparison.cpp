@@ -136,8 +136,7 @@ std::vector<std::string> all_commands(const fs::path& folder, const std::vector<
                                       const std::string& command) {
   std::vector<std::string> commands;
   const fs::path path = folder / "comparison.json";
-  const Json table =
-      fs::exists(path) ? json_or_null(read_file(path)) : Json::object();
+  const Json table = fs::exists(path) ? json_or_null(read_file(path)) : Json::object();
   const auto list = [&](const char* key) {
     return table.is_object() && table.value(key, Json()).is_array() ? table.at(key) : Json::array();
   };

@@ -185,7 +185,11 @@ class Sizes(BadInput):
         self.train(path, ["clusters", "13", "12"], "--clusters", "13")
 
     def test_a_gene_for_the_page_that_is_not_there(self):
-        self.train(support.SIMULATED, ["--report-genes Gene7x", "did you mean 'Gene7"], "--report", "yes", "--report-genes", "Gene7x")
+        self.train(support.SIMULATED, ["--report-genes Gene7x", "did you mean 'Gene7"], "--report", "yes", "--report-genes",
+                   "Gene7x")
+
+    def test_a_gene_for_a_page_that_is_not_made(self):
+        self.train(support.SIMULATED, ["--report-genes Gene7", "--report yes"], "--report", "no", "--report-genes", "Gene7")
 
     def test_more_genes_asked_than_there_are(self):
         path = self.file("genes.txt")

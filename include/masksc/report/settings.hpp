@@ -15,6 +15,8 @@ struct ReportSettings {
 };
 
 void describe(OptionTable& table, ReportSettings& settings);
+/// Throws UserError when genes are wanted of a page that is not made.
+void validate(const ReportSettings& settings);
 /// --report-genes alone.
 void describe_report_genes(OptionTable& table, std::vector<std::string>& genes);
 /// The places of all `wanted` among the `genes` of the data or, where they have some, their identifiers `ids`. Throws
