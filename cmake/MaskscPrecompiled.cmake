@@ -4,6 +4,7 @@ set(masksc_headers_common ${PROJECT_SOURCE_DIR}/include/masksc/core/json.hpp <fm
   <cmath> <cstdint> <cstring> <filesystem> <functional> <map> <memory> <mutex> <numeric> <optional> <set> <span>
   <sstream> <string> <string_view> <unordered_map> <utility> <variant> <vector>)
 set(masksc_headers_torch ${PROJECT_SOURCE_DIR}/include/masksc/model/torch.hpp)
+set(masksc_test_options $<$<CONFIG:Release>:-O1>)  # of tests and the headers that they share
 
 # masksc_precompile(TARGET [TEST]): each source of TARGET shares LibTorch's header or the common ones, as it sees them; but
 # for sources with options of their own, which go without where most of TARGET shares the other. Tests share GoogleTest's
@@ -27,7 +28,7 @@ function(masksc_precompile target)
   endif()
 
   if("TEST" IN_LIST ARGN)
-    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+    target_compile_options(${target} PRIVATE ${masksc_test_options})
   endif()
   masksc_precompiled(${most} shared ${ARGN})
   target_precompile_headers(${target} REUSE_FROM ${shared})
@@ -72,7 +73,7 @@ function(masksc_precompiled kind result)
     target_link_libraries(${shared} PRIVATE ${libraries})
     target_include_directories(${shared} PRIVATE ${PROJECT_SOURCE_DIR}/include)
     if("TEST" IN_LIST ARGN)
-      target_compile_options(${shared} PRIVATE $<$<CONFIG:Release>:-O1>)
+      target_compile_options(${shared} PRIVATE ${masksc_test_options})
     endif()
     target_precompile_headers(${shared} PRIVATE ${headers})
   endif()

@@ -11,6 +11,7 @@ import numpy as np
 
 import support
 
+
 class Hostile(unittest.TestCase):
     FOLDER = "hostile"
 
