@@ -1,6 +1,5 @@
 #include "masksc/core/apart.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -8,10 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -33,17 +32,6 @@ void send(int file, std::string_view text) {
     if (put < 0 && errno == EINTR) continue;
     if (put <= 0) return;
     text.remove_prefix(static_cast<std::size_t>(put));
-  }
-}
-
-std::string receive(int file) {
-  std::string text;
-  std::array<char, 4096> bytes{};
-  for (;;) {
-    const ssize_t got = ::read(file, bytes.data(), bytes.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return text;
-    text.append(bytes.data(), static_cast<std::size_t>(got));
   }
 }
 
@@ -97,17 +85,14 @@ int signal_of(pid_t child) {
 
 std::string run_apart(const std::string& subject, const std::function<std::string()>& work) {
   if (apart) return work();
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-    throw EnvironmentError(fmt::format("cannot make a pipe: {}", std::strerror(errno)));
-  const Descriptor reading(ends[0]);
-  Descriptor writing(ends[1]);
+  std::optional<Pipe> pipe = make_pipe();
+  if (!pipe) throw EnvironmentError(fmt::format("cannot make a pipe: {}", std::strerror(errno)));
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
   if (child < 0) throw EnvironmentError(fmt::format("cannot start a process: {}", std::strerror(errno)));
-  if (child == 0) answer(writing.number(), parent, work);
-  writing.close();
-  const std::string text = receive(reading.number());
+  if (child == 0) answer(pipe->writing.number(), parent, work);
+  pipe->writing.close();
+  const std::string text = read_to_end(pipe->reading);
   const int signal = signal_of(child);
   if (text.size() < 2 || text.back() != whole) no_answer(subject, signal);
   const auto code = static_cast<ExitCode>(text.front());

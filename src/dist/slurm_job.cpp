@@ -1,12 +1,10 @@
 // Asks Slurm when this job ends: its environment, else squeue, started without a shell and given up after some seconds.
 #include <fcntl.h>
-#include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <cerrno>
 #include <charconv>
@@ -15,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <optional>
 #include <sstream>
 #include <string_view>
 #include <vector>
@@ -59,43 +58,24 @@ std::vector<char*> pointers_to(std::vector<std::string>& words) {
   return pointers;
 }
 
-/// What `read_end` gives until its end or until time is up.
-std::string read_all(int read_end) {
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  std::string text;
-  std::array<char, 4096> buffer{};
-  while (true) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    pollfd ready{read_end, POLLIN, 0};
-    if (left.count() <= 0 || poll(&ready, 1, static_cast<int>(left.count())) == 0) return "";
-    const ssize_t count = read(read_end, buffer.data(), buffer.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return text;
-    text.append(buffer.data(), static_cast<std::size_t>(count));
-  }
-}
-
 /// Standard output of a program of PATH, empty when it cannot be started, fails, or takes too long.
 std::string output_of(std::vector<std::string> command) {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) return "";
-  const Descriptor reading(ends[0]);
-  Descriptor writing(ends[1]);
+  std::optional<Pipe> pipe = make_pipe();
+  if (!pipe) return "";
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, writing.number(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, pipe->writing.number(), STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
   std::vector<std::string> variables = environment_for_squeue();
   pid_t child = -1;
   const int error = posix_spawnp(&child, command.front().c_str(), &actions, nullptr, pointers_to(command).data(),
                                  pointers_to(variables).data());
   posix_spawn_file_actions_destroy(&actions);
-  writing.close();
+  pipe->writing.close();
   std::string text;
   if (error == 0) {
-    text = read_all(reading.number());
+    text = read_to_end(pipe->reading, patience);
     if (text.empty()) kill(child, SIGKILL);
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {

@@ -26,16 +26,6 @@ bool is_numbers(const ArrayFile& file, const std::string& name) {
   return info.kind == ArrayInfo::Kind::integer || info.kind == ArrayInfo::Kind::floating;
 }
 
-/// The numbers that `labels` were made of: their names are those numbers in text.
-std::vector<double> numbers_of(const Labels& labels) {
-  std::vector<double> values;
-  for (const std::string& name : labels.names) values.push_back(std::stod(name));
-  std::vector<double> numbers;
-  for (const std::int32_t code : labels.codes)
-    numbers.push_back(code < 0 ? std::nan("") : values[static_cast<std::size_t>(code)]);
-  return numbers;
-}
-
 }  // namespace
 
 std::vector<ObsColumn> read_obs(const std::filesystem::path& path) {
@@ -50,7 +40,7 @@ std::vector<ObsColumn> read_obs(const std::filesystem::path& path) {
       const bool numbers = is_numbers(file, place) && !file.exists(place + "/codes");
       if (kinds < 2 || (!numbers && static_cast<std::int64_t>(kinds) == cells)) continue;
       if (numbers && kinds > most_categories_of_numbers) {
-        column.numbers = numbers_of(column.categories);
+        column.numbers = read_numbers(file, place);
         column.categories = {};
       }
       columns.push_back(std::move(column));

@@ -13,9 +13,23 @@
 #include "array_file_handles.hpp"
 #include "global_heap.hpp"
 #include "masksc/core/descriptor.hpp"
+#include "masksc/core/text.hpp"
 
 namespace masksc {
 namespace {
+
+/// The command that unpacks a file which begins as those of gzip and zip do; "" for others.
+std::string unpacking(const Descriptor& file, const std::filesystem::path& path) {
+  std::array<std::byte, 2> first{};
+  if (read_at(file, 0, first) != first.size()) return "";
+  const std::string name = path.string();
+  const char* command = nullptr;
+  if (first == std::array{std::byte{0x1F}, std::byte{0x8B}})
+    command = name.ends_with(".tar.gz") || name.ends_with(".tgz") ? "tar -xzf" : "gunzip";
+  else if (first == std::array{std::byte{'P'}, std::byte{'K'}})
+    command = "unzip";
+  return command == nullptr ? "" : fmt::format("{} {}", command, quoted_word(name));
+}
 
 /// Throws UserError with the reason why `path` can't be a readable HDF5 file.
 void check_readable(const std::filesystem::path& path) {
@@ -36,6 +50,8 @@ void check_readable(const std::filesystem::path& path) {
   const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
   if (is_hdf5 > 0) return;
   if (known && status.st_size == 0) throw UserError(fmt::format("'{}' is empty (0 bytes): {}", path.string(), wanted));
+  if (const std::string command = unpacking(file, path); !command.empty())
+    throw UserError(fmt::format("'{}' is packed: unpack it first ({}), then {}", path.string(), command, wanted));
   throw UserError(fmt::format("'{}' is not an HDF5 file: {}", path.string(), wanted));
 }
 
@@ -46,14 +62,21 @@ Handle access_list() {
   return list;
 }
 
-ArrayInfo::Kind kind_of(H5T_class_t type_class) {
-  switch (type_class) {
+/// Whether an enumeration has the members FALSE and TRUE alone, as h5py writes flags.
+bool is_flag(hid_t type) {
+  return H5Tget_nmembers(type) == 2 && H5Tget_member_index(type, "FALSE") >= 0 &&
+         H5Tget_member_index(type, "TRUE") >= 0;
+}
+
+/// An enumeration that is no flag is the integers behind its names, as for h5py.
+ArrayInfo::Kind kind_of(hid_t type) {
+  switch (H5Tget_class(type)) {
     case H5T_INTEGER:
       return ArrayInfo::Kind::integer;
     case H5T_FLOAT:
       return ArrayInfo::Kind::floating;
     case H5T_ENUM:
-      return ArrayInfo::Kind::boolean;
+      return is_flag(type) ? ArrayInfo::Kind::boolean : ArrayInfo::Kind::integer;
     case H5T_STRING:
       return ArrayInfo::Kind::text;
     default:
@@ -141,7 +164,7 @@ ArrayInfo describe_dataset(const ArrayFile::Impl& file, hid_t dataset, const std
   const Handle type = file.own(H5Dget_type(dataset), H5Tclose, what);
   const Handle space = file.own(H5Dget_space(dataset), H5Sclose, what);
   const Handle list = file.own(H5Dget_create_plist(dataset), H5Pclose, what);
-  info.kind = kind_of(H5Tget_class(type.id()));
+  info.kind = kind_of(type.id());
   if (info.is_numeric() && !is_plain_number(type.id())) info.kind = ArrayInfo::Kind::other;
   if (info.is_numeric()) info.type = nearest_type(type.id(), info.kind);
   const int dimensions = H5Sget_simple_extent_ndims(space.id());

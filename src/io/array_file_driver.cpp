@@ -21,8 +21,6 @@
 namespace masksc {
 namespace {
 
-constexpr std::size_t greatest_call = std::size_t{1} << 30;
-
 struct StagingFile {
   H5FD_t common{};  // HDF5's own part comes first
   WriteState* state = nullptr;
@@ -81,31 +79,12 @@ void overlay(const WriteState& state, haddr_t address, std::span<std::byte> byte
 
 herr_t read_bytes(H5FD_t* file, H5FD_mem_t /*type*/, hid_t /*transfer*/, haddr_t address, std::size_t size,
                   void* buffer) {
-  auto* to = static_cast<std::byte*>(buffer);
-  std::size_t done = 0;
-  while (done < size) {
-    const ssize_t got = ::pread(self(file).descriptor.number(), to + done, std::min(size - done, greatest_call),
-                                static_cast<off_t>(address + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;  // beyond the end all is zero
-    done += static_cast<std::size_t>(got);
-  }
-  std::memset(to + done, 0, size - done);
-  overlay(*self(file).state, address, {to, size});
-  return 0;
-}
-
-/// Returns 0 or errno.
-int write_all(int descriptor, haddr_t address, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t put =
-        ::pwrite(descriptor, bytes.data(), std::min(bytes.size(), greatest_call), static_cast<off_t>(address));
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return errno;
-    if (put == 0) return ENOSPC;
-    bytes = bytes.subspan(static_cast<std::size_t>(put));
-    address += static_cast<haddr_t>(put);
-  }
+  const std::span bytes(static_cast<std::byte*>(buffer), size);
+  WriteState& state = *self(file).state;
+  const std::optional<std::size_t> got = read_at(self(file).descriptor, address, bytes);
+  if (!got && state.error == 0) state.error = errno;
+  std::ranges::fill(bytes.subspan(got.value_or(0)), std::byte{0});  // beyond the end all is zero
+  overlay(state, address, bytes);
   return 0;
 }
 
@@ -114,7 +93,7 @@ herr_t write_bytes(H5FD_t* file, H5FD_mem_t /*type*/, hid_t /*transfer*/, haddr_
   StagingFile& staging = self(file);
   const std::span bytes(static_cast<const std::byte*>(buffer), size);
   WriteState& state = *staging.state;
-  if (state.error == 0) state.error = write_all(staging.descriptor.number(), address, bytes);
+  if (state.error == 0 && !write_at(staging.descriptor, address, bytes)) state.error = errno;
   if (state.error != 0) {
     // Later bytes win over earlier ones, whatever their start.
     for (auto& [start, kept] : state.unwritten) {

@@ -1,6 +1,6 @@
 // The file driver behind files being written. HDF5 can't close a file whose last writes fail: it keeps it open and
-// crashes at exit. So this driver never fails once a file is open: the first failed write is remembered for the caller,
-// and from then on writes stay in memory, so that HDF5 finds what it wrote and closes in peace.
+// crashes at exit. So this driver never fails once a file is open: the first failure is remembered for the caller, and
+// from then on writes stay in memory, so that HDF5 finds what it wrote and closes in peace.
 #pragma once
 
 #include <hdf5.h>

@@ -1,8 +1,6 @@
 // Texts of variable length, read without HDF5: an array of them holds references into heaps in the file, and HDF5 1.10
 // follows a damaged reference out of bounds.
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -10,35 +8,20 @@
 
 #include "array_file_handles.hpp"
 #include "global_heap.hpp"
-#include "masksc/core/descriptor.hpp"
+#include "raw_file.hpp"
 
 namespace masksc {
 namespace {
 
 /// Bytes of the file at an address; empty when they aren't all there.
-class RawFile {
- public:
-  explicit RawFile(const std::filesystem::path& path) : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    const off_t end = ::lseek(descriptor_.number(), 0, SEEK_END);
-    size_ = end < 0 ? 0 : static_cast<std::uint64_t>(end);
-  }
-  [[nodiscard]] std::vector<std::uint8_t> read(std::uint64_t address, std::uint64_t size) const {
-    if (address > size_ || size > size_ - address) return {};
-    std::vector<std::uint8_t> bytes(size);
-    std::size_t done = 0;
-    while (done < size) {
-      const ssize_t got =
-          ::pread(descriptor_.number(), bytes.data() + done, size - done, static_cast<off_t>(address + done));
-      if (got <= 0) return {};
-      done += static_cast<std::size_t>(got);
-    }
-    return bytes;
-  }
-
- private:
-  Descriptor descriptor_;
-  std::uint64_t size_ = 0;
-};
+std::vector<std::uint8_t> bytes_at(const RawFile& file, std::uint64_t address, std::uint64_t size) {
+  const auto end = static_cast<std::uint64_t>(file.size());
+  if (address > end || size > end - address) return {};
+  std::vector<std::uint8_t> bytes(size);
+  const auto got = file.read(static_cast<std::int64_t>(address), std::as_writable_bytes(std::span(bytes)));
+  if (got != static_cast<std::int64_t>(size)) bytes.clear();
+  return bytes;
+}
 
 /// Heaps of the file by address; those seen last are kept.
 class Heaps {
@@ -69,8 +52,8 @@ class Heaps {
       kept_ = 0;
     }
     Heap heap;
-    const auto size = heap_size(file_.read(address, heap_header_bytes));
-    if (size) heap.bytes = file_.read(address, *size);
+    const auto size = heap_size(bytes_at(file_, address, heap_header_bytes));
+    if (size) heap.bytes = bytes_at(file_, address, *size);
     heap.objects = heap_objects(heap.bytes);
     kept_ += heap.bytes.size();
     return heaps_.emplace(address, std::move(heap)).first->second;
@@ -89,7 +72,7 @@ std::optional<std::vector<std::uint8_t>> stored_references(const ArrayFile::Impl
   if (info.chunk.empty()) {
     const haddr_t address = H5Dget_offset(dataset.id());
     if (address == HADDR_UNDEF) return std::nullopt;
-    return raw.read(address, size);
+    return bytes_at(raw, address, size);
   }
   std::optional<ChunkReader> chunks = ChunkReader::open(file, name, info);
   if (!chunks) return std::nullopt;
@@ -109,7 +92,7 @@ std::optional<std::vector<std::string>> read_heap_texts(const ArrayFile::Impl& f
   H5Pget_sizes(creation.id(), &address_bytes, &size_bytes);
   H5Pget_userblock(creation.id(), &user_block);
   if (address_bytes != 8 || size_bytes != 8 || user_block != 0) return std::nullopt;
-  const RawFile raw(file.path);
+  const RawFile raw(file.path, O_RDONLY);
   const auto references = stored_references(file, dataset, info, name, raw);
   if (!references) return std::nullopt;
   const auto count = static_cast<std::size_t>(info.size());

@@ -46,14 +46,14 @@ void BandedSource::append_row(std::int64_t row, CsrMatrix& out) {
                                  static_cast<std::size_t>(starts_[at + 1] - starts_[at]));
   const auto before = [](const Entry& a, const Entry& b) { return a.gene < b.gene; };
   if (!std::is_sorted(entries.begin(), entries.end(), before)) std::stable_sort(entries.begin(), entries.end(), before);
-  const std::size_t first = out.indices.size();
-  for (const Entry& entry : entries) {
-    if (out.indices.size() > first && out.indices.back() == entry.gene) {
-      out.values.back() += entry.count;
-    } else {
-      out.indices.push_back(entry.gene);
-      out.values.push_back(entry.count);
-    }
+  for (std::size_t i = 0; i < entries.size();) {
+    const std::int32_t gene = entries[i].gene;
+    double sum = 0;
+    for (; i < entries.size() && entries[i].gene == gene; ++i) sum += static_cast<double>(entries[i].count);
+    const float count = sum_as_count(place_, row, gene, sum);
+    if (count == 0) continue;  // below float32
+    out.indices.push_back(gene);
+    out.values.push_back(count);
   }
   out.row_start.push_back(static_cast<std::int64_t>(out.indices.size()));
 }

@@ -36,7 +36,7 @@ class BandedSource : public CountsSource {
     float count;
   };
   void load_band(std::int64_t first);
-  /// In the order of the genes; of one gene the sum, as scipy has it.
+  /// In the order of the genes; of one gene the sum, as scipy has it. Throws UserError where that is no count.
   void append_row(std::int64_t row, CsrMatrix& out);
 
   const CountsPlace& place_;

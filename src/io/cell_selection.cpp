@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "columns.hpp"
 #include "copy_tree.hpp"
 #include "counts_source.hpp"
 #include "masksc/core/text.hpp"
@@ -32,6 +33,13 @@ std::optional<ColumnParts> parts_of(const std::string& encoding) {
   if (encoding == "categorical") return ColumnParts{{"codes"}, {"categories"}};
   if (encoding.starts_with("nullable-")) return ColumnParts{{"values", "mask"}, {}};
   return std::nullopt;
+}
+
+/// The columns of a data frame and its index.
+std::vector<std::string> members_of(const ArrayFile& file, const std::string& frame) {
+  std::vector<std::string> members = frame_columns(file, frame);
+  members.push_back(frame_index(file, frame));
+  return members;
 }
 
 /// Adds an entry, or lengthens the last range by it.
@@ -86,13 +94,22 @@ bool CellSelection::can_select(const ArrayFile& file, const std::string& name, C
            });
   }
   if (encoding != "dataframe" || std::count(name.begin(), name.end(), '/') > deepest_frame) return false;
-  const std::vector<std::string> columns = file.children(name);
+  if (!file.text_attribute(name, "_index")) return false;
+  const std::vector<std::string> columns = members_of(file, name);
   return std::all_of(columns.begin(), columns.end(),
                      [&](const std::string& column) { return can_select(file, name + "/" + column); });
 }
 
 void CellSelection::select(const ArrayFile& from, const std::string& name, ArrayFile& file, const std::string& to,
                            CellAxes axes) const {
+  if (!legacy_categories(from, name).empty()) {
+    Labels labels = read_labels(from, name, cells_, /*all_may_be_missing=*/true);
+    std::vector<std::int32_t> codes;
+    for (const RowRange& range : ranges_)
+      codes.insert(codes.end(), labels.codes.begin() + range.begin, labels.codes.begin() + range.end);
+    labels.codes = std::move(codes);
+    return write_categorical(file, to, labels);
+  }
   if (!from.info(name).is_group())
     return file.copy_rows(from, name, to, ranges_,
                           axes.columns ? std::span<const RowRange>(ranges_) : std::span<const RowRange>());
@@ -102,7 +119,7 @@ void CellSelection::select(const ArrayFile& from, const std::string& name, Array
   file.copy_attributes(from, name, to);
   const auto parts = parts_of(encoding);
   if (!parts) {
-    for (const std::string& column : from.children(name)) select(from, name + "/" + column, file, to + "/" + column);
+    for (const std::string& column : members_of(from, name)) select(from, name + "/" + column, file, to + "/" + column);
     return;
   }
   for (const char* part : parts->by_cell) file.copy_rows(from, name + "/" + part, to + "/" + part, ranges_);

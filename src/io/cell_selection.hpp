@@ -22,7 +22,7 @@ class CellSelection {
 
   [[nodiscard]] bool all() const { return kept_ == cells_; }
   /// Whether `name` has an encoding whose cells can be told apart, and one entry a cell. Arrays, categorical, nullable
-  /// and string columns, CSR, CSC, and data frames of these.
+  /// and string columns, CSR, CSC, and data frames of these (columns with categories that anndata 0.7 kept aside, too).
   [[nodiscard]] bool can_select(const ArrayFile& file, const std::string& name, CellAxes axes = {}) const;
   /// Copies the kept cells of `name`, which can be selected, to `to`.
   void select(const ArrayFile& from, const std::string& name, ArrayFile& file, const std::string& to,

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <variant>
 
 #include "h5ad_uns.hpp"
 #include "masksc/core/text.hpp"
@@ -27,9 +28,16 @@ std::string number_text(double value) {
 /// A column as texts, with the numbers behind them where there are any.
 struct Column {
   std::vector<std::string> texts;
-  std::vector<double> numbers;        // empty: the column is text
+  std::variant<std::monostate, std::vector<std::int64_t>, std::vector<std::uint64_t>, std::vector<double>> numbers;
   std::vector<std::uint8_t> missing;  // one a value
 };
+
+template <typename T>
+void take_integers(Column& column, std::vector<T> values) {
+  for (const T value : values) column.texts.push_back(fmt::format("{}", value));
+  column.missing.resize(values.size());
+  column.numbers = std::move(values);
+}
 
 void mark_missing(const ArrayFile& file, const std::string& name, Column& column) {
   const auto mask = file.read<std::uint8_t>(name);
@@ -46,18 +54,17 @@ Column read_array(const ArrayFile& file, const std::string& name, const ArrayInf
   } else if (info.kind == ArrayInfo::Kind::boolean) {
     for (const auto flag : file.read<std::int8_t>(name)) column.texts.emplace_back(flag != 0 ? "True" : "False");
     column.missing.resize(column.texts.size());
+  } else if (info.kind == ArrayInfo::Kind::integer && info.type == NumericType::u64) {
+    take_integers(column, file.read<std::uint64_t>(name));
   } else if (info.kind == ArrayInfo::Kind::integer) {
-    for (const auto value : file.read<std::int64_t>(name)) {
-      column.texts.push_back(fmt::format("{}", value));
-      column.numbers.push_back(static_cast<double>(value));
-    }
-    column.missing.resize(column.texts.size());
+    take_integers(column, file.read<std::int64_t>(name));
   } else if (info.kind == ArrayInfo::Kind::floating) {
-    column.numbers = file.read<double>(name);
-    for (const double value : column.numbers) {
+    std::vector<double> values = file.read<double>(name);
+    for (const double value : values) {
       column.texts.push_back(number_text(value));
       column.missing.push_back(std::isnan(value) ? 1 : 0);
     }
+    column.numbers = std::move(values);
   } else {
     throw UserError(fmt::format("'{}' in '{}' holds neither numbers nor text: choose another column", shown(name),
                                 file.path().string()));
@@ -91,6 +98,7 @@ Labels from_codes(const ArrayFile& file, const std::string& codes, std::vector<s
   return labels;
 }
 
+/// The labels of `column`, in the order of `keys`, one a value.
 template <typename Key>
 Labels from_keys(const std::vector<Key>& keys, const Column& column) {
   std::map<Key, std::int32_t> codes;
@@ -117,13 +125,6 @@ void write_codes(ArrayFile& file, const std::string& name, const Labels& labels)
   write(std::int32_t{});
 }
 
-/// The index of a data frame, which is there.
-std::string index_array(const ArrayFile& file, const std::string& frame) {
-  const std::string name = frame + "/" + frame_index(file, frame);
-  if (!file.exists(name)) damaged(file, name, "is named as the index but is not there");
-  return name;
-}
-
 }  // namespace
 
 std::vector<std::string> numbered_names(std::int64_t count) {
@@ -134,11 +135,12 @@ std::vector<std::string> numbered_names(std::int64_t count) {
 }
 
 std::string legacy_categories(const ArrayFile& file, const std::string& name) {
-  const auto slash = name.rfind('/');
-  if (slash == std::string::npos) return "";
-  const std::string place = name.substr(0, slash) + "/__categories" + name.substr(slash);
-  const bool codes = file.exists(place) && file.exists(name) && file.info(name).kind == ArrayInfo::Kind::integer;
-  return codes ? place : "";  // else categories that no column uses
+  if (!file.exists(name) || file.info(name).kind != ArrayInfo::Kind::integer) return "";
+  for (auto slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) {
+    const std::string place = name.substr(0, slash) + "/__categories" + name.substr(slash);
+    if (file.exists(place)) return place;
+  }
+  return "";
 }
 
 Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t cells, bool all_may_be_missing) {
@@ -152,7 +154,14 @@ Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t 
     labels.ordered = file.flag_attribute(categories, "ordered");
   } else {
     const Column column = read_column(file, name);
-    labels = column.numbers.empty() ? from_keys(column.texts, column) : from_keys(column.numbers, column);
+    labels = std::visit(
+        [&]<typename Keys>(const Keys& numbers) {
+          if constexpr (std::is_same_v<Keys, std::monostate>)
+            return from_keys(column.texts, column);
+          else
+            return from_keys(numbers, column);
+        },
+        column.numbers);
   }
   if (static_cast<std::int64_t>(labels.codes.size()) != cells)
     throw UserError(fmt::format("'{}' in '{}' has {} labels for {} cells: give one label a cell", shown(name),
@@ -161,6 +170,24 @@ Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t 
     throw UserError(fmt::format("every label in '{}' of '{}' is missing: choose another column", shown(name),
                                 file.path().string()));
   return labels;
+}
+
+std::vector<double> read_numbers(const ArrayFile& file, const std::string& name) {
+  const Column column = read_column(file, name);
+  return std::visit(
+      [&]<typename Values>(const Values& values) {
+        std::vector<double> numbers(column.texts.size(), std::nan(""));
+        if constexpr (!std::is_same_v<Values, std::monostate>)
+          for (std::size_t i = 0; i < values.size(); ++i)
+            if (column.missing[i] == 0) numbers[i] = static_cast<double>(values[i]);
+        return numbers;
+      },
+      column.numbers);
+}
+
+std::vector<std::string> read_texts(const ArrayFile& file, const std::string& name) {
+  if (!file.exists(name + "/codes")) return read_column(file, name).texts;
+  return texts_of(read_labels(file, name, file.info(name + "/codes").rows()));
 }
 
 std::vector<std::string> texts_of(const Labels& labels) {
@@ -185,46 +212,6 @@ Labels without_missing(Labels labels) {
   return labels;
 }
 
-std::vector<std::string> read_frame_names(const ArrayFile& file, const std::string& frame, std::int64_t count) {
-  const std::string name = index_array(file, frame);
-  const std::vector<std::string> names =
-      file.exists(name + "/categories") ? texts_of(read_labels(file, name, count)) : read_column(file, name).texts;
-  if (static_cast<std::int64_t>(names.size()) != count)
-    throw UserError(fmt::format("'{}' in '{}' has {} names, but the matrix has {}: write the file again", shown(name),
-                                file.path().string(), names.size(), count));
-  return names;
-}
-
-std::string frame_index(const ArrayFile& file, const std::string& frame) {
-  if (!file.info(frame).is_group())
-    throw UserError(
-        fmt::format("'{}' in '{}' is a table of anndata older than 0.7: open the file in anndata and write "
-                    "it again",
-                    frame, file.path().string()));
-  if (const auto name = file.text_attribute(frame, "_index")) return *name;
-  for (const char* name : {"_index", "index"})
-    if (file.exists(frame + "/" + name)) return name;
-  throw UserError(
-      fmt::format("'{}' in '{}' has no index (attribute '_index'); expected a data frame of anndata 0.7 or "
-                  "newer: open the file in anndata and write it again",
-                  frame, file.path().string()));
-}
-
-std::int64_t frame_rows(const ArrayFile& file, const std::string& frame) {
-  const std::string name = index_array(file, frame);
-  for (const char* part : {"/codes", "/values"})
-    if (file.exists(name + part)) return file.info(name + part).rows();
-  return file.info(name).rows();
-}
-
-std::vector<std::string> frame_columns(const ArrayFile& file, const std::string& frame) {
-  std::vector<std::string> columns;
-  const std::string index = frame_index(file, frame);
-  for (std::string& name : file.children(frame))
-    if (name != index && name != "__categories") columns.push_back(std::move(name));
-  return columns;
-}
-
 Labels read_obs_labels(const ArrayFile& file, const std::string& column, std::int64_t cells, const char* option) {
   const std::vector<std::string> columns = frame_columns(file, "obs");
   if (std::find(columns.begin(), columns.end(), column) == columns.end())
@@ -236,15 +223,6 @@ Labels read_obs_labels(const ArrayFile& file, const std::string& column, std::in
         fmt::format("--{} '{}': no cell of '{}' has a label there; give another column, or leave the option out",
                     option, shown(column), file.path().string()));
   return labels;
-}
-
-std::vector<std::string> ordered_columns(const ArrayFile& file, const std::string& frame) {
-  const std::vector<std::string> columns = frame_columns(file, frame);
-  std::set<std::string> left(columns.begin(), columns.end());
-  std::vector<std::string> ordered;
-  for (std::string& column : file.texts_attribute(frame, "column-order"))
-    if (left.erase(column) > 0) ordered.push_back(std::move(column));
-  return ordered;
 }
 
 void write_categorical(ArrayFile& file, const std::string& name, const Labels& labels) {

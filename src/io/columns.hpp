@@ -1,6 +1,7 @@
 // Names and labels in arrays and in the columns of anndata's data frames.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,12 @@ std::string legacy_categories(const ArrayFile& file, const std::string& name);
 /// and some that is not missing.
 Labels read_labels(const ArrayFile& file, const std::string& name, std::int64_t cells, bool all_may_be_missing = false);
 
+/// The numbers of the column `name`, NaN for a missing one and for texts.
+std::vector<double> read_numbers(const ArrayFile& file, const std::string& name);
+
+/// The texts of the array or encoded column `name`; numbers as text.
+std::vector<std::string> read_texts(const ArrayFile& file, const std::string& name);
+
 /// The index of the data frame `frame` ("obs", "var", "raw/var"). Throws UserError unless it has `count` entries.
 std::vector<std::string> read_frame_names(const ArrayFile& file, const std::string& frame, std::int64_t count);
 
@@ -29,8 +36,15 @@ std::string frame_index(const ArrayFile& file, const std::string& frame);
 /// Its rows: the entries of its index.
 std::int64_t frame_rows(const ArrayFile& file, const std::string& frame);
 
-/// The columns of the data frame, without its index.
+/// Whether '/' in the name of a column puts it into a group ("a/b" is b in the group a), one that is none of `columns`.
+bool is_nested(const std::string& name, const std::set<std::string>& columns);
+
+/// The columns of the data frame, without its index, sorted. One that is_nested() is among them where the
+/// frame's column-order names it; the group that only holds it is not.
 std::vector<std::string> frame_columns(const ArrayFile& file, const std::string& frame);
+
+/// Those in the order that it gives.
+std::vector<std::string> ordered_columns(const ArrayFile& file, const std::string& frame);
 
 /// The name of each label; "" for a missing one.
 std::vector<std::string> texts_of(const Labels& labels);
@@ -42,9 +56,6 @@ Labels without_missing(Labels labels);
 /// is there and labels some cell.
 Labels read_obs_labels(const ArrayFile& file, const std::string& column, std::int64_t cells,
                        const char* option = "labels");
-
-/// Those in the order that it gives.
-std::vector<std::string> ordered_columns(const ArrayFile& file, const std::string& frame);
 
 /// Writes `labels` as the categorical column `name` ("obs/type").
 void write_categorical(ArrayFile& file, const std::string& name, const Labels& labels);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "columns.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/core/text.hpp"
 
@@ -18,11 +19,14 @@ void copy(const ArrayFile& from, const std::string& name, ArrayFile& file, const
         fmt::format("'{}' in '{}' holds groups within groups without end; the file is damaged: write it again",
                     shown(name), from.path().string()));
   if (!from.exists(name)) return;
-  if (!from.info(name).is_group()) return file.copy_array(from, name, to);
+  const ArrayInfo info = from.info(name);
+  if (!legacy_categories(from, name).empty())
+    return write_categorical(file, to, read_labels(from, name, info.rows(), /*all_may_be_missing=*/true));
+  if (!info.is_group()) return file.copy_array(from, name, to);
   file.create_group(to);
   file.copy_attributes(from, name, to);
   for (const std::string& child : from.children(name))
-    copy(from, name + "/" + child, file, to + "/" + child, depth + 1, objects);
+    if (child != "__categories") copy(from, name + "/" + child, file, to + "/" + child, depth + 1, objects);
 }
 
 }  // namespace

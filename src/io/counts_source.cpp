@@ -53,6 +53,13 @@ void refuse_count(const CountsPlace& place, std::int64_t row, std::int64_t colum
                               place.matrix, what, remedy));
 }
 
+float sum_as_count(const CountsPlace& place, std::int64_t row, std::int64_t column, double sum) {
+  if (sum <= static_cast<double>(std::numeric_limits<float>::max())) return static_cast<float>(sum);
+  CountsPlace where = place;
+  where.matrix += (where.matrix.empty() ? "" : ", ") + std::string("its entries added up");
+  refuse_count(where, row, column, sum);
+}
+
 MatrixShape matrix_shape(const ArrayFile& file, const std::string& name) {
   const ArrayInfo info = file.info(name);
   MatrixShape shape;

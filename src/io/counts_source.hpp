@@ -58,6 +58,9 @@ std::vector<T> read_entries(RowStream& stream, RowRange range) {
 /// Throws the UserError for the count `value` at (row, column).
 [[noreturn]] void refuse_count(const CountsPlace& place, std::int64_t row, std::int64_t column, double value);
 
+/// The sum of several entries of one cell and gene, each a count as float32, as one. Throws UserError beyond float32.
+float sum_as_count(const CountsPlace& place, std::int64_t row, std::int64_t column, double sum);
+
 class CountsSource {
  public:
   CountsSource() = default;

@@ -83,13 +83,14 @@ class CsrSource final : public CountsSource {
     columns = columns.first(kept);
     counts = counts.first(kept);
     if (ascending) {
-      for (std::size_t i = 0; i < columns.size(); ++i) add(columns[i], counts[i], out);
+      for (std::size_t i = 0; i < columns.size(); ++i) add(columns[i], static_cast<float>(counts[i]), out);
     } else {
-      append_unsorted(columns, counts, out);
+      append_unsorted(row, columns, counts, out);
     }
     out.row_start.push_back(static_cast<std::int64_t>(out.indices.size()));
   }
-  void append_unsorted(std::span<const std::int64_t> columns, std::span<const double> counts, CsrMatrix& out) {
+  void append_unsorted(std::int64_t row, std::span<const std::int64_t> columns, std::span<const double> counts,
+                       CsrMatrix& out) {
     order_.resize(columns.size());
     std::iota(order_.begin(), order_.end(), std::size_t{0});
     std::stable_sort(order_.begin(), order_.end(),
@@ -97,14 +98,15 @@ class CsrSource final : public CountsSource {
     for (std::size_t i = 0; i < order_.size();) {
       const std::int64_t column = columns[order_[i]];
       double sum = 0;
-      for (; i < order_.size() && columns[order_[i]] == column; ++i) sum += counts[order_[i]];
-      add(column, sum, out);
+      for (; i < order_.size() && columns[order_[i]] == column; ++i)
+        sum += static_cast<double>(static_cast<float>(counts[order_[i]]));  // as other orders of storage have it
+      add(column, sum_as_count(place_, row, column, sum), out);
     }
   }
-  static void add(std::int64_t column, double count, CsrMatrix& out) {
+  static void add(std::int64_t column, float count, CsrMatrix& out) {
     if (count == 0) return;
     out.indices.push_back(static_cast<std::int32_t>(column));
-    out.values.push_back(static_cast<float>(count));
+    out.values.push_back(count);
   }
 
   const CountsPlace& place_;

@@ -23,6 +23,9 @@ constexpr Format text = {"a table of text",
                          "where its rows are genes"};
 constexpr Format r = {"an object of R", "in R by zellkonverter::writeH5AD of its SingleCellExperiment"};
 
+constexpr Format mudata = {"a MuData file of several modalities",
+                           "in Python by mudata.read_h5mu(\"{}\")[\"rna\"].write_h5ad(\"counts.h5ad\")"};
+
 struct Ending {
   const char* name;
   const Format& format;
@@ -48,5 +51,7 @@ void refuse_foreign(const fs::path& path) {
   for (const Ending& ending : endings)
     if (name.ends_with(ending.name)) refuse(path, ending.format);
 }
+
+void refuse_mudata(const fs::path& path) { refuse(path, mudata); }
 
 }  // namespace masksc

@@ -9,4 +9,7 @@ namespace masksc {
 /// what it holds, which says how to make h5ad of it.
 void refuse_foreign(const std::filesystem::path& path);
 
+/// Throws the UserError for the MuData file `path`, which has anndata's obs and var, but its counts one level below.
+[[noreturn]] void refuse_mudata(const std::filesystem::path& path);
+
 }  // namespace masksc

@@ -14,33 +14,22 @@
 namespace masksc {
 namespace {
 
-/// A data frame but for what `to` has already. Categories that anndata 0.7 kept aside, found by a reference that holds
-/// in one file only, become those of today.
+constexpr const char* cluster_records = "uns/masksc_cluster";
+
+/// A data frame but for what `to` has already.
 void copy_frame(const ArrayFile& from, ArrayFile& to, const std::string& frame) {
   if (!from.exists(frame) || !from.info(frame).is_group()) return copy_tree(from, frame, to, frame);
   if (!to.exists(frame)) to.create_group(frame);
   to.copy_attributes(from, frame, frame);
   for (const std::string& column : from.children(frame)) {
     const std::string place = frame + "/" + column;
-    if (to.exists(place) || column == "__categories") continue;
-    if (!legacy_categories(from, place).empty())
-      write_categorical(to, place, read_labels(from, place, frame_rows(from, frame)));
-    else
-      copy_tree(from, place, to, place);
+    if (!to.exists(place) && column != "__categories") copy_tree(from, place, to, place);
   }
-}
-
-void copy_raw(const ArrayFile& from, ArrayFile& to) {
-  to.create_group("raw");
-  to.copy_attributes(from, "raw", "raw");
-  for (const std::string& child : from.children("raw"))
-    if (child != "var") copy_tree(from, "raw/" + child, to, "raw/" + child);
-  copy_frame(from, to, "raw/var");
 }
 
 /// uns: `record` under masksc_cluster/column, and all else that the input has there.
 void write_uns_of(const ArrayFile& input, ArrayFile& to, const std::string& column, const Json& record) {
-  const std::string records = "uns/masksc_cluster";
+  const std::string records = cluster_records;
   const auto add_dict = [&](const std::string& name) {
     to.create_group(name);
     tag_encoding(to, name, "dict", "0.1.0");
@@ -74,8 +63,6 @@ void write_copy(const ArrayFile& input, const std::filesystem::path& to, const C
       continue;
     else if (child == "obs" || child == "var")
       copy_frame(input, file, child);
-    else if (child == "raw" && input.info("raw").is_group())
-      copy_raw(input, file);
     else
       copy_tree(input, child, file, child);
   file.close();
@@ -92,6 +79,35 @@ void copy_with_clusters(const std::filesystem::path& from, const std::filesystem
     write_copy(ArrayFile::open(from), to, added);
     return std::string();
   });
+}
+
+ClusterColumn read_added_clusters(const std::filesystem::path& path, const std::string& name) {
+  const ArrayFile file = ArrayFile::open(path);
+  const bool any = file.exists("uns") && file.exists(cluster_records) && file.info(cluster_records).is_group();
+  const std::vector<std::string> names = any ? file.children(cluster_records) : std::vector<std::string>();
+  if (names.empty())
+    throw UserError(
+        fmt::format("'{}' holds no clusters of masksc_cluster: give the file that it wrote", path.string()));
+  if (name.empty() && names.size() > 1)
+    throw UserError(fmt::format("'{}' holds several clusterings: choose one with --column; there are: {}",
+                                path.string(), shown(names)));
+  const std::string column = name.empty() ? names.front() : name;
+  if (std::find(names.begin(), names.end(), column) == names.end())
+    throw UserError(fmt::format("--column '{}': '{}' holds no clusters of that name{}; there are: {}", shown(column),
+                                path.string(), suggestion(column, names), shown(names)));
+  ClusterColumn found{.name = column, .labels = read_obs_labels(file, column, frame_rows(file, "obs"), "column")};
+  const std::string metrics = std::string(cluster_records) + "/" + column + "/metrics";
+  for (const std::string& key : file.exists(metrics) ? file.children(metrics) : std::vector<std::string>()) {
+    const ArrayInfo info = file.info(metrics + "/" + key);
+    if (info.is_group() || info.size() != 1) continue;
+    if (info.kind == ArrayInfo::Kind::integer)
+      found.record[key] = file.read<std::int64_t>(metrics + "/" + key).front();
+    else if (info.is_numeric())
+      found.record[key] = file.read<double>(metrics + "/" + key).front();
+    else
+      found.record[key] = file.read_text(metrics + "/" + key).front();
+  }
+  return found;
 }
 
 }  // namespace masksc

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "columns.hpp"
+#include "foreign_formats.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/text.hpp"
 #include "readers.hpp"
@@ -14,7 +15,7 @@ namespace {
 
 std::vector<std::string> layer_names(const ArrayFile& file) {
   std::vector<std::string> names = file.exists("layers") ? file.children("layers") : std::vector<std::string>{};
-  if (file.exists("raw/X")) names.emplace_back("raw");
+  if (file.exists("raw/X") && file.exists("raw/var")) names.emplace_back("raw");
   return names;
 }
 
@@ -24,16 +25,32 @@ struct Matrix {
   std::string genes;
 };
 
+/// What to choose instead of the matrix that `layer` stands for.
+[[noreturn]] void refuse_choice(const ArrayFile& file, const std::string& layer) {
+  const std::string path = file.path().string();
+  if (file.exists("mod")) refuse_mudata(path);
+  const std::vector<std::string> names = layer_names(file);
+  if (layer == "raw" && file.exists("raw/X"))
+    throw UserError(fmt::format(
+        "--layer raw: '{}' has raw/X, but no raw/var with the names of its genes: write it again with them", path));
+  if (names.empty() && !file.exists("X"))
+    throw UserError(fmt::format(
+        "'{}' holds no counts: it has no X, no layers and no raw (raw/X and raw/var); write it again with counts",
+        path));
+  if (names.empty())
+    throw UserError(fmt::format("--layer '{}' is not in '{}', which has no layers: leave the option out to read X",
+                                shown(layer), path));
+  if (layer.empty())
+    throw UserError(fmt::format("'{}' has no X: choose counts with --layer; there are: {}", path, shown(names)));
+  throw UserError(fmt::format("--layer '{}' is not in '{}'{}; there are: {}", shown(layer), path,
+                              suggestion(layer, names), shown(names)));
+}
+
 Matrix choose_matrix(const ArrayFile& file, const std::string& layer) {
   if (layer.empty() && file.exists("X")) return {"X", "var"};
   if (layer == "raw" && file.exists("raw/X") && file.exists("raw/var")) return {"raw/X", "raw/var"};
   if (!layer.empty() && file.exists("layers/" + layer)) return {"layers/" + layer, "var"};
-  const std::vector<std::string> names = layer_names(file);
-  if (layer.empty())
-    throw UserError(
-        fmt::format("'{}' has no X: choose counts with --layer; there are: {}", file.path().string(), shown(names)));
-  throw UserError(fmt::format("--layer '{}' is not in '{}'{}; there are: {}", shown(layer), file.path().string(),
-                              suggestion(layer, names), shown(names)));
+  refuse_choice(file, layer);
 }
 
 /// The batches in obs, where `column` names some. Throws UserError when a cell has none.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "columns.hpp"
 #include "copy_tree.hpp"
@@ -46,9 +47,10 @@ struct H5adWriter::Impl {
     file.rename(frame + "/" + index[frame], frame + "/" + name);
     index[frame] = name;
   }
-  /// The name of a new column, remembered in order.
+  /// The name of a new column, remembered in order. One with '/' in it nests groups, as anndata writes it.
   std::string new_column(const std::string& frame, const std::string& name) {
-    const std::string safe = safe_key(name);
+    const std::string safe =
+        is_nested(name, std::set(columns[frame].begin(), columns[frame].end())) ? name : safe_key(name);
     columns[frame].push_back(safe);
     return frame + "/" + safe;
   }
@@ -110,7 +112,12 @@ void H5adWriter::keep(const std::filesystem::path& kept, const std::vector<std::
   const auto among = [](const std::vector<std::string>& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
-  const auto is_free = [&](const std::string& name) { return !among(ours, name) && !impl_->file.exists(name); };
+  const auto is_free = [&](const std::string& name) {
+    if (impl_->file.exists(name)) return false;
+    for (auto slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1))
+      if (among(ours, name.substr(0, slash))) return false;  // a column "a/b" where a is ours
+    return !among(ours, name);
+  };
   const auto take = [&](const std::string& name) {
     if (!is_free(name)) return false;
     copy_tree(from, name, impl_->file, name);

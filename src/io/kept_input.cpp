@@ -8,7 +8,6 @@
 #include "columns.hpp"
 #include "copy_tree.hpp"
 #include "kept_obs.hpp"
-#include "masksc/core/chosen.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/io/result_names.hpp"
@@ -22,9 +21,8 @@ constexpr const char* layer_of_X = "layers/X";
 /// Copies the parts of one input, and notes what it leaves out.
 class Keeper {
  public:
-  Keeper(const ArrayFile& from, ArrayFile& to, CellSelection cells, const std::vector<std::int64_t>& rows,
-         std::string labels)
-      : from_(from), to_(to), cells_(std::move(cells)), rows_(rows), labels_(std::move(labels)) {}
+  Keeper(const ArrayFile& from, ArrayFile& to, CellSelection cells, std::string labels)
+      : from_(from), to_(to), cells_(std::move(cells)), labels_(std::move(labels)) {}
 
   /// Columns of a data frame and their order; of its index the name alone, which may be that of a column, too.
   void frame(const std::string& name, const std::string& to, bool of_cells) {
@@ -36,9 +34,7 @@ class Keeper {
         left_out_.push_back(fmt::format("'{}' ({})", place, earlier_transfer));
         continue;
       }
-      const bool aside = !legacy_categories(from_, place).empty();
-      if (aside) categories(name, column, to, of_cells);
-      if (aside || part(place, to + "/" + column, of_cells, {})) kept.push_back(column);
+      if (part(place, to + "/" + column, of_cells, {})) kept.push_back(column);
     }
     const std::string index = frame_index(from_, name);
     const std::vector<std::string> order = from_.texts_attribute(name, "column-order");
@@ -92,12 +88,6 @@ class Keeper {
   [[nodiscard]] std::vector<std::string> left_out() const { return left_out_; }
 
  private:
-  /// A column whose categories anndata 0.7 kept aside becomes one of today.
-  void categories(const std::string& frame, const std::string& column, const std::string& to, bool of_cells) {
-    Labels labels = read_labels(from_, frame + "/" + column, frame_rows(from_, frame), /*all_may_be_missing=*/true);
-    if (of_cells) labels.codes = chosen(labels.codes, rows_);
-    write_categorical(to_, to + "/" + column, labels);
-  }
   /// False for a part that was left out.
   bool part(const std::string& name, const std::string& to, bool of_cells, CellAxes axes) {
     const bool whole = !of_cells || cells_.all();
@@ -121,8 +111,7 @@ class Keeper {
   const ArrayFile& from_;
   ArrayFile& to_;
   CellSelection cells_;
-  const std::vector<std::int64_t>& rows_;  // of the cells
-  std::string labels_;                     // the column that --labels names
+  std::string labels_;  // the column that --labels names
   std::vector<std::string> left_out_;
 };
 
@@ -154,7 +143,7 @@ std::vector<std::string> keep_input(const std::filesystem::path& from, const Inp
   const MatrixShape shape = matrix_shape(input, counts_of_raw            ? "raw/X"
                                                 : settings.layer.empty() ? "X"
                                                                          : "layers/" + settings.layer);
-  Keeper keeper(input, file, CellSelection(shape.rows, rows), rows, settings.labels);
+  Keeper keeper(input, file, CellSelection(shape.rows, rows), settings.labels);
   keeper.frame("obs", "obs", true);
   keeper.frame(genes_of_raw ? "raw/var" : "var", "var", false);
   keeper.members("obsm", true);

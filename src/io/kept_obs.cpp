@@ -21,14 +21,27 @@ namespace {
 
 using Files = std::vector<ArrayFile>;
 
-enum class Kind { text, boolean, integer, floating };
+enum class Kind { text, boolean, integer, natural, floating };  // integer: int64; natural: uint64
 
 /// A column in a file: its values and, where anndata lets some be missing, the mask of those.
 struct Place {
   Kind kind = Kind::text;
   std::string values;
   std::string mask = {};
+  // Of integers.
+  std::int64_t least = 0;  // or 0 where none is below
+  std::uint64_t most = 0;  // or 0 where none is above
 };
+
+template <typename T>
+void find_range(const ArrayFile& file, Place& place) {
+  for (const T value : file.read<T>(place.values)) {
+    if (value < 0)
+      place.least = std::min(place.least, static_cast<std::int64_t>(value));
+    else
+      place.most = std::max(place.most, static_cast<std::uint64_t>(value));
+  }
+}
 
 /// Throws UserError for a column of an encoding that is not read.
 Place place_of(const ArrayFile& file, const std::string& name) {
@@ -45,6 +58,10 @@ Place place_of(const ArrayFile& file, const std::string& name) {
       break;
     case ArrayInfo::Kind::integer:
       place.kind = Kind::integer;
+      if (file.info(place.values).type == NumericType::u64)
+        find_range<std::uint64_t>(file, place);
+      else
+        find_range<std::int64_t>(file, place);
       break;
     case ArrayInfo::Kind::floating:
       place.kind = Kind::floating;
@@ -57,12 +74,18 @@ Place place_of(const ArrayFile& file, const std::string& name) {
   return place;
 }
 
-/// Whether the columns of all files are numbers or flags that one array holds, and which.
+/// Whether the columns of all files are numbers or flags that one array holds without loss, and which.
 Kind common_kind(const std::vector<Place>& places) {
+  constexpr std::int64_t exact = std::int64_t{1} << 53;  // integers up to here are whole in float64
   const auto all = [&](auto is) { return std::all_of(places.begin(), places.end(), is); };
   if (all([](const Place& p) { return p.kind == Kind::boolean && p.mask.empty(); })) return Kind::boolean;
-  if (all([](const Place& p) { return p.kind == Kind::integer && p.mask.empty(); })) return Kind::integer;
-  if (all([](const Place& p) { return p.kind == Kind::integer || p.kind == Kind::floating; })) return Kind::floating;
+  if (all([](const Place& p) { return p.kind == Kind::integer && p.mask.empty(); })) {
+    if (all([](const Place& p) { return p.most <= INT64_MAX; })) return Kind::integer;
+    return all([](const Place& p) { return p.least == 0; }) ? Kind::natural : Kind::text;
+  }
+  const auto fits = [](const Place& p) { return p.least >= -exact && p.most <= std::uint64_t{exact}; };
+  if (all([](const Place& p) { return p.kind == Kind::integer || p.kind == Kind::floating; }) && all(fits))
+    return Kind::floating;
   return Kind::text;
 }
 
@@ -107,15 +130,15 @@ void join_column(const Files& files, const std::string& name, const std::vector<
     to.write_text(name, texts_of(labels));
     return tag_encoding(to, name, "string-array", "0.2.0");
   }
-  if (kind == Kind::boolean) {
+  const auto write = [&]<typename T>(T) { to.write<T>(name, chosen(read_values<T>(files, places), rows), {count}); };
+  if (kind == Kind::boolean)
     to.write_flags(name, chosen(read_values<std::uint8_t>(files, places), rows), {count});
-  } else if (kind == Kind::integer) {
-    const std::vector<std::int64_t> values = chosen(read_values<std::int64_t>(files, places), rows);
-    to.write(name, std::span<const std::int64_t>(values), {count});
-  } else {
-    const std::vector<double> values = chosen(read_values<double>(files, places), rows);
-    to.write(name, std::span<const double>(values), {count});
-  }
+  else if (kind == Kind::integer)
+    write(std::int64_t{});
+  else if (kind == Kind::natural)
+    write(std::uint64_t{});
+  else
+    write(double{});
   tag_encoding(to, name, "array", "0.2.0");
 }
 

@@ -33,6 +33,7 @@ void sort_in(const fs::path& file, std::map<std::string, Set>& sets) {
   constexpr std::array<Ending, 4> endings = {Ending{"matrix.mtx", matrix}, Ending{"features.tsv", features},
                                              Ending{"genes.tsv", features}, Ending{"barcodes.tsv", barcodes}};
   std::string name = file.filename().string();
+  if (name.starts_with("._")) return;  // what a Mac keeps beside each file on disks of others
   if (name.ends_with(".gz")) name.resize(name.size() - 3);
   for (const Ending& ending : endings)
     if (name.ends_with(ending.text))
@@ -47,19 +48,30 @@ const fs::path& only(const fs::path& folder, const std::vector<fs::path>& files,
   return files.front();
 }
 
-/// Calls `work(lines, columns)` for each line of a table; blank lines are allowed at the end only.
+/// A field without the quotes that R's write.table puts around it.
+std::string_view unquoted(std::string_view field) {
+  const bool quoted = field.size() > 1 && field.front() == '"' && field.back() == '"';
+  return quoted ? field.substr(1, field.size() - 2) : field;
+}
+
+/// Calls `work(lines, columns)` for each line of a table; blank lines are allowed at the end only. A byte-order mark at
+/// its beginning is no part of it.
 void for_each_line(const fs::path& path,
                    const std::function<void(const TextLines&, const std::vector<std::string_view>&)>& work) {
   TextLines lines(path);
   std::string_view line;
   bool blank = false;
+  constexpr std::string_view mark = "\xEF\xBB\xBF";
   while (lines.next(line)) {
+    if (lines.number() == 1 && line.starts_with(mark)) line.remove_prefix(mark.size());
     if (line.empty()) {
       blank = true;
       continue;
     }
     if (blank) lines.refuse("comes after a blank line: give one name a line");
-    work(lines, split(line, "\t"));
+    std::vector<std::string_view> columns = split(line, "\t");
+    std::transform(columns.begin(), columns.end(), columns.begin(), unquoted);
+    work(lines, columns);
   }
 }
 

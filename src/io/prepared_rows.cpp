@@ -1,19 +1,13 @@
 #include "masksc/io/prepared_rows.hpp"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
-#include "masksc/core/descriptor.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/prepared.hpp"
 #include "packed_entries.hpp"
 #include "prepared_checks.hpp"
+#include "raw_file.hpp"
 
 namespace masksc {
 namespace {
@@ -32,57 +26,35 @@ Places places_of(const ArrayFile& file, const std::string& name) {
   return {name, info.rows(), info.chunk.front(), std::move(chunks)};
 }
 
-/// A file open for reading.
-class OpenFile {
- public:
-  explicit OpenFile(std::filesystem::path path)
-      : path_(std::move(path)), descriptor_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (!descriptor_)
-      throw UserError(fmt::format("cannot read '{}': {}; check the name and the permissions", path_.string(),
-                                  std::strerror(errno)));
-  }
-
-  void read(std::int64_t offset, std::size_t bytes, char* out) const {
-    while (bytes > 0) {
-      const ssize_t got = ::pread(descriptor_.number(), out, bytes, static_cast<off_t>(offset));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw EnvironmentError(fmt::format("cannot read '{}': {}", path_.string(), std::strerror(errno)));
-      if (got == 0) prepared::damaged(path_, "became shorter while it was read");
-      out += got;
-      offset += got;
-      bytes -= static_cast<std::size_t>(got);
-    }
-  }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-  Descriptor descriptor_;
-};
-
 template <typename T>
-std::vector<T> read_elements(const OpenFile& file, const Places& places, RowRange rows) {
+std::vector<T> read_elements(const RawFile& file, const Places& places, RowRange rows) {
   auto values = large_vector<T>(static_cast<std::size_t>(rows.size()));
-  auto* out = reinterpret_cast<char*>(values.data());
+  std::span<std::byte> left = std::as_writable_bytes(std::span(values));
   for (std::int64_t row = rows.begin; row < rows.end;) {
     const std::int64_t chunk = row / places.chunk_rows;
     const std::int64_t inside = row - chunk * places.chunk_rows;
     const std::int64_t count = std::min(rows.end - row, places.chunk_rows - inside);
-    const auto bytes = static_cast<std::size_t>(count) * sizeof(T);
-    file.read(places.chunks[static_cast<std::size_t>(chunk)] + inside * static_cast<std::int64_t>(sizeof(T)), bytes,
-              out);
-    out += bytes;
+    const std::int64_t bytes = count * static_cast<std::int64_t>(sizeof(T));
+    const std::int64_t place =
+        places.chunks[static_cast<std::size_t>(chunk)] + inside * static_cast<std::int64_t>(sizeof(T));
+    if (file.read(place, left.first(static_cast<std::size_t>(bytes))) != bytes)
+      prepared::damaged(file.path(), "became shorter while it was read");
+    left = left.subspan(static_cast<std::size_t>(bytes));
     row += count;
   }
   return values;
 }
 
+/// Number of genes of a prepared file. Throws UserError unless its arrays are of the types and lengths they must be.
+std::int64_t checked_genes(const std::filesystem::path& path) {
+  const auto self = single_rank();
+  return PreparedFile(path, *self).genes();
+}
+
 }  // namespace
 
 struct PreparedRows::Impl {
-  explicit Impl(const std::filesystem::path& path) : file(path) {
-    const auto self = single_rank();
-    genes = PreparedFile(path, *self).genes();  // checks types and lengths
+  explicit Impl(const std::filesystem::path& path) : genes(checked_genes(path)), file(path, O_RDONLY) {
     const ArrayFile arrays = ArrayFile::open(path);
     starts = places_of(arrays, "row_start");
     indices = places_of(arrays, "indices");
@@ -97,8 +69,8 @@ struct PreparedRows::Impl {
     return all;
   }
 
-  OpenFile file;
-  std::int64_t genes = 0;
+  std::int64_t genes;
+  RawFile file;
   Places starts;
   Places indices;
   Places values;
@@ -117,7 +89,7 @@ std::int64_t PreparedRows::nonzeros() const { return impl_->values.rows; }
 
 CsrMatrix PreparedRows::read(RowRange rows) const {
   ensure(rows.begin >= 0 && rows.begin <= rows.end && rows.end <= cells(), "rows that the prepared file has");
-  const OpenFile& file = impl_->file;
+  const RawFile& file = impl_->file;
   CsrMatrix matrix;
   matrix.rows = rows.size();
   matrix.columns = impl_->genes;

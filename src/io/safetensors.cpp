@@ -9,6 +9,7 @@
 
 #include "masksc/core/error.hpp"
 #include "masksc/core/files.hpp"
+#include "masksc/core/json.hpp"
 
 namespace masksc {
 
@@ -16,7 +17,7 @@ static_assert(std::endian::native == std::endian::little, "safetensors are littl
 
 void write_safetensors(const std::filesystem::path& path, const std::vector<ArraySource>& arrays,
                        const std::map<std::string, std::string>& metadata) {
-  nlohmann::ordered_json header;
+  Json header;
   header["__metadata__"] = metadata;
   std::size_t offset = 0;
   for (const ArraySource& array : arrays) {

@@ -1,4 +1,5 @@
 """Bad input: one clear message, the right exit code on all ranks within 10 seconds, no half-written result."""
+import gzip
 import shutil
 import subprocess
 import unittest
@@ -54,6 +55,11 @@ class Files(BadInput):
         path = self.file("table.csv")
         path.write_text("cell,gene\n1,2\n" * 1000)
         self.train(path, [path])
+
+    def test_packed(self):
+        path = self.file("counts.h5ad.gz")
+        path.write_bytes(gzip.compress(support.SIMULATED.read_bytes()[:1000]))
+        self.train(path, [f"unpack it first (gunzip {path})"])
 
     def test_truncated(self):
         whole = support.SIMULATED.read_bytes()

@@ -147,6 +147,7 @@ class Cluster(unittest.TestCase):
             data = anndata.AnnData(X, obs=pd.DataFrame({"type": pd.Categorical(list("abc") * (cells // 3))}, index=[f"c{i}" for i in range(cells)]),
                                    var=pd.DataFrame({"mean": np.arange(genes) / 3.0}, index=[f"g{i}" for i in range(genes)]))
             data.obs["n"] = np.arange(cells)
+            data.obs["of/two"] = np.arange(cells) * 1e-310
             data.raw = anndata.AnnData(random.normal(size=(cells, 9)))
             data.layers["log"] = scipy.sparse.random(cells, genes, 0.5, format="csr", random_state=3)
             data.obsm.update({"X_own": own, "frame": data.obs[["n", "type"]].copy()})
@@ -158,7 +159,7 @@ class Cluster(unittest.TestCase):
             done = cluster(output, "--features", "X_own", "--clusters", "3", data=path)
             self.assertEqual(done.codes, [0, 0], done)
             found = anndata.read_h5ad(output)
-            self.assertEqual(list(found.obs), ["type", "n", "masksc_clusters"], kind)
+            self.assertEqual(list(found.obs), ["type", "n", "of/two", "masksc_clusters"], kind)
             self.assertEqual(found.obs["masksc_clusters"].value_counts().tolist(), [cells // 3] * 3)
             self.assertEqual(found.obs["n"].tolist(), list(range(cells)))
             before, after = contents(path), contents(output)
@@ -170,22 +171,25 @@ class Cluster(unittest.TestCase):
     def test_categories_that_anndata_0_7_kept_aside(self):
         path, output = support.fresh("cluster", "old.h5ad"), support.fresh("cluster", "again.h5ad")
         with h5py.File(path, "w") as file:
-            for frame, count in (("obs", 6), ("var", 2)):
+            for frame, count in (("obs", 6), ("var", 2), ("raw/var", 2), ("obsm/table", 6), ("uns/table", 2)):
                 group = file.create_group(frame)
                 group.attrs.update({"_index": "index", "encoding-type": "dataframe", "encoding-version": "0.1.0",
                                     "column-order": np.array(["type"], dtype=h5py.string_dtype())})
-                group["index"] = np.array([f"{frame}{i}" for i in range(count)], dtype=h5py.string_dtype())
+                names = [f"{'cell' if count == 6 else 'row'}{i}" for i in range(count)]
+                group["index"] = np.array(names, dtype=h5py.string_dtype())
                 group["__categories/type"] = np.array(["a", "b"], dtype=h5py.string_dtype())
                 group["type"] = np.arange(count, dtype=np.int8) % 2
                 group["type"].attrs["categories"] = group["__categories/type"].ref
-            file["X"] = np.zeros((6, 2), dtype=np.float32)
+            file["X"] = file["raw/X"] = np.zeros((6, 2), dtype=np.float32)
             file["obsm/X_own"] = np.repeat([[0.0, 1], [9, 8]], 3, axis=0) + np.arange(6)[:, None] / 10
         done = cluster(output, "--features", "X_own", "--clusters", "2", "--labels", "type", data=path)
         self.assertEqual(done.codes, [0, 0], done)
         with warnings.catch_warnings(action="ignore"):  # of the old format
             found = anndata.read_h5ad(output)
         self.assertEqual(found.obs["type"].tolist(), list("ababab"))
-        self.assertEqual(found.var["type"].tolist(), list("ab"))
+        frames = (found.var, found.raw.var, found.uns["table"], found.obsm["table"])
+        for frame, types in zip(frames, ("ab", "ab", "ab", "ababab")):
+            self.assertEqual(frame["type"].tolist(), list(types))
         self.assertEqual(found.obs["masksc_clusters"].nunique(), 2)
 
 

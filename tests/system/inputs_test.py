@@ -81,6 +81,16 @@ class Labels(unittest.TestCase):
         self.assertIsNotNone(zero["ari"])
         self.assertEqual(zero["ari"], one["ari"])
 
+    def test_of_a_column_whose_name_nests_groups(self):
+        counts, group = support.small_counts()
+        data = anndata.AnnData(counts)
+        data.obs["of/two"] = [f"type{g}" for g in group]
+        path = support.fresh(FOLDER, "nested.h5ad")
+        data.write_h5ad(path)
+        metrics, result = self.result(path, "of/two")
+        self.assertIsNotNone(metrics["ari"])
+        self.assertEqual(list(result.obs["of/two"]), list(data.obs["of/two"]))
+
     def test_through_a_prepared_file(self):
         counts, group = support.small_counts()
         path = support.write_h5ad(support.fresh(FOLDER, "source.h5ad"), counts, group)

@@ -33,8 +33,10 @@ def rich(empty=(), kind=scipy.sparse.csr_matrix):
     obs["text"] = [f"caf\u00e9 {i % 9}" * (i % 3) for i in range(cells)]
     obs["nullable"] = pd.array([None if i % 5 == 0 else i for i in range(cells)], dtype="Int64")
     obs["maybe"] = pd.array([None if i % 4 == 0 else i % 2 == 0 for i in range(cells)], dtype="boolean")
+    obs["tiny"] = 1e-310 * np.arange(cells)
+    obs["of/two"] = pd.Categorical([f"type{g}" for g in group])  # '/' nests groups
     obs["masksc"] = "of the user"
-    var = pd.DataFrame({"highly_variable": random.random(genes) < 0.9, "mean": counts.mean(axis=0),
+    var = pd.DataFrame({"highly_variable": random.random(genes) < 0.9, "mean": counts.mean(axis=0), "of/var": np.arange(genes),
                         "kind": pd.Categorical(["a", "b", "c"] * (genes // 3))},
                        index=[f"gene{j}" for j in range(genes)])
     data = anndata.AnnData(kind(counts), obs=obs, var=var)
@@ -49,7 +51,7 @@ def rich(empty=(), kind=scipy.sparse.csr_matrix):
     data.obsm["X_pca"] = random.random((cells, 4)).astype(np.float32)
     data.obsm["cube"] = random.random((cells, 2, 3))
     data.obsm["sparse"] = scipy.sparse.csr_matrix(random.random((cells, 6)) > 0.5).astype(np.float64)
-    data.obsm["table"] = pd.DataFrame({"x": random.random(cells), "c": pd.Categorical(group)}, index=names)
+    data.obsm["table"] = pd.DataFrame({"x": random.random(cells), "c": pd.Categorical(group), "d/e": group}, index=names)
     data.obsm["X_masksc"] = np.zeros((cells, 2))
     data.obsp["rows"] = pairs.tocsr()
     data.obsp["columns"] = pairs.tocsc()
@@ -138,7 +140,7 @@ class Keep(KeepCase):
                 whole = anndata.read_h5ad(path)
                 expected = whole[[i for i in range(whole.n_obs) if i not in EMPTY]].copy()
                 # A view of anndata drops categories that no cell has; a file need not.
-                for column in ("group", "rank"):
+                for column in ("group", "rank", "of/two"):
                     expected.obs[column] = expected.obs[column].cat.set_categories(whole.obs[column].cat.categories)
                 table = whole.obsm["table"]["c"].cat.categories
                 expected.obsm["table"]["c"] = expected.obsm["table"]["c"].cat.set_categories(table)
@@ -240,9 +242,15 @@ class Keep(KeepCase):
 
     def test_categories_that_anndata_0_7_kept_aside(self):
         data = rich(EMPTY)
+        data.obsm["table"]["c"] = data.obsm["table"]["c"].cat.rename_categories(str)
+        left = [i for i in range(60) if i not in EMPTY]
+        columns = (("obs", "group", lambda d: d.obs, left), ("obs", "rank", lambda d: d.obs, left),
+                   ("obs", "of/two", lambda d: d.obs, left), ("var", "kind", lambda d: d.var, range(300)),
+                   ("raw/var", "kind", lambda d: d.raw.var, range(200)),
+                   ("obsm/table", "c", lambda d: d.obsm["table"], left))
         path = self.write(data)
         with h5py.File(path, "r+") as file:
-            for frame, column in (("obs", "group"), ("obs", "rank"), ("var", "kind")):
+            for frame, column, _, _ in columns:
                 codes, names = (file[f"{frame}/{column}/{part}"][()] for part in ("codes", "categories"))
                 ordered = bool(file[f"{frame}/{column}"].attrs["ordered"])
                 del file[f"{frame}/{column}"]
@@ -252,9 +260,9 @@ class Keep(KeepCase):
                 file[f"{frame}/{column}"].attrs["categories"] = aside.ref
         done = self.train(path, "--keep-input", labels="group")
         self.assertNotIn("leaves out", done.err)
-        left = [i for i in range(60) if i not in EMPTY]
-        for frame, column, rows in (("obs", "group", left), ("obs", "rank", left), ("var", "kind", range(300))):
-            found, wanted = (getattr(each, frame)[column].array for each in (self.result(), data))
+        result = self.result()
+        for _, column, frame, rows in columns:
+            found, wanted = (frame(each)[column].array for each in (result, data))
             self.assertEqual(list(found.codes), [wanted.codes[i] for i in rows], column)
             self.assertEqual((list(found.categories), found.ordered), (list(wanted.categories), wanted.ordered))
 

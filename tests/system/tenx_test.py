@@ -99,6 +99,8 @@ class AsScanpyReads(unittest.TestCase):
 
     def test_folder(self):
         folder = Features().write_folder(support.fresh(FOLDER, "folder"))
+        for file in list(folder.iterdir()):  # what a Mac puts beside each
+            (folder / f"._{file.name}").write_bytes(b"\0\5\x16\7Mac OS X")
         self.check(folder, scanpy.read_10x_mtx(folder))
 
     def test_folder_with_a_prefix(self):

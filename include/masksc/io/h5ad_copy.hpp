@@ -1,4 +1,4 @@
-// A copy of an h5ad file with clusters more.
+// A copy of an h5ad file with clusters more, and what such a copy tells of them.
 #pragma once
 
 #include <filesystem>
@@ -20,5 +20,9 @@ struct ClusterColumn {
 /// its record, in place of those of that name. `to` appears whole or stays as it was. Throws UserError when `from` is
 /// no h5ad file, is damaged, or names its cells by that column; EnvironmentError when the disk refuses.
 void copy_with_clusters(const std::filesystem::path& from, const std::filesystem::path& to, const ClusterColumn& added);
+
+/// The clusters of that name which copy_with_clusters has added, or for "" the only ones; of the record numbers and
+/// texts of its `metrics`. Throws UserError when there are none, or several and no name.
+ClusterColumn read_added_clusters(const std::filesystem::path& path, const std::string& name);
 
 }  // namespace masksc

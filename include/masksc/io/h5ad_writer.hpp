@@ -26,13 +26,13 @@ class H5adWriter {
   ~H5adWriter();
 
   /// Everything in `kept`, which prepare_counts made of an input with these cells and genes, but for the names in
-  /// `ours` ("obs/masksc") and what is written already; the indices take the names that those of the input have, but
-  /// not those of `columns` ("var/gene_ids"), which may be added. Comes before anything is added.
+  /// `ours` ("obs/masksc"), what lies below them and what is written already; the indices take the names that those of
+  /// the input have, but not those of `columns` ("var/gene_ids"), which may be added. Comes before anything is added.
   void keep(const std::filesystem::path& kept, const std::vector<std::string>& ours,
             const std::vector<std::string>& columns = {});
   /// Whether there is such a part ("obs/cell_type").
   [[nodiscard]] bool has(const std::string& name) const;
-  /// obs[name], categorical; one label a cell.
+  /// obs[name], categorical; one label a cell. A '/' in the name of a column nests groups, as anndata writes it.
   void add_obs(const std::string& name, const Labels& labels);
   /// obs[name], numbers; one a cell.
   void add_obs(const std::string& name, std::span<const double> values);

@@ -1,6 +1,8 @@
 // Every layout of counts is read to the same matrix; names and labels come along.
 #include "masksc/io/counts_reader.hpp"
 
+#include <fstream>
+
 #include "counts_files.hpp"
 
 namespace masksc {
@@ -95,6 +97,25 @@ TEST_F(CountsReaderTest, SortsRowsSumsDuplicatesAndDropsStoredZeros) {
   EXPECT_THAT(last.values, ElementsAre(4, 4));
 }
 
+TEST_F(CountsReaderTest, RepeatedEntriesAddUpAlikeInEveryOrderOfStorage) {
+  const auto sum = [&](const char* encoding, std::vector<float> data) {
+    const bool by_row = encoding == std::string("csr_matrix");
+    std::vector<std::int64_t> starts(by_row ? 6 : 7, std::ssize(data));
+    starts[0] = 0;
+    const Sparse repeated{data, std::vector<std::int32_t>(data.size(), 0), starts};
+    write([&](ArrayFile& file) { write_sparse(file, "X", repeated, encoding, 5, 6); });
+    return open_counts(path(), {})->read_rows({0, 1}).values;
+  };
+  for (const char* encoding : {"csr_matrix", "csc_matrix"}) {
+    EXPECT_THAT(sum(encoding, {16777216, 1, 1}), ElementsAre(16777218)) << encoding;
+    EXPECT_THAT(user_error([&] {
+                  sum(encoding, {3e38F, 3e38F});
+                }),
+                testing::AllOf(testing::HasSubstr("count 6.0000000109955115e+38 of cell 0 ('cell0'), gene 0 ('gene0')"),
+                               testing::HasSubstr("(X, its entries added up) is infinite or beyond float32")));
+  }
+}
+
 TEST_F(CountsReaderTest, BlocksTakenAsTheyLieAreCheckedAllTheSame) {
   Sparse good{{3, 16777218, 2, 3e38F, 1}, {0, 1, 5, 2, 5}, {0, 3, 3, 3, 5, 5}};
   const auto read = [&](const Sparse& sparse, RowRange rows) {
@@ -149,6 +170,47 @@ TEST_F(CountsReaderTest, ReadsLabelsOfEveryEncoding) {
   EXPECT_THAT(labels("nullable").codes, ElementsAre(1, -1, 0, 1, 2));
   EXPECT_THAT(labels("legacy").names, ElementsAre("low", "high"));
   EXPECT_THAT(labels("legacy").codes, ElementsAre(1, 0, -1, 0, 1));
+}
+
+TEST_F(CountsReaderTest, LargeIntegersStayApart) {
+  constexpr std::int64_t large = (std::int64_t{1} << 60) + 9;
+  const std::vector<std::int64_t> integers = {large + 1, large, -large, 10, large + 1};
+  const std::vector<std::uint64_t> naturals = {UINT64_MAX, 3, UINT64_MAX - 1, 3, 20};
+  write([&](ArrayFile& file) {
+    write_matrix(file);
+    file.write("obs/integer", view(integers), {5});
+    file.write("obs/natural", view(naturals), {5});
+    file.write("obs/nullable/values", view(integers), {5});
+    file.write_flags("obs/nullable/mask", std::vector<std::uint8_t>{0, 0, 0, 1, 0}, {5});
+  });
+  EXPECT_THAT(labels("integer").names,
+              ElementsAre("-1152921504606846985", "10", "1152921504606846985", "1152921504606846986"));
+  EXPECT_THAT(labels("integer").codes, ElementsAre(3, 2, 0, 1, 3));
+  EXPECT_THAT(labels("natural").names, ElementsAre("3", "20", "18446744073709551614", "18446744073709551615"));
+  EXPECT_THAT(labels("nullable").codes, ElementsAre(2, 1, 0, -1, 2));
+}
+
+/// Flags are FALSE and TRUE; other names stand for integers, as for h5py.
+TEST_F(CountsReaderTest, EnumerationsThatAreNoFlags) {
+  write([&](ArrayFile& file) {
+    write_matrix(file);
+    file.write_flags("obs/fruit", std::vector<std::uint8_t>{0, 1, 1, 0, 1}, {5});
+  });
+  EXPECT_THAT(labels("fruit").names, ElementsAre("False", "True"));
+  std::string bytes;
+  {
+    std::ifstream in(path(), std::ios::binary);
+    bytes.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  for (const auto& [name, other] : {std::pair<std::string, std::string>{"FALSE", "APPLE"}, {"TRUE", "PEAR"}}) {
+    const std::size_t at = bytes.find(name);
+    ASSERT_NE(at, std::string::npos);
+    bytes.replace(at, name.size(), other);
+  }
+  std::ofstream(path(), std::ios::binary) << bytes;
+  EXPECT_EQ(ArrayFile::open(path()).info("obs/fruit").kind, ArrayInfo::Kind::integer);
+  EXPECT_THAT(labels("fruit").names, ElementsAre("0", "1"));
+  EXPECT_THAT(labels("fruit").codes, ElementsAre(0, 1, 1, 0, 1));
 }
 
 TEST_F(CountsReaderTest, RawTakesHighlyVariableGenesByName) {

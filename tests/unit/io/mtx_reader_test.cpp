@@ -79,6 +79,25 @@ TEST_F(MtxReaderTest, ReadsEveryKind) {
   EXPECT_EQ(input_files(path())[0].filename(), "GSM1_matrix.mtx.gz");
 }
 
+TEST_F(MtxReaderTest, WhatOtherProgramsAdd) {
+  for (const char* name : {"matrix.mtx", "features.tsv", "barcodes.tsv"})
+    write("._" + std::string(name) + ".gz", std::string("\0\5\x16\7Mac OS X", 12));
+  EXPECT_EQ(read_all(path()), counts_.values) << "of a Mac";
+  write("features.tsv", "\xEF\xBB\xBF" + features_);
+  write("barcodes.tsv", "\xEF\xBB\xBF" + barcodes_);
+  EXPECT_EQ(open_counts(path(), {})->gene_ids()[0], "ENSG1");
+  EXPECT_THAT(open_counts(path(), {})->cell_names(), ElementsAre("AA-1", "AC-1", "AG-1", "AT-1", "CA-1"));
+  std::string quoted;
+  for (const char c : features_) quoted += c == '\t' ? "\"\t\"" : c == '\n' ? "\"\n\"" : std::string(1, c);
+  quoted.pop_back();
+  write("features.tsv", "\"" + quoted);
+  write("barcodes.tsv", "\xEF\xBB\xBF\"AA-1\"\r\n\"A\"\n\"\nA\"T\nCA-1\n");
+  const auto reader = open_counts(path(), {});
+  EXPECT_THAT(reader->gene_names(), ElementsAre("CD3E", "CD4", "CD8A", "CD4", "MS4A1", "NKG7"));
+  EXPECT_EQ(reader->gene_ids()[5], "ENSG6");
+  EXPECT_THAT(reader->cell_names(), ElementsAre("AA-1", "A", "\"", "A\"T", "CA-1"));
+}
+
 TEST_F(MtxReaderTest, AnyOrderOfTheEntriesIsTheSame) {
   std::vector<std::string> lines;
   std::istringstream in(entries_);
@@ -113,6 +132,8 @@ TEST_F(MtxReaderTest, SumsRepeatedEntriesAndDropsZeros) {
   const CsrMatrix rows = open_counts(path(), {})->read_rows({0, 5});
   EXPECT_THAT(rows.indices, ElementsAre(0, 1));
   EXPECT_THAT(rows.values, ElementsAre(2, 7));
+  expect_refused("%%MatrixMarket matrix coordinate real general\n6 5 2\n2 1 3e38\n2 1 3e38\n",
+                 "(its entries added up) is infinite");
 }
 
 TEST_F(MtxReaderTest, ReadsGenesOnlyUnlessToldOtherwise) {
