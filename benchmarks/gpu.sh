@@ -4,7 +4,8 @@
 # two kinds of fused attention, passes launched as CUDA graphs, and some epochs of the paper's configuration on the worm's
 # neurons, told for all 1600, with the kernels of two steps. Ends within 9 minutes.
 #
-#   benchmarks/gpu.sh            writes gpu.md, into the folder OUT when that is set
+#   benchmarks/gpu.sh [PART...]  writes gpu.md, into the folder OUT when that is set; the parts, all unless named, are
+#                                tests, attention, graphs, step and paper
 #
 # A part that fails or takes too long is told in gpu.md; the others are done all the same.
 # Exit codes: 0 all done, 1 a part failed, 2 no gpu_bundle/, 3 no PyTorch of its version, no GPU, or no room to write.
@@ -14,12 +15,20 @@ set -euo pipefail
 
 case ${1:-} in
   --help | -h) help "$0"; exit 0 ;;
-  ?*) fail 2 "no argument is known, not '$1' (see --help)" ;;
 esac
+[ $# -gt 0 ] || set -- tests attention graphs step paper
+for name in "$@"; do
+  case $name in
+    tests | attention | graphs | step | paper) ;;
+    *) fail 2 "no part is called '$name' (see --help)" ;;
+  esac
+done
 root=$MASKSC_ROOT
 packed=$root/gpu_bundle
 [ -f "$packed/programs.tar.gz" ] || fail 2 "no programs in '$packed': make it with benchmarks/gpu_bundle.sh and bring it here"
 { read -r commit && read -r torch_version; } <"$packed/versions"
+here=$(git -C "$root" rev-parse --short=${#commit} HEAD 2>/dev/null || echo "$commit")
+[ "$here" = "${commit%%+*}" ] || say "the programs in '$packed' are of commit $commit, this folder is at $here"
 
 found=$(python3 -c 'import torch; print(torch.__version__, torch.__path__[0])') || fail 3 "python3 has no torch"
 [ "${found%% *}" = "$torch_version" ] || fail 3 "python3 has torch ${found%% *}, the programs were built with $torch_version"
@@ -30,7 +39,7 @@ mkdir "$bundle"
 tar -C "$bundle" -xf "$packed/programs.tar.gz" || fail 3 "cannot unpack '$packed/programs.tar.gz'"
 export LD_LIBRARY_PATH="${found#* }/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 export OMPI_MCA_plm_rsh_agent=sh  # Open MPI looks for ssh, though nothing is started elsewhere
-export MASKSC_COMMIT=$commit PYTHONDONTWRITEBYTECODE=1
+export MASKSC_COMMIT=$commit
 "$bundle/bin/masksc_train" --version >&2 || fail 3 "the programs in '$packed' do not start here"
 "$bundle/bin/benchmark_step" --side 8 --dim 16 --enc 1 --dec 1 --heads 2 --dec-heads 2 --batch 4 --steps 1 >&2 ||
   fail 3 "the benchmark in '$packed' does not run here"
@@ -84,6 +93,9 @@ attention_and_decoders() {
   head_of_rows 'decoder, attention' ---
   row "full, LibTorch's choice" --batch 256 --warmup 3
   TORCH_CUDNN_SDPA_DEPRIORITIZED=1 row 'full, cuDNN last' --batch 256 --warmup 3
+  TORCH_BLAS_PREFER_CUBLASLT=1 row "full, LibTorch's choice, products by cuBLASLt" --batch 256 --warmup 3
+  row "full, LibTorch's choice, 247 cells (of 4186 in 17 batches)" --batch 247 --warmup 3
+  row "full, LibTorch's choice, 512 cells" --batch 512 --warmup 3
   row "cross, LibTorch's choice" --batch 256 --warmup 3 --decoder cross
 }
 
@@ -96,36 +108,59 @@ cuda_graphs() {
   done
 }
 
-# Cells/s are those of the steps alone: two checkpoints of 1.7 GB are written, which take as long as some epochs.
+# The speed of the median step from the 20th on: the first ones load kernels, two are traced, and checkpoints of 1.7 GB
+# take as long as some epochs.
 # shellcheck disable=SC2016,SC2317
 paper() {
   "$bundle/bin/masksc_train" --config "$root/configs/paper.ini" --input "$bundle/worm_neuron_cell.h5" --labels Y \
-    --clusters 10 --epochs 12 --device cuda --report no --quiet --profile 100:101 --output "$work/run" >&2
-  printf '`masksc_train --config configs/paper.ini --epochs 12 --device cuda`, worm neurons (4186 cells, 64x64 of 13488 genes):\n\n'
+    --clusters 10 --epochs 12 --device cuda --collectives nccl --report no --quiet --profile 100:101 \
+    --output "$work/run" >&2
+  printf '`masksc_train --config configs/paper.ini --epochs 12 --device cuda --collectives nccl`, worm neurons (4186 cells, 64x64 of 13488 genes):\n\n'
   python3 -c '
-import json, sys
-run = json.load(open(sys.argv[1]))
+import json, statistics, sys
+run = json.load(open(sys.argv[1] + "/metrics.json"))
 training = run["training"]
-part = training["fraction_of_peak"]
 names = ("data", "forward", "backward", "exposed_communication", "update")
-steps = sum(training[name] for name in names)
-print("| device | cells/s | TFLOP/s | of the peak | seconds of steps (" + ", ".join(names) + ") | of stage 2 | loss |\n|---|---|---|---|---|---|---|")
-print("| {} | {:.0f} | {:.1f} | {} | {:.1f} ({}) | {:.1f} | {:.4f} |".format(
-      training["device"], run["cells"] * run["epochs"] / steps, training["tflops"],
-      "unknown" if part is None else f"{100 * part:.1f} %", steps, ", ".join(f"{training[name]:.1f}" for name in names),
-      run["seconds"]["train"], run["loss"]))
-print("\nAt that speed the paper\x27s 1600 epochs take {:.2f} hours on this GPU.".format(1600 / run["epochs"] * steps / 3600))' "$work/run/metrics.json"
+flop_per_cell = training["tflops"] * 1e12 * sum(training[name] for name in names) / (run["cells"] * run["epochs"])
+steps = [json.loads(line) for line in open(sys.argv[1] + "/log.jsonl")]
+steps = [line for line in steps if line["stage"] == "train" and "cells_per_second" in line
+         and line["step"] >= 20 and line["step"] not in (100, 101)]
+speed = statistics.median(line["cells_per_second"] for line in steps)
+share = "unknown"
+if training["fraction_of_peak"] is not None:
+    share = "{:.1f} %".format(100 * training["fraction_of_peak"] * speed * flop_per_cell / (training["tflops"] * 1e12))
+part = {name: statistics.median(line["seconds"].get(name, 0) for line in steps) for name in steps[0]["seconds"]}
+print("| device | cells/s | TFLOP/s | of the peak | milliseconds of a step | of these | stage 2, seconds | loss |\n|---|---|---|---|---|---|---|---|")
+print("| {} | {:.0f} | {:.1f} | {} | {:.1f} | {} | {:.1f} | {:.4f} |".format(
+      training["device"], speed, speed * flop_per_cell / 1e12, share,
+      1000 * statistics.median((line["cells"][1] - line["cells"][0]) / line["cells_per_second"] for line in steps),
+      ", ".join(f"{name} {1000 * seconds:.1f}" for name, seconds in part.items()), run["seconds"]["train"], run["loss"]))
+print("\nAt that speed the paper\x27s 1600 epochs take {:.2f} hours on this GPU.".format(1600 * run["cells"] / speed / 3600))' "$work/run"
   printf '\nTwo of its steps, by kernel:\n\n'
   python3 "$root/benchmarks/kernels.py" "$work"/run/trace-0.json
 }
 export -f head_of_rows row attention_and_decoders cuda_graphs paper
 export bundle root work
 
-part "Tests" 90 "$bundle/bin/gpu_tests" --gtest_brief=1
-part "The step beside PyTorch, and checkpointing" 190 python3 "$root/benchmarks/step.py" "$bundle" "$bundle/torch_peer.py" \
-  --device cuda --amp bf16 --rounds 2 --steps 10
-part "Attention, and both decoders" 55 bash -euo pipefail -c attention_and_decoders
-part "Passes as CUDA graphs" 55 bash -euo pipefail -c cuda_graphs
-part "The paper's configuration" 100 bash -euo pipefail -c paper
+# LibTorch's choice of attention is told from the outside: where it is cuDNN's and that fails a test, it shows.
+# shellcheck disable=SC2317
+tests() {
+  "$bundle/bin/gpu_tests" --gtest_brief=1 && return
+  printf '\nAgain with cuDNN last among the kinds of attention:\n\n'
+  TORCH_CUDNN_SDPA_DEPRIORITIZED=1 "$bundle/bin/gpu_tests" --gtest_brief=1
+  return 1
+}
+export -f tests
+
+for name in "$@"; do
+  case $name in
+    tests) part "Tests" 80 bash -euo pipefail -c tests ;;
+    attention) part "Attention, and both decoders" 70 bash -euo pipefail -c attention_and_decoders ;;
+    graphs) part "Passes as CUDA graphs" 50 bash -euo pipefail -c cuda_graphs ;;
+    step) part "The step beside PyTorch, and checkpointing" 220 python3 "$root/benchmarks/step.py" "$bundle" \
+      "$bundle/torch_peer.py" --device cuda --amp bf16 --rounds 2 --steps 10 ;;
+    paper) part "The paper's configuration" 120 bash -euo pipefail -c paper ;;
+  esac
+done
 cat "$report"
 exit "$failed"

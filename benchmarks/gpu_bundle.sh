@@ -17,7 +17,7 @@ case ${1:-} in
   --help | -h) help "$0"; exit 0 ;;
   ?*) fail 2 "no argument is known, not '$1' (see --help)" ;;
 esac
-most_mib=60
+most_mib=57  # with the tracked files 64 MiB travel at most
 shared=$MASKSC_ROOT/../shared
 export MASKSC_BUILD=${MASKSC_BUILD:-$MASKSC_ROOT/build/release}
 for program in benchmark_step gpu_tests; do
@@ -53,6 +53,11 @@ LD_LIBRARY_PATH=$torch ldd libexec/masksc/{masksc_train,benchmark_step,gpu_tests
 echo libmasksc_cuda.so >>"$staging/needed"  # loaded by name
 for library in lib/*.so*; do grep -qxF "${library##*/}" "$staging/needed" || rm "$library"; done
 find lib libexec/masksc -type f -exec strip --strip-unneeded {} + 2>/dev/null || true
+"$(python_environment)/bin/python" - "$torch" <<'PYTHON' || fail 3 "libmasksc_cuda.so of the bundle does not load beside LibTorch"
+import ctypes, sys
+ctypes.CDLL(sys.argv[1] + "/libtorch_cuda.so", ctypes.RTLD_GLOBAL)
+ctypes.CDLL("lib/libmasksc_cuda.so").masksc_cuda_recorder
+PYTHON
 cp "$shared/bench/torch_peer.py" "$shared/data/worm_neuron_cell.h5" .
 bin=$MASKSC_BUILD/bin/masksc_train
 { "$bin" --version | sed 's/.*commit \([^)]*\)).*/\1/'; sed -n "s/^__version__ = '\(.*\)'/\1/p" "$torch/../version.py"; } >versions

@@ -2,12 +2,14 @@
 #include <gtest/gtest.h>
 
 #include "courses.hpp"
+#include "masksc/dist/nccl.hpp"
 #include "masksc/model/block.hpp"
 #include "masksc/model/device.hpp"
 #include "masksc/model/device_random.hpp"
 #include "masksc/model/mask.hpp"
 #include "masksc/train/moment.hpp"
 #include "masksc/train/sequence_trainer.hpp"
+#include "masksc/train/transport.hpp"
 
 namespace masksc {
 namespace {
@@ -250,6 +252,27 @@ TEST(Gpu, LaunchesRecordedPassesAsItAsksForThem) {
       for (std::size_t i = 0; i < asked.losses.size(); ++i)
         EXPECT_NEAR(launched.losses[i] / asked.losses[i], 1, 1e-3) << precision << ", step " << i + 1;
     }
+}
+
+/// What one rank can see of NCCL: that it starts beside LibTorch, waits for the stream that computes and changes
+/// nothing.
+TEST(Gpu, NcclTakesAndGivesBackWhatTheStreamComputes) {
+  const auto ranks = single_rank();
+  NcclCollectives nccl(load_nccl_api(), *ranks, {.device = gpu().index()});
+  for (const auto& [type, element] :
+       {std::pair(at::kFloat, DeviceElement::f32), std::pair(at::kBFloat16, DeviceElement::bf16)}) {
+    const at::Tensor wanted = at::randn({1 << 20}, at::TensorOptions(type).device(gpu())) * 3;
+    const at::Tensor values = wanted.clone();
+    const at::Tensor gathered = at::empty_like(values);
+    const at::Tensor scattered = at::empty_like(values);
+    void* const stream = current_cuda_stream(gpu());
+    const auto count = static_cast<std::size_t>(values.numel());
+    nccl.all_reduce(values.data_ptr(), count, element, stream)->wait(stream);
+    nccl.broadcast(values.data_ptr(), count, element, 0, stream)->wait(stream);
+    nccl.reduce_scatter(values.data_ptr(), scattered.data_ptr(), count, element, stream)->wait(stream);
+    nccl.all_gather(scattered.data_ptr(), gathered.data_ptr(), count, element, stream)->wait(stream);
+    EXPECT_TRUE(at::equal(gathered, wanted));
+  }
 }
 
 }  // namespace
