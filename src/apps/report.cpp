@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "command_line.hpp"
 #include "figure_formats.hpp"
@@ -19,7 +20,7 @@ namespace fs = std::filesystem;
 
 const masksc::ProgramInfo program = {
     "masksc_report", "Writes report.html, the page of a finished run, comparison or sweep, or its figures for a paper.",
-    "masksc_report DIR [--report-genes GENE] [--output FILE]\n"
+    "masksc_report DIR [--report-genes GENE] [--output FILE] [--clusters FILE.h5ad]\n"
     "       masksc_report DIR --figures svg|pdf|png [--output FOLDER]\n"
     "       DIR is the --output of masksc_train, masksc_embed, masksc_compare or masksc_sweep",
     "folder"};
@@ -29,6 +30,8 @@ enum class Wanted { page, svg, pdf, png };
 struct ReportOptions {
   std::string folder;
   std::string output;
+  std::string clusters;
+  std::string column;
   std::vector<std::string> genes;
   Wanted wanted = Wanted::page;
   std::int64_t threads = 0;
@@ -40,7 +43,13 @@ masksc::OptionTable describe(ReportOptions& options) {
   table.begin_group("Input and output", masksc::OptionRole::path);
   table.add("folder", options.folder, "folder of a finished run, comparison or sweep", "DIR");
   table.add("output", options.output,
-            "the page, DIR/report.html without it; or the folder of the figures, DIR/figures without it", "PATH");
+            "the page, DIR/report.html without it (FILE.html of --clusters); or the folder of the figures, DIR/figures "
+            "without it",
+            "PATH");
+  table.add("clusters", options.clusters,
+            "the page shows these clusters, which masksc_cluster made of DIR/result.h5ad, in place of the run's",
+            "FILE");
+  table.add("column", options.column, "which clusters, where --clusters holds several", "NAME");
   table.add_choice("figures", options.wanted,
                    {{"no", Wanted::page}, {"svg", Wanted::svg}, {"pdf", Wanted::pdf}, {"png", Wanted::png}},
                    "instead of the page, the paper's figures 1, 4, 5 and 6 as far as there are results for them");
@@ -64,25 +73,41 @@ void write_figures(const fs::path& folder, const fs::path& to, masksc::FigureFor
     masksc::log::info("figure: {}", masksc::write_figure(to / figure.name, figure.svg, format).string());
 }
 
-masksc::ExitCode run(masksc::Runtime& runtime, const ReportOptions& options, const masksc::OptionTable&) {
+fs::path page_path(const ReportOptions& options) {
+  if (!options.output.empty()) return options.output;
+  if (!options.clusters.empty()) return fs::path(options.clusters).replace_extension(".html");
+  return fs::path(options.folder) / "report.html";
+}
+
+void write_page_to(const fs::path& page, const ReportOptions& options, int threads) {
+  if (page != fs::path(options.folder) / "report.html") {
+    masksc::check({page.string(), /*overwrite=*/true});
+    if (fs::exists(page) && !masksc::is_page(page))
+      throw masksc::UserError(
+          fmt::format("--output {} exists and is no page of mask-sc; give another name", page.string()));
+  }
+  std::optional<masksc::OtherClusters> other;
+  if (!options.clusters.empty()) other = {options.clusters, options.column};
+  masksc::write_report(options.folder, page, {options.genes, threads}, other);
+}
+
+masksc::ExitCode run(masksc::Runtime& runtime, const ReportOptions& options) {
   masksc::Collectives& world = runtime.world();
   if (options.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
   masksc::on_root(world, [&] {
     if (options.folder.empty()) throw masksc::UserError("which run? give the folder that was its --output");
     masksc::require_at_least("threads", options.threads, 0);
     const fs::path folder = options.folder;
-    if (options.wanted == Wanted::page && !options.output.empty()) {
-      masksc::check({options.output, /*overwrite=*/true});
-      if (fs::exists(options.output) && !masksc::is_page(options.output))
-        throw masksc::UserError(
-            fmt::format("--output {} exists and is no page of mask-sc; give another name", options.output));
-    }
+    if (options.wanted != Wanted::page && !options.clusters.empty())
+      throw masksc::UserError("--clusters is for the page: leave it out of --figures");
+    if (options.clusters.empty() && !options.column.empty())
+      throw masksc::UserError("--column names clusters of the file that --clusters gives, which is missing");
     const int threads = options.threads > 0 ? static_cast<int>(options.threads) : runtime.cores_per_rank();
-    const auto to = [&](const char* name) { return options.output.empty() ? folder / name : fs::path(options.output); };
     if (options.wanted == Wanted::page)
-      masksc::write_report(folder, to("report.html"), {options.genes, threads});
+      write_page_to(page_path(options), options, threads);
     else
-      write_figures(folder, to("figures"), format_of(options.wanted), threads);
+      write_figures(folder, options.output.empty() ? folder / "figures" : fs::path(options.output),
+                    format_of(options.wanted), threads);
   });
   return masksc::ExitCode::done;
 }

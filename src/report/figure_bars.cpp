@@ -10,11 +10,13 @@ namespace masksc {
 namespace {
 
 constexpr double left = 56;
-constexpr double top = 52;
+constexpr double top = 60;
 constexpr double plot_height = 240;
 constexpr double bar = 18;
 constexpr double gap = 16;  // between methods
 constexpr double below = 110;
+constexpr double key_width = 80;    // of a name in the legend
+constexpr double note_width = 220;  // of the line on deviations
 
 struct Score {
   const char* key;
@@ -36,15 +38,16 @@ std::string bars_figure(const Json& methods) {
   if (shown.empty()) return "";
   const double group = bar * static_cast<double>(scores.size()) + gap;
   const double width = group * static_cast<double>(shown.size());
-  Svg svg(left + width + 24, top + plot_height + below);
+  const bool seeds = std::any_of(shown.begin(), shown.end(), [](const Json* row) { return row->at("seeds") > 1; });
+  const double head = seeds ? note_width : key_width * static_cast<double>(scores.size());
+  Svg svg(left + std::max(width + 24, head), top + plot_height + below);
   double legend = left;
   for (const Score& score : scores) {
     svg.rectangle(legend, 14, 14, 14, score.color);
     svg.text(legend + 20, 26, score.title, {});
-    legend += 80;
+    legend += key_width;
   }
-  const bool seeds = std::any_of(shown.begin(), shown.end(), [](const Json* row) { return row->at("seeds") > 1; });
-  if (seeds) svg.text(legend, 26, "lines: standard deviation over seeds", {.size = 11, .color = "#777777"});
+  if (seeds) svg.text(left, 46, "lines: standard deviation over seeds", {.size = 11, .color = "#777777"});
   const Ticks range = {std::min(0.0, std::floor(low * 5) / 5), 1, 0.2};
   const auto at_y = [&](double value) { return top + plot_height * (range.high - value) / (range.high - range.low); };
   for (double tick = range.low; tick <= range.high + 0.01; tick += range.step) {

@@ -49,7 +49,8 @@ Json page_of_run(const RunContent& run, const PageSettings& settings) {
   const char* const program = run.model.empty() ? "masksc_train" : "masksc_embed";
   Json page = frame_of(
       fmt::format("{}: {} cells in {} clusters", folder_name(run.folder), run.all_cells, run.clusters.names.size()),
-      file.empty() ? fmt::format("a run of {}", program) : fmt::format("{}, by {}", file, program));
+      (file.empty() ? fmt::format("a run of {}", program) : fmt::format("{}, by {}", file, program)) +
+          (run.clusters_of.empty() ? "" : fmt::format("; clusters of {}, by masksc_cluster", run.clusters_of)));
   detail::add_course(page, run);
   detail::add_cells(page, run, settings);
   return page;
@@ -67,6 +68,7 @@ Json page_of_study(const std::filesystem::path& folder) {
                                   labels.is_string() ? fmt::format(", labels {}", labels.get<std::string>()) : "",
                                   whole.at("preparation").get<std::string>()));
       page["comparison"] = whole.at("methods");
+      page["comparison_note"] = whole.value("note", "");  // comparisons of older versions have none
       page["command"] = fmt::format("{}", fmt::join(texts_of(whole.value("commands", Json::array())), "\n"));
     });
   } else if (std::filesystem::exists(folder / "sweep.json")) {

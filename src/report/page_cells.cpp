@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 #include <set>
+#include <utility>
 
 #include "masksc/dist/collectives.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
@@ -104,15 +105,14 @@ Json confusion_of(const RunContent& run) {
   return {{"column", run.labels}, {"labels", labels.names}, {"clusters", run.clusters.names}, {"counts", counts}};
 }
 
-Json silhouettes_of(const RunContent& run) {
+/// Silhouettes of the `clusters` of `cells`, numbers of rows of a space. Null where they have none.
+Json silhouettes_in(const DenseMatrix& space, const std::string& name, const std::vector<std::int64_t>& cells,
+                    const std::vector<std::int32_t>& clusters, std::size_t k) {
   const auto alone = single_rank();
-  const std::vector<std::int64_t> sample = sample_rows(run.features.rows, silhouette_cells, 1);
-  const DenseMatrix rows = take_rows(run.features, {0, run.features.rows}, sample).local_rows;
-  std::vector<std::int32_t> clusters;
-  for (const std::int64_t row : sample) clusters.push_back(run.clusters.codes[static_cast<std::size_t>(row)]);
+  const DenseMatrix rows = take_rows(space, {0, space.rows}, cells).local_rows;
   const auto values = silhouette_values(rows, {0, rows.rows}, rows.rows, clusters, *alone);
   if (!values) return nullptr;
-  std::vector<std::vector<double>> of_cluster(run.clusters.names.size());
+  std::vector<std::vector<double>> of_cluster(k);
   for (std::size_t i = 0; i < clusters.size(); ++i)
     of_cluster[static_cast<std::size_t>(clusters[i])].push_back((*values)[i]);
   Json packed = Json::array(), means = Json::array();
@@ -126,14 +126,27 @@ Json silhouettes_of(const RunContent& run) {
     packed.push_back(pack(steps));
     means.push_back(mean_of(list));
   }
-  const std::string note = rows.rows < run.all_cells
-                               ? fmt::format("Silhouettes of a sample of {} of the {} cells.", rows.rows, run.all_cells)
-                               : std::string();
-  return {{"clusters", run.clusters.names},
-          {"values", packed},
-          {"means", means},
-          {"mean", mean_of(*values)},
-          {"note", note}};
+  return {{"name", name}, {"values", packed}, {"means", means}, {"mean", mean_of(*values)}};
+}
+
+/// In the features, which show what was learnt, and in the components, which show what the data hold of it.
+Json silhouettes_of(const RunContent& run) {
+  const std::vector<std::int64_t> sample = sample_rows(run.features.rows, silhouette_cells, 1);
+  std::vector<std::int32_t> clusters;
+  for (const std::int64_t row : sample) clusters.push_back(run.clusters.codes[static_cast<std::size_t>(row)]);
+  Json spaces = Json::array();
+  for (const auto& [name, space] :
+       {std::pair("learnt features", &run.features), std::pair("principal components", &run.components)}) {
+    if (space->columns == 0) continue;
+    const Json found = silhouettes_in(*space, name, sample, clusters, run.clusters.names.size());
+    if (found.is_null()) return nullptr;
+    spaces.push_back(found);
+  }
+  const std::string note =
+      std::cmp_less(sample.size(), run.all_cells)
+          ? fmt::format("Silhouettes of a sample of {} of the {} cells.", sample.size(), run.all_cells)
+          : std::string();
+  return {{"clusters", run.clusters.names}, {"spaces", spaces}, {"note", note}};
 }
 
 Json marker_json(const RunContent& run, const Marker& marker) {
@@ -176,6 +189,7 @@ void add_cells(Json& page, const RunContent& run, const PageSettings& settings) 
   if (run.features.rows < run.all_cells)
     note += fmt::format(" A sample of {} of the {} cells is shown.", run.features.rows, run.all_cells);
   page["cells"] = run.features.rows;
+  page["all_cells"] = run.all_cells;
   page["maps"] = {{"umap", pack_map(maps.umap)}, {"tsne", pack_map(maps.tsne)}, {"how", note}};
   if (run.features.rows <= most_named_cells) {
     page["maps"]["names"] = run.cells;

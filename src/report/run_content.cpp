@@ -12,17 +12,21 @@
 #include "masksc/core/run_log.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/io/counts_reader.hpp"
+#include "masksc/io/h5ad_copy.hpp"
 #include "masksc/io/result_names.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 
 namespace masksc {
 namespace {
 
+bool has_obsm(const std::filesystem::path& result, const char* name) {
+  const std::vector<std::string> names = obsm_names(result);
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 /// The maps that the run itself has drawn: of all its cells.
 std::optional<CellMaps> read_maps(const std::filesystem::path& result, std::int64_t cells) {
-  const std::vector<std::string> names = obsm_names(result);
-  const auto has = [&](const char* name) { return std::find(names.begin(), names.end(), name) != names.end(); };
-  if (!has(umap_name) || !has(tsne_name)) return std::nullopt;
+  if (!has_obsm(result, umap_name) || !has_obsm(result, tsne_name)) return std::nullopt;
   CellMaps maps;
   maps.umap = read_obsm(result, umap_name, cells);
   maps.tsne = read_obsm(result, tsne_name, cells);
@@ -79,8 +83,11 @@ void read_result(RunContent& run, const std::filesystem::path& result) {
   if (std::count(run.clusters.codes.begin(), run.clusters.codes.end(), -1) > 0)
     throw UserError(fmt::format("obs['masksc'] of '{}' leaves cells without a cluster", result.string()));
   run.counts = read_counts(*reader, run.shown);
-  const DenseMatrix features = read_obsm(result, features_name, run.all_cells);
-  run.features = take_rows(features, {0, run.all_cells}, run.shown).local_rows;
+  const auto shown_rows = [&](const char* name) {
+    return take_rows(read_obsm(result, name, run.all_cells), {0, run.all_cells}, run.shown).local_rows;
+  };
+  run.features = shown_rows(features_name);
+  if (has_obsm(result, components_name)) run.components = shown_rows(components_name);
   run.maps = read_maps(result, run.all_cells);
   if (run.maps) {
     for (DenseMatrix* map : {&run.maps->tsne, &run.maps->umap})
@@ -94,9 +101,24 @@ void read_result(RunContent& run, const std::filesystem::path& result) {
                              chosen(column.numbers, run.shown)});
 }
 
+void take_other_clusters(RunContent& run, const std::filesystem::path& result, const OtherClusters& other) {
+  const ClusterColumn added = read_added_clusters(other.file, other.column);
+  if (std::ssize(added.labels.codes) != run.all_cells ||
+      read_record_text(other.file, weights_key) != read_record_text(result, weights_key))
+    throw UserError(fmt::format("--clusters '{}' was not made of '{}': give what masksc_cluster made of that file",
+                                other.file.string(), result.string()));
+  run.clusters = {chosen(added.labels.codes, run.shown), added.labels.names};
+  std::erase_if(run.columns, [&](const ObsColumn& column) { return column.name == added.name; });
+  run.columns.insert(run.columns.begin(), {added.name, run.clusters, {}});
+  run.clusters_of = other.file.filename().string();
+  for (const char* key : {"ari", "nmi", "silhouette", "silhouette_standard_error", "silhouette_cells", "silhouette_pca",
+                          "clusters", "clusters_by", "clusters_in", "merged_from"})
+    run.metrics[key] = added.record.value(key, Json());
+}
+
 }  // namespace
 
-RunContent read_run(const std::filesystem::path& folder) {
+RunContent read_run(const std::filesystem::path& folder, const std::optional<OtherClusters>& other) {
   RunContent run;
   run.folder = folder;
   const std::filesystem::path result = folder / "result.h5ad";
@@ -121,6 +143,7 @@ RunContent read_run(const std::filesystem::path& folder) {
   read_identity(run);
   for_each_logged_line(folder / "log.jsonl", [&](const Json& line) { run.log.push_back(line); });
   read_result(run, result);
+  if (other) take_other_clusters(run, result, *other);
   return run;
 }
 

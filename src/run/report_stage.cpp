@@ -66,23 +66,26 @@ void report_stage(const ReportSettings& settings, const std::filesystem::path& f
   on_root_alone(ranks, [&] { report_or_warn(folder, {settings.genes, threads}); });
 }
 
-RunContent read_attended_run(const std::filesystem::path& folder) {
-  RunContent run = read_run(folder);
+RunContent read_attended_run(const std::filesystem::path& folder, const std::optional<OtherClusters>& other) {
+  RunContent run = read_run(folder, other);
   run.attention = attention_of(run);
   return run;
 }
 
-void write_report(const std::filesystem::path& folder, const std::filesystem::path& page,
-                  const PageSettings& settings) {
+void write_report(const std::filesystem::path& folder, const std::filesystem::path& page, const PageSettings& settings,
+                  const std::optional<OtherClusters>& other) {
   Json data;
   const FolderContent content = content_of(folder);
   if (content == FolderContent::comparison || content == FolderContent::sweep) {
     if (!settings.genes.empty())
       throw UserError(fmt::format("--report-genes: '{}' is {}, whose page shows no cells: leave the option out",
                                   folder.string(), described(content)));
+    if (other)
+      throw UserError(fmt::format("--clusters: '{}' is {}, whose page shows no cells: leave the option out",
+                                  folder.string(), described(content)));
     data = page_of_study(folder);
   } else {
-    data = page_of_run(read_attended_run(folder), settings);
+    data = page_of_run(read_attended_run(folder, other), settings);
   }
   write_page(page, data);
   log::info("report: {}", page.string());

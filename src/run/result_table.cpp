@@ -11,8 +11,9 @@ std::string score_rows(const Json& scores) {
   const auto score = [&](const char* name) {
     return scores.at(name).is_null() ? std::string("-") : fmt::format("{:.3f}", scores.at(name).get<double>());
   };
-  std::string text = fmt::format("  {:<12}{:>10}   ({})\n", "clusters", scores.at("clusters").get<std::int64_t>(),
-                                 printable(scores.at("clusters_by").get<std::string>()));
+  std::string text = fmt::format("  {:<12}{:>10}   ({}{})\n", "clusters", scores.at("clusters").get<std::int64_t>(),
+                                 printable(scores.at("clusters_by").get<std::string>()),
+                                 scores.value("clusters_in", "") == "components" ? ", in principal components" : "");
   const std::string note = silhouette_note(scores);
   text += fmt::format("  {:<12}{:>10}\n  {:<12}{:>10}\n  {:<12}{:>10}{}\n", "ARI", score("ari"), "NMI", score("nmi"),
                       "silhouette", score("silhouette"), note.empty() ? note : fmt::format("   ({})", note));

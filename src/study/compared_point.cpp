@@ -43,13 +43,9 @@ Json recipe_of(const std::string& method, const RunOptions& options) {
     table = describe_run(copy);
   } else {
     describe(table, copy.counts);
-    describe_joining(table, copy.counts);
     describe(table, copy.preparation);
   }
-  Json recipe = Json::object();
-  for (const Option& option : table.options())
-    if (option.role == OptionRole::result) recipe[option.name] = option.get();
-  return recipe;
+  return result_values(table);
 }
 
 /// One method with one seed, in its folder: its scores.
@@ -69,7 +65,11 @@ Json run_method(const Comparison& comparison, const std::string& method, std::in
   if (comparison.nmf_source) wanted.source = &comparison.nmf_source->data.expression;
   const Baseline& baseline = find_baseline(method);
   const ComparedData& input = comparison.published() ? comparison.data.published(baseline) : comparison.data.shared();
-  const MethodOutcome outcome = measured([&] { return baseline.run(input.input(), wanted); });
+  const MethodOutcome outcome = measured([&] {
+    MethodOutcome made;
+    made.found = baseline.run(input.input(), wanted);
+    return made;
+  });
   fs::create_directories(folder);
   write_method_result(folder / "result.h5ad", outcome, cells);
   return score(outcome, cells, poll);

@@ -53,8 +53,7 @@ std::optional<NmfSource> read_nmf_source(const std::string& path, const RunOptio
 
 /// The prepared file of the comparison: the input itself, or made from it by rank 0. A collective.
 fs::path prepare(const RunOptions& options, Collectives& ranks) {
-  std::string path;
-  on_root(ranks, [&] {
+  return of_root(ranks, [&] {
     if (options.preparation.batch_statistics)
       throw UserError("--batch-statistics belongs to masksc_train: leave it out of a comparison");
     if (options.keep_input) throw UserError("--keep-input belongs to masksc_train: leave it out of a comparison");
@@ -62,9 +61,8 @@ fs::path prepare(const RunOptions& options, Collectives& ranks) {
     const auto given = given_prepared(files, options.counts, false);
     const fs::path prepared = given.value_or(fs::path(options.output) / prepared_name);
     if (!given) prepare_aloud(files, options.counts, prepared);
-    path = prepared.string();
+    return prepared.string();
   });
-  return broadcast_text(ranks, path);
 }
 
 ComparedCells compared_cells(const RunOptions& options, DataCache& data, std::string& fingerprint,
@@ -191,6 +189,7 @@ Json table_of(const Comparison& comparison, std::vector<ComparedMethod> methods,
           {"version", version_and_commit()},
           {"commands", commands},
           {"methods", rows},
+          {"note", comparison_note(results)},
           {"points", points}};
 }
 
@@ -244,13 +243,12 @@ ComparisonOutcome compare(const RunOptions& options, const RunOptions& paper, co
     }
   const PointsSettings how{.stop_signals = options.run.stop_signals,
                            .overwrite = options.overwrite,
-                           .what = "method",
+                           .what = "run",
                            .describe = describe_scores};
   const std::vector<PointOutcome> outcomes = run_points(points, how, ranks, options.output);
 
   ComparisonOutcome outcome;
-  std::int32_t code = 0;
-  on_root(ranks, [&] {
+  outcome.code = of_root(ranks, [&] {
     for (std::size_t i = 0; i < outcomes.size(); ++i)
       results[i] = point_with(results[i].method, results[i].seed, outcomes[i]);
     const std::vector<ComparedPoint> earlier = earlier_points(comparison, results, options.output);
@@ -259,10 +257,8 @@ ComparisonOutcome compare(const RunOptions& options, const RunOptions& paper, co
     write_tables(outcome.table, options.output);
     std::error_code ignored;
     fs::remove(fs::path(options.output) / prepared_name, ignored);
-    code = static_cast<std::int32_t>(exit_code(outcomes));
+    return exit_code(outcomes);
   });
-  ranks.broadcast(std::span(&code, 1));
-  outcome.code = static_cast<ExitCode>(code);
   return outcome;
 }
 

@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
+#include <map>
 #include <string_view>
 
 #include "masksc/core/text.hpp"
@@ -58,8 +60,24 @@ std::string cell(const Json& row, const ShownColumn& column) {
   const double value = row.at(column.key).get<double>();
   if (std::string_view(column.key) == "peak_memory_bytes") return format_bytes(value);
   const std::string mean = fmt::format("{:.{}f}", value, column.digits);
-  if (!column.deviation || row.at("seeds").get<int>() < 2) return mean;
-  return fmt::format("{} ± {:.{}f}", mean, row.at(std::string(column.key) + "_sd").get<double>(), column.digits);
+  if (!column.deviation) return mean;
+  const Json& deviation = row.at(std::string(column.key) + "_sd");
+  if (!deviation.is_number()) return mean;
+  return fmt::format("{} ± {:.{}f}", mean, deviation.get<double>(), column.digits);
+}
+
+/// What mask-sc's results have beside numbers.
+constexpr std::array<const char*, 2> text_columns = {"clusters_in", "clusters_in_auto"};
+
+/// The texts that a method's results have, in the order of seeds: "features and components". Null without any.
+Json texts_of_method(const std::string& method, const std::string& column, const std::vector<ComparedPoint>& points) {
+  std::vector<std::string> texts;
+  for (const ComparedPoint& point : points) {
+    if (point.method != method || !point.result.is_object() || !point.result.contains(column)) continue;
+    const std::string text = point.result.at(column).get<std::string>();
+    if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
+  }
+  return texts.empty() ? Json(nullptr) : Json(fmt::format("{}", fmt::join(texts, " and ")));
 }
 
 std::string escaped(const Json& text) { return markdown_cell(printable(text.get<std::string>())); }
@@ -106,17 +124,41 @@ Json comparison_rows(const std::vector<std::string>& methods, const std::vector<
           values.push_back(point.result.at(column).get<double>());
       const auto found = mean_and_deviation(values);
       row[column] = found ? Json(found->mean) : Json(nullptr);
-      row[column + "_sd"] = found ? Json(found->deviation.value_or(0)) : Json(nullptr);
+      row[column + "_sd"] = found && found->deviation ? Json(*found->deviation) : Json(nullptr);
     }
+    for (const char* column : text_columns) row[column] = texts_of_method(method, column, points);
     rows.push_back(row);
   }
   return rows;
+}
+
+std::string comparison_note(const std::vector<ComparedPoint>& points) {
+  struct Runs {
+    std::int64_t all = 0;
+    std::int64_t in_components = 0;
+  };
+  std::map<std::string, Runs> methods;
+  for (const ComparedPoint& point : points) {
+    if (!point.result.is_object()) continue;
+    Runs& runs = methods[point.method];
+    ++runs.all;
+    if (std::any_of(text_columns.begin(), text_columns.end(),
+                    [&](const char* column) { return point.result.value(column, "") == "components"; }))
+      ++runs.in_components;
+  }
+  std::string note;
+  for (const auto& [method, runs] : methods) {
+    const std::string of_method = components_note(runs.in_components, runs.all, fmt::format(" of {}", method));
+    note += fmt::format("{}{}", note.empty() || of_method.empty() ? "" : " ", of_method);
+  }
+  return note;
 }
 
 std::string comparison_csv(const Json& rows) {
   std::vector<std::string> fields = {"method"};
   fields.insert(fields.end(), comparison_columns().begin(), comparison_columns().end());
   for (const std::string& column : comparison_columns()) fields.push_back(fmt::format("{}_sd", column));
+  fields.insert(fields.end(), text_columns.begin(), text_columns.end());
   fields.insert(fields.end(), {"seeds", "status", "message"});
   std::string text = fmt::format("{}\n", fmt::join(fields, ","));
   for (const Json& row : rows) {
@@ -154,6 +196,7 @@ std::string comparison_markdown(const Json& comparison) {
       failures += fmt::format("- `{}` {}: {}\n", row.at("method").get<std::string>(),
                               row.at("status").get<std::string>(), escaped(row.at("message")));
   }
+  if (const std::string note = comparison.value("note", ""); !note.empty()) text += fmt::format("\n{}\n", note);
   if (!failures.empty()) text += "\n" + failures;
   const int ranks = comparison.at("ranks").get<int>();
   text += fmt::format("\nseeds {}; {} {}; mask-sc {}\n\n",

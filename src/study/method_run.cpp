@@ -49,24 +49,21 @@ ComparedData read_compared(const std::filesystem::path& prepared, const Preparat
   return data;
 }
 
-MethodOutcome measured(const std::function<BaselineResult()>& work) {
+MethodOutcome measured(const std::function<MethodOutcome()>& work) {
   start_peak_memory();
   const Stopwatch stopwatch;
-  MethodOutcome outcome;
-  outcome.found = work();
+  MethodOutcome outcome = work();
   outcome.seconds = stopwatch.seconds();
   outcome.peak_memory = peak_memory();
   return outcome;
 }
 
-BaselineResult run_mask_sc(const RunOptions& options, const RunPlace& place, const BaselineSettings& settings) {
-  RunOptions mine = options;
-  const OptionTable table = describe_run(mine);
-  const bool predicted =
-      run_pipeline(mine, table, place).value("features_from", std::string()) == features_from_components;
+MethodOutcome run_mask_sc(const RunOptions& options, const RunPlace& place, const BaselineSettings& settings) {
+  const bool predicted = run_pipeline(options, place).value("features_from", std::string()) == features_from_components;
   const std::filesystem::path file = std::filesystem::path(options.output) / "result.h5ad";
   const std::int64_t cells = ArrayFile::open(file).info(std::string("obsm/") + features_name).shape.at(0);
-  BaselineResult result;
+  MethodOutcome outcome;
+  BaselineResult& result = outcome.found;
   result.features = read_obsm(file, features_name, cells);
   const DenseMatrix components = read_obsm(file, components_name, cells);
   const std::unique_ptr<Collectives> alone = single_rank();
@@ -76,10 +73,11 @@ BaselineResult run_mask_sc(const RunOptions& options, const RunPlace& place, con
     ClusterSettings count = options.cluster;
     count.clusters = wanted == 0 ? "auto" : std::to_string(wanted);
     const std::int64_t clusters = count_clusters(count, features, 0, settings.seed, *alone, settings.poll).clusters;
-    result.labels.push_back(
-        partition_features(features, clusters, count, settings.seed, 1, *alone, settings.poll).labels);
+    Partition found = partition_features(features, clusters, count, settings.seed, 1, *alone, settings.poll);
+    result.labels.push_back(std::move(found.labels));
+    outcome.clusters_in.emplace_back(found.in_components ? "components" : "features");
   }
-  return result;
+  return outcome;
 }
 
 Json score(const MethodOutcome& outcome, const ComparedCells& cells, const std::function<void()>& poll) {
@@ -99,6 +97,9 @@ Json score(const MethodOutcome& outcome, const ComparedCells& cells, const std::
   };
   if (cells.clusters > 0) add("", outcome.found.labels.front());
   add("_auto", outcome.found.labels.back());
+  if (outcome.clusters_in.empty()) return scores;
+  if (cells.clusters > 0) scores["clusters_in"] = outcome.clusters_in.front();
+  scores["clusters_in_auto"] = outcome.clusters_in.back();
   return scores;
 }
 

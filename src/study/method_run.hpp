@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "masksc/baselines/baseline.hpp"
 #include "masksc/core/json.hpp"
@@ -43,17 +44,19 @@ struct ComparedCells {
 /// Features and labels (with the number given, if any, then with the number estimated) of a method.
 struct MethodOutcome {
   BaselineResult found;
+  std::vector<std::string> clusters_in;  // of mask-sc, one beside each of found.labels: features or components
   double seconds = 0;
   std::int64_t peak_memory = 0;  // bytes of this process while the method ran
 };
 
 /// Calls `work` and measures it. Memory is that of the whole process: the cells are part of it.
-MethodOutcome measured(const std::function<BaselineResult()>& work);
+MethodOutcome measured(const std::function<MethodOutcome()>& work);
 
-/// Runs mask-sc's whole pipeline into options.output, then clusters its features. A collective of one rank.
-BaselineResult run_mask_sc(const RunOptions& options, const RunPlace& place, const BaselineSettings& settings);
+/// Runs mask-sc's whole pipeline into options.output, then clusters its features. A collective of one rank. Seconds and
+/// memory are for `measured` to add.
+MethodOutcome run_mask_sc(const RunOptions& options, const RunPlace& place, const BaselineSettings& settings);
 
-/// The scores of an outcome: see comparison_columns(). Cells without a label don't count.
+/// The scores of an outcome: see comparison_columns(); of mask-sc clusters_in too. Cells without a label don't count.
 Json score(const MethodOutcome& outcome, const ComparedCells& cells, const std::function<void()>& poll);
 
 /// FOLDER/result.h5ad of a baseline: obs "cluster" and "cluster_auto", obsm "X_features".

@@ -48,9 +48,7 @@ PointGroup::PointGroup(const std::vector<Point>& points, const PointSession& ses
 
 void PointGroup::work(const PointIndices& mine) {
   for (;;) {
-    std::int64_t next = -1;
-    on_root(*ranks_, [&] { next = take(mine); });
-    ranks_->broadcast(std::span(&next, 1));
+    const std::int64_t next = of_root(*ranks_, [&] { return take(mine); });
     if (next < 0 || !run(static_cast<std::size_t>(next))) return;
   }
 }

@@ -113,13 +113,11 @@ bool work_through(const PointIndices& pending, const std::vector<Point>& points,
       work_on(mine, size, points, settings, session, folder, world);
     }
   }
-  std::int32_t stopped = 0;
-  on_root(world, [&] {
-    stopped = session.marked(stop_mark) ? 1 : 0;
+  return of_root(world, [&] {
+    const bool stopped = session.marked(stop_mark);
     session.end();
+    return stopped;
   });
-  world.broadcast(std::span(&stopped, 1));
-  return stopped != 0;
 }
 
 /// Each group writes the records of its points. A collective.
@@ -138,21 +136,17 @@ std::vector<Point> with_identities_of_root(std::vector<Point> points, Collective
 std::vector<PointOutcome> run_points(const std::vector<Point>& points, const PointsSettings& settings,
                                      Collectives& world, const fs::path& folder) {
   const std::vector<Point> agreed = with_identities_of_root(points, world);
-  PointIndices pending;
   std::optional<FolderLock> lock;
-  on_root(world, [&] {
+  const PointIndices pending = of_root(world, [&] {
     check_points(agreed, world);
     if (settings.only >= 0)
       lock.emplace(points_folder(folder) / (session_name(settings.only) + lock_name),
                    fmt::format("point {} in --output '{}'", settings.only, folder.string()));
-    pending = pending_points(agreed, settings, folder);
+    PointIndices missing = pending_points(agreed, settings, folder);
     const std::size_t all = settings.only >= 0 ? 1 : agreed.size();
-    if (pending.size() < all) log::info("{} of {} {}s are there already", all - pending.size(), all, settings.what);
+    if (missing.size() < all) log::info("{} of {} {}s are there already", all - missing.size(), all, settings.what);
+    return missing;
   });
-  auto count = static_cast<std::int64_t>(pending.size());
-  world.broadcast(std::span(&count, 1));
-  pending.resize(static_cast<std::size_t>(count));
-  world.broadcast(std::span(pending));
   const std::vector<int> stop_signals = parse_stop_signals(settings.stop_signals);
   install_stop_signals(stop_signals);
   take_stop_signals_apart(stop_signals);

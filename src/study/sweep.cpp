@@ -100,11 +100,7 @@ std::string content_of(const std::vector<std::string>& inputs) {
 /// All that a point's result depends on; `content`: of its input.
 Json identity_of(const SweepPoint& point, const std::string& content) {
   RunOptions options = point.options;
-  const OptionTable table = describe_run(options);
-  Json identity = Json::object();
-  for (const Option& option : table.options())
-    if (option.role == OptionRole::result || option.name == "labels" || option.name == "sequence-model")
-      identity[option.name] = option.get();
+  Json identity = result_values(describe_run(options), {"labels", "sequence-model"});
   identity["input content"] = content;
   return identity;
 }
@@ -234,9 +230,8 @@ std::vector<Point> work_of(const Sweep& sweep, const RunPlace& place, bool with_
       mine.output = folder.string();
       mine.run.quiet = true;  // many runs on one terminal
       mine.keep_same = true;
-      const OptionTable table = describe_run(mine);
       start_peak_memory();
-      return run_pipeline(mine, table, place.with(ranks));
+      return run_pipeline(mine, place.with(ranks));
     };
     work.push_back(std::move(made));
   }
@@ -250,6 +245,9 @@ std::string describe_metrics(const Json& metrics) {
     text += fmt::format("{}{} {:.3f}", text.empty() ? "" : ", ", title, metrics.at(key).get<double>());
     break;  // without labels the silhouette
   }
+  if (metrics.contains("silhouette_pca") && metrics.at("silhouette_pca").is_number())
+    text +=
+        fmt::format("{}silhouette (PCA) {:.3f}", text.empty() ? "" : ", ", metrics.at("silhouette_pca").get<double>());
   if (metrics.contains("seconds") && metrics.at("seconds").contains("total"))
     text +=
         fmt::format("{}{}", text.empty() ? "" : ", ", format_duration(metrics.at("seconds").at("total").get<double>()));

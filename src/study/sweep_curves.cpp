@@ -18,15 +18,19 @@ constexpr double panel_height = 210;
 constexpr double left = 66;
 constexpr double across = 60;  // between panels
 constexpr double top = 66;
-constexpr double down = 70;  // between rows of panels
+constexpr double down = 70;        // between rows of panels
+constexpr double key_width = 110;  // of a name in the legend
+constexpr double last_key = 140;   // of the last one, whose name is the longest
 
 struct Series {
   const char* key;
   const char* title;
   const char* color;
 };
-const std::vector<Series> scores = {
-    {"ari", "ARI", "#0072b2"}, {"nmi", "NMI", "#d55e00"}, {"silhouette", "silhouette", "#009e73"}};
+const std::vector<Series> scores = {{"ari", "ARI", "#0072b2"},
+                                    {"nmi", "NMI", "#d55e00"},
+                                    {"silhouette", "silhouette", "#009e73"},
+                                    {"silhouette_pca", "silhouette (PCA)", "#cc79a7"}};
 const std::vector<Series> speed = {{"cells_per_second", "cells/s in training", "#555555"}};
 
 struct CurvePoint {
@@ -147,8 +151,8 @@ std::vector<Series> known(const Json& sweep, const std::vector<Series>& wanted) 
   std::vector<Series> there;
   for (const Series& one : wanted)
     if (std::any_of(sweep.at("summary").begin(), sweep.at("summary").end(),
-                    [&](const Json& row) { return row.at(one.key).at("mean").is_number(); }))
-      there.push_back(one);
+                    [&](const Json& row) { return row.contains(one.key) && row.at(one.key).at("mean").is_number(); }))
+      there.push_back(one);  // sweeps of older versions have fewer
   return there;
 }
 
@@ -159,7 +163,8 @@ std::string sweep_curves(const Json& sweep) {
   for (const Json& factor : sweep.at("factors")) axes.push_back(axis_of(factor, sweep.at("design") == "star"));
   const std::vector<Series> drawn = known(sweep, scores);
   if (axes.empty() || drawn.empty()) return "";
-  const double width = left + (panel_width + across) * static_cast<double>(axes.size());
+  const double width = left + std::max((panel_width + across) * static_cast<double>(axes.size()),
+                                       key_width * static_cast<double>(drawn.size() - 1) + last_key);
   const double second = top + panel_height + down;
   Svg svg(width, second + panel_height + 56);
   double legend = left;
@@ -167,7 +172,7 @@ std::string sweep_curves(const Json& sweep) {
     svg.line(legend, 20, legend + 22, 20, one.color, 2);
     svg.circle(legend + 11, 20, 3.5, one.color);
     svg.text(legend + 28, 24, one.title, {});
-    legend += 110;
+    legend += key_width;
   }
   const bool star = sweep.at("design") == "star";
   if (sweep.at("seeds") > 1 || (!star && axes.size() > 1))

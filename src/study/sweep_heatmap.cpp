@@ -90,10 +90,12 @@ std::string sweep_heatmap(const Json& sweep) {
   if (sweep.at("design") != "grid" || axes.size() != 2) return "";
   std::vector<std::pair<const char*, const char*>> scores;
   for (const auto& [key, title] :
-       {std::pair("ari", "ARI"), std::pair("nmi", "NMI"), std::pair("silhouette", "silhouette")})
-    if (std::any_of(sweep.at("summary").begin(), sweep.at("summary").end(),
-                    [&, key = key](const Json& row) { return row.at(key).at("mean").is_number(); }))
-      scores.emplace_back(key, title);
+       {std::pair("ari", "ARI"), std::pair("nmi", "NMI"), std::pair("silhouette", "silhouette"),
+        std::pair("silhouette_pca", "silhouette (PCA)")})
+    if (std::any_of(sweep.at("summary").begin(), sweep.at("summary").end(), [&, key = key](const Json& row) {
+          return row.contains(key) && row.at(key).at("mean").is_number();
+        }))
+      scores.emplace_back(key, title);  // sweeps of older versions have fewer
   if (scores.empty()) return "";
   const Axis& rows = axes[0];
   const Axis& columns = axes[1];

@@ -20,8 +20,12 @@ namespace {
 constexpr const char* ranks_option = "ranks-per-point";
 
 /// Numbers of a point, in the order of tables.
-constexpr std::array<const char*, 9> numbers = {
-    "ari", "nmi", "silhouette", "clusters", "seconds", "cells_per_second", "peak_memory_bytes", "loss", "efficiency"};
+constexpr std::array<const char*, 10> numbers = {"ari",      "nmi",       "silhouette",       "silhouette_pca",
+                                                 "clusters", "seconds",   "cells_per_second", "peak_memory_bytes",
+                                                 "loss",     "efficiency"};
+
+/// What a point's run decided by itself: beside its numbers, what tells why points score alike.
+constexpr std::array<const char*, 3> decisions = {"clusters_in", "guided_by", "standardize"};
 
 Json number_of(const Json& metrics, const char* key) {
   if (!metrics.contains(key)) return nullptr;
@@ -40,6 +44,7 @@ Json point_json(const Sweep& sweep, const SweepPoint& point, const PointOutcome&
               {"ranks", point.ranks},          {"status", names.at(outcome.status)}};
   if (outcome.status == PointStatus::failed) row["error"] = outcome.failure.message;
   for (const char* key : numbers) row[key] = number_of(outcome.result, key);
+  for (const char* key : decisions) row[key] = outcome.result.is_object() ? outcome.result.value(key, Json()) : Json();
   return row;
 }
 
@@ -101,8 +106,7 @@ Json summary_of(const Json& points) {
 }
 
 /// "0.785 ± 0.004" by `format` of one number; "–" without any.
-template <typename Format>
-std::string plus_minus(const Json& number, const Format& format) {
+std::string plus_minus(const Json& number, std::string (*format)(double)) {
   if (number.at("mean").is_null()) return "–";
   const std::string mean = format(number.at("mean").get<double>());
   return number.at("sd").is_null() ? mean : fmt::format("{} ± {}", mean, format(number.at("sd").get<double>()));
@@ -111,6 +115,38 @@ std::string plus_minus(const Json& number, const Format& format) {
 std::string score(double value) { return fmt::format("{:.3f}", value); }
 std::string whole(double value) { return fmt::format("{:.0f}", value); }
 std::string tenth(double value) { return fmt::format("{:.1f}", value); }
+std::string mebibytes(double bytes) { return whole(bytes / (1 << 20)); }
+
+struct ShownNumber {
+  const char* key;
+  const char* title;
+  std::string (*format)(double);
+};
+
+/// Those that some row has.
+std::vector<ShownNumber> shown_numbers(const Json& rows) {
+  std::vector<ShownNumber> shown = {{"ari", "ARI", score},
+                                    {"nmi", "NMI", score},
+                                    {"silhouette", "silhouette", score},
+                                    {"silhouette_pca", "silhouette (PCA)", score},
+                                    {"clusters", "clusters", tenth},
+                                    {"seconds", "seconds", whole},
+                                    {"cells_per_second", "cells/s", whole},
+                                    {"peak_memory_bytes", "peak memory, MiB", mebibytes},
+                                    {"efficiency", "efficiency", score}};
+  std::erase_if(shown, [&](const ShownNumber& number) {
+    return std::all_of(rows.begin(), rows.end(),
+                       [&](const Json& row) { return row.at(number.key).at("mean").is_null(); });
+  });
+  return shown;
+}
+
+std::string note_of(const Json& points) {
+  const auto done = std::count_if(points.begin(), points.end(), [](const Json& p) { return p.at("status") == "done"; });
+  const auto in_components = std::count_if(points.begin(), points.end(),
+                                           [](const Json& point) { return point.at("clusters_in") == "components"; });
+  return components_note(in_components, done);
+}
 
 }  // namespace
 
@@ -127,6 +163,7 @@ Json sweep_json(const Sweep& sweep, const std::vector<PointOutcome>& outcomes) {
           {"factors", factors},
           {"seeds", sweep.settings.seeds},
           {"summary", summary_of(points)},
+          {"note", note_of(points)},
           {"points", points}};
 }
 
@@ -138,14 +175,16 @@ std::string sweep_csv(const Json& sweep) {
     const Json& factors = sweep.at("factors");
     return std::any_of(factors.begin(), factors.end(), [&](const Json& factor) { return factor.at("name") == key; });
   };
-  for (const char* key : numbers) text += fmt::format(",{}{}", key, is_factor(key) ? "_found" : "");
+  std::vector<const char*> keys(numbers.begin(), numbers.end());
+  keys.insert(keys.end(), decisions.begin(), decisions.end());
+  for (const char* key : keys) text += fmt::format(",{}{}", key, is_factor(key) ? "_found" : "");
   text += ",status,error\n";
   for (const Json& point : sweep.at("points")) {
     text += csv_field(point.at("name"));
     for (const Json& factor : sweep.at("factors"))
       text += fmt::format(",{}", csv_field(point.at("values").at(factor.at("name").get<std::string>())));
     text += fmt::format(",{},{}", csv_field(point.at("seed")), csv_field(point.at("ranks")));
-    for (const char* key : numbers) text += fmt::format(",{}", csv_field(point.at(key)));
+    for (const char* key : keys) text += fmt::format(",{}", csv_field(point.at(key)));
     text += fmt::format(",{},{}\n", csv_field(point.at("status")),
                         point.contains("error") ? csv_field(point.at("error")) : "");
   }
@@ -160,18 +199,17 @@ std::string sweep_markdown(const Json& sweep) {
         fmt::join(texts_of(sweep.at("input")), "`, `"),
         sweep.at("labels").is_string() ? fmt::format(", labels `{}`", sweep.at("labels").get<std::string>()) : "",
         sweep.at("command").get<std::string>());
-  bool scaled = false;
-  for (const Json& row : sweep.at("summary")) scaled = scaled || !row.at("efficiency").at("mean").is_null();
   text += "|";
   std::string rule = "\n|";
   for (const Json& factor : sweep.at("factors")) {
     text += fmt::format(" {} |", markdown_cell(factor.at("name").get<std::string>()));
     rule += "---|";
   }
-  text += " seeds | ARI | NMI | silhouette | clusters | seconds | cells/s | peak memory, MiB |";
-  rule += "---|---|---|---|---|---|---|---|";
-  if (scaled) {
-    text += " efficiency |";
+  const std::vector<ShownNumber> shown = shown_numbers(sweep.at("summary"));
+  text += " seeds |";
+  rule += "---|";
+  for (const ShownNumber& number : shown) {
+    text += fmt::format(" {} |", number.title);
     rule += "---|";
   }
   text += rule + "\n";
@@ -182,14 +220,11 @@ std::string sweep_markdown(const Json& sweep) {
       const std::string value = markdown_cell(row.at("values").at(name).get<std::string>());
       text += row.at("varied") == name ? fmt::format(" **{}** |", value) : fmt::format(" {} |", value);
     }
-    text += fmt::format(" {} | {} | {} | {} | {} | {} | {} | {} |", row.at("done").get<int>(),
-                        plus_minus(row.at("ari"), score), plus_minus(row.at("nmi"), score),
-                        plus_minus(row.at("silhouette"), score), plus_minus(row.at("clusters"), tenth),
-                        plus_minus(row.at("seconds"), whole), plus_minus(row.at("cells_per_second"), whole),
-                        plus_minus(row.at("peak_memory_bytes"), [](double b) { return whole(b / (1 << 20)); }));
-    if (scaled) text += fmt::format(" {} |", plus_minus(row.at("efficiency"), score));
+    text += fmt::format(" {} |", row.at("done").get<int>());
+    for (const ShownNumber& number : shown) text += fmt::format(" {} |", plus_minus(row.at(number.key), number.format));
     text += "\n";
   }
+  if (const auto note = sweep.at("note").get<std::string>(); !note.empty()) text += fmt::format("\n{}\n", note);
   std::string problems;
   for (const Json& point : sweep.at("points"))
     if (point.at("status") != "done")

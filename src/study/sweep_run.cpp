@@ -75,19 +75,17 @@ SweepOutcome run_sweep(const Sweep& sweep, const RunOptions& options, const std:
     throw;
   }
   SweepOutcome outcome;
-  on_root(ranks, [&] {
+  outcome.code = of_root(ranks, [&] {
     if (!all) outcomes = {outcomes[static_cast<std::size_t>(settings.only)]};
-    outcome.code = exit_code(outcomes);
+    ExitCode code = exit_code(outcomes);
     const auto missing = [](const PointOutcome& o) { return o.status == PointStatus::missing; };
-    if (outcome.code == ExitCode::done && std::any_of(outcomes.begin(), outcomes.end(), missing))
-      outcome.code = ExitCode::stopped;  // --collect of a sweep under way
-    if (!all) return;                    // tasks of an array would write the same tables at the same time
+    if (code == ExitCode::done && std::any_of(outcomes.begin(), outcomes.end(), missing))
+      code = ExitCode::stopped;  // --collect of a sweep under way
+    if (!all) return code;       // tasks of an array would write the same tables at the same time
     warn_of_others(points, options.output);
     outcome.table = write_tables(sweep, outcomes, options, command);
+    return code;
   });
-  auto code = static_cast<std::int32_t>(outcome.code);
-  ranks.broadcast(std::span(&code, 1));
-  outcome.code = static_cast<ExitCode>(code);
   return outcome;
 }
 

@@ -49,9 +49,11 @@ class Comparison(unittest.TestCase):
                 self.assertAlmostEqual(float(row[name + "_sd"]), np.std(values, ddof=1), places=9)
                 self.assertEqual(float(row[name]), full[name])
             self.assertEqual(float(row["clusters"]), support.GROUPS)
+            self.assertEqual(row["clusters_in"] + row["clusters_in_auto"] != "", row["method"] == "mask-sc")
             self.assertGreater(float(row["peak_memory_bytes"]), 1e6)
         text = (self.output / "comparison.md").read_text()
         self.assertEqual(self.done.out, text)
+        self.assertIn("run 6 of 6 done: ", self.done.err)
         for method in METHODS.split(","):
             self.assertIn(f"| `{method}` |", text)
 
@@ -116,6 +118,7 @@ class Comparison(unittest.TestCase):
         done = compare(self.output, "--methods", METHODS + ",gmm", "--seeds", "2")
         self.assertEqual(done.codes, [0, 0], done)
         self.assertEqual({path: path.stat().st_mtime_ns for path in before}, before)
+        self.assertIn("6 of 8 runs are there already", done.err)
         self.assertEqual(len(table(self.output)["methods"]), 4)
         fewer = compare(self.output, "--methods", "gmm", "--seeds", "3")
         self.assertEqual(fewer.codes, [0, 0], fewer)
@@ -163,6 +166,7 @@ class Comparison(unittest.TestCase):
         row = table(output)["methods"][0]
         self.assertIsNone(row["ari"])
         self.assertIsNone(row["clusters"])
+        self.assertIsNone(row["clusters_auto_sd"])  # one seed
         self.assertGreaterEqual(row["clusters_auto"], 1)
         self.assertIn("| method | silhouette auto | silhouette (PCA) auto | clusters auto |", done.out)
 

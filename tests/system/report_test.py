@@ -27,6 +27,13 @@ class InABrowser(unittest.TestCase):
             for plot in ("umap", "tsne", "confusion", "silhouettes", "dots", "loss", "sequence-loss", "rate", "gradient"):
                 self.assertGreater(drawn(page, plot), 0, plot)
             self.assertEqual(page.run("return document.querySelectorAll('#attention-grid canvas').length"), 16)
+            legend = lambda plot: page.run(f"return [...document.querySelectorAll('#{plot} .legendtext')].map(e => e.textContent)")
+            clusters = anndata.read_h5ad(support.BASE / "result.h5ad").obs["masksc"]
+            sizes = clusters.value_counts()
+            self.assertEqual(legend("umap"), [f"{name} ({sizes[name]} cells)" for name in clusters.cat.categories])
+            metrics = support.metrics(support.BASE)
+            self.assertEqual(legend("silhouettes"), [f"learnt features (mean {metrics['silhouette']:.3f})",
+                                                     f"principal components (mean {metrics['silhouette_pca']:.3f})"])
             self.assertEqual(page.run("return innerWidth"), width)
             self.assertLessEqual(page.run("return document.documentElement.scrollWidth"), width)
             self.check_controls(page)
@@ -112,6 +119,35 @@ class Report(unittest.TestCase):
             done = support.run("masksc_report", support.BASE, "--output", page, ranks=1)
             self.assertEqual(done.codes, [0], done)
         self.assertEqual(support.page_data(page)["title"], support.page_data(PAGE)["title"])
+
+    def test_clusters_of_masksc_cluster(self):
+        other = support.fresh("report_clusters.h5ad")
+        made = support.run("masksc_cluster", "--input", support.BASE / "result.h5ad", "--output", other, "--clusters", "3",
+                           "--column", "three", "--labels", "group", ranks=1)
+        self.assertEqual(made.codes, [0], made)
+        before = PAGE.read_bytes()
+        page = other.with_suffix(".html")
+        done = support.run("masksc_report", support.BASE, "--clusters", other, ranks=1)
+        self.assertEqual(done.codes, [0], done)
+        data = support.page_data(page)
+        self.assertIn(f"{support.CELLS} cells in 3 clusters", data["title"])
+        self.assertIn(f"clusters of {other.name}, by masksc_cluster", data["subtitle"])
+        scores = anndata.read_h5ad(other).uns["masksc_cluster"]["three"]["metrics"]
+        cards = {card["name"]: card["value"] for card in data["summary"]}
+        self.assertEqual((cards["ARI"], cards["clusters"]), (f"{scores['ari']:.3f}", "3"))
+        self.assertEqual([column["name"] for column in data["columns"][:2]], ["three", "masksc"])
+        self.assertEqual(len(data["markers"]), 3)
+        self.assertEqual(PAGE.read_bytes(), before)
+        page.write_text("my own notes")
+        for words, *arguments in ((["is no page"], "--clusters", other),
+                                  (["holds no clusters of masksc_cluster"], "--clusters", support.BASE / "result.h5ad"),
+                                  (["no clusters of that name", "there are: three"], "--clusters", other, "--column", "two",
+                                   "--output", support.fresh("page.html"))):
+            done = support.run("masksc_report", support.BASE, *arguments, ranks=1)
+            self.assertEqual(done.codes, [2], done)
+            for word in words:
+                self.assertIn(word, done.err)
+        self.assertEqual(page.read_text(), "my own notes")
 
     def test_the_command_of_a_page_names_all_paths(self):
         output = support.fresh("report", "command")

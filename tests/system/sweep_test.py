@@ -88,16 +88,21 @@ class Grid(unittest.TestCase):
         for name, row in rows(self.output).items():
             folder = self.output / "points" / name
             metrics = support.metrics(folder)
-            self.assertEqual(float(row["ari"]), metrics["ari"])
+            self.assertEqual([float(row[key]) for key in ("ari", "silhouette_pca")],
+                             [metrics[key] for key in ("ari", "silhouette_pca")])
+            decided = ("clusters_in", "guided_by", "standardize")
+            self.assertEqual([row[key] for key in decided], [metrics[key] for key in decided])
             self.assertEqual(metrics["ranks"], 1)
             self.assertEqual(row["status"], "done")
             self.assertTrue((folder / "result.h5ad").exists())
             values = re.findall(r"^(mask-ratio|dim) = (\S+)$", (folder / "config.ini").read_text(), re.MULTILINE)
             self.assertEqual({row[option] for option, _ in values}, {value for _, value in values})
-        self.assertRegex(self.done.err, r"point 4 of 4 done: mask-ratio=\S+, ARI [01]\.\d+, [\d.]+ s")
+        self.assertRegex(self.done.err, r"point 4 of 4 done: mask-ratio=\S+, ARI [01]\.\d+, silhouette \(PCA\) -?[01]\.\d+, [\d.]+ s")
         self.assertIn("| mask-ratio | dim | seeds | ARI |", self.done.out)
         whole = json.loads((self.output / "sweep.json").read_text())
         self.assertEqual(len(whole["summary"]), 4)
+        of_components = sum(row["clusters_in"] == "components" for row in rows(self.output).values())
+        self.assertEqual(f"In {of_components} of 4 runs the clusters are" in self.done.out, of_components > 0)
         self.assertEqual((whole["input"], whole["labels"]), ([str(support.SIMULATED)], "group"))
         self.assertTrue((self.output / "sweep.md").read_text().startswith(f"4 runs on `{support.SIMULATED}`, labels `group`, by"))
         page = support.page_data(self.output / "report.html")

@@ -17,8 +17,8 @@ struct PageSettings {
 };
 
 /// The data of the page: maps (drawn here where the run has none), columns of obs, genes quantised to 255 steps,
-/// clusters against the label column, silhouettes, markers, the course of the training, attention, configuration.
-/// Throws UserError for a gene that there is not (with the nearest name).
+/// clusters against the label column, silhouettes (in the features and in principal components), markers, the course of
+/// the training, attention, configuration. Throws UserError for a gene that there is not (with the nearest name).
 Json page_of_run(const RunContent& run, const PageSettings& settings);
 
 /// Of a folder of masksc_compare or masksc_sweep: comparison.json, sweep.json. Throws UserError when it has neither.

@@ -45,12 +45,21 @@ struct RunContent {
   CsrMatrix counts;                   // [cells, genes]
   Labels clusters;                    // obs['masksc']
   std::vector<ObsColumn> columns;     // obs, the clusters first
+  std::string clusters_of;            // the file of other clusters than the run's; ""
   DenseMatrix features;               // obsm['X_masksc']
+  DenseMatrix components;             // obsm['X_masksc_pca']; no columns where the file has none
   std::optional<CellMaps> maps;       // those of result.h5ad, where it has any
   std::optional<AttentionGrid> attention;
 };
 
-/// Throws UserError when the folder holds no finished run, or one that is damaged.
-RunContent read_run(const std::filesystem::path& folder);
+/// Clusters that masksc_cluster made of a run's result.h5ad.
+struct OtherClusters {
+  std::filesystem::path file;
+  std::string column;  // "": the only ones there
+};
+
+/// Throws UserError when the folder holds no finished run, or one that is damaged. With `other`, those clusters and
+/// their scores are in the place of the run's own, which stay a column; throws UserError when they are of another run.
+RunContent read_run(const std::filesystem::path& folder, const std::optional<OtherClusters>& other = std::nullopt);
 
 }  // namespace masksc

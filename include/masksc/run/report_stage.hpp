@@ -21,11 +21,14 @@ std::optional<CellMaps> map_stage(const ReportSettings& settings, const DenseMat
 void report_stage(const ReportSettings& settings, const std::filesystem::path& folder, Collectives& ranks);
 
 /// read_run, with the attention of its model; a model that can't be read costs that, with a warning. Throws UserError.
-RunContent read_attended_run(const std::filesystem::path& folder);
+RunContent read_attended_run(const std::filesystem::path& folder,
+                             const std::optional<OtherClusters>& other = std::nullopt);
 
 /// Writes report.html of the finished run, comparison or sweep in `folder` to `page`, from one process. A model that
-/// can't be read costs the section on attention, with a warning. Throws UserError, EnvironmentError.
-void write_report(const std::filesystem::path& folder, const std::filesystem::path& page, const PageSettings& settings);
+/// can't be read costs the section on attention, with a warning. `other`: clusters in place of a run's own. Throws
+/// UserError, EnvironmentError.
+void write_report(const std::filesystem::path& folder, const std::filesystem::path& page, const PageSettings& settings,
+                  const std::optional<OtherClusters>& other = std::nullopt);
 
 /// The same, to report.html in `folder`; what prevents it is a warning, for the results are there. Returns whether the
 /// page is.

@@ -63,7 +63,7 @@ int chosen_point(const Sweep& sweep);
 /// them. Throws UserError for a file that cannot be read.
 std::vector<Point> work_of(const Sweep& sweep, const RunPlace& place, bool with_identities);
 
-/// "ARI 0.785, 3 min 05 s": a result for people.
+/// "ARI 0.785, silhouette (PCA) 0.121, 3 min 05 s": a result for people; without labels the features' silhouette first.
 std::string describe_metrics(const Json& metrics);
 
 /// What --plan says of each point, JSON (points: name, values, ranks, cells_per_second, ...) and a table of it.

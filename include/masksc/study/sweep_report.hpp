@@ -12,13 +12,15 @@
 namespace masksc {
 
 /// factors: name, values, base. points: name, values (by factor), seed, ranks, status (done, failed, missing), error,
-/// ari, nmi, silhouette, clusters, seconds, cells_per_second, peak_memory_bytes (of the hungriest rank), loss. summary:
-/// a row a combination, each number as mean and sd (of the sample; null for one seed) over its seeds that are done.
+/// ari, nmi, silhouette, silhouette_pca, clusters, seconds, cells_per_second, peak_memory_bytes (of the hungriest
+/// rank), loss, and in text what the run decided: clusters_in, guided_by, standardize. summary: a row a combination,
+/// each number as mean and sd (of the sample; null for one seed) over its seeds that are done. note: that clusters of
+/// some runs are those of principal components; "" where they aren't.
 ///
 /// Where --ranks-per-point is swept, efficiency: cells/s a rank against those of the fewest ranks, all else equal.
 Json sweep_json(const Sweep& sweep, const std::vector<PointOutcome>& outcomes);
 
-/// From sweep_json: one row a point; a table of the summary.
+/// From sweep_json: one row a point; a table of the summary, of the numbers that some row has, and the note.
 std::string sweep_csv(const Json& sweep);
 std::string sweep_markdown(const Json& sweep);
 

@@ -27,12 +27,15 @@ const pick = (values, rows) => Array.from(rows, i => values[i]);
 
 const longest_beside = 18, longest_in_legend = 60;  // letters of a name
 const in_legend = name => name.length > longest_in_legend ? name.slice(0, longest_in_legend) + "\u2026" : name;
+/// "6 cells"; of a sample those that are drawn.
+const count_text = n => data.cells < data.all_cells ? `${n} shown` : n === 1 ? "1 cell" : `${n} cells`;
 
 function category_traces(points, column, size) {
   const rows = column.names.map(() => []), missing = [];
   column.codes.forEach((code, i) => (code < 0 ? missing : rows[code]).push(i));
   const trace = (name, members, colour) => ({
-    type: "scattergl", mode: "markers", name: plain(in_legend(name)), x: pick(points[0], members), y: pick(points[1], members),
+    type: "scattergl", mode: "markers", name: `${plain(in_legend(name))} (${count_text(members.length)})`,
+    x: pick(points[0], members), y: pick(points[1], members),
     text: members.map(i => plain(cell_name(i))), hovertemplate: `%{text}<br>${plain(column.name)}: ${plain(name)}<extra></extra>`,
     marker: {size, color: colour, opacity: 0.8},
   });

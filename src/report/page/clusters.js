@@ -19,18 +19,22 @@ function paint_confusion({labels, clusters, counts, column}) {
   }));
 }
 
-function paint_silhouettes({clusters, values, means, mean}) {
-  const traces = values.map((packed, i) => {
-    const sorted = unpack(packed, Int8Array);
-    return {type: "violin", y: Array.from(sorted, v => v / 100), x0: plain(clusters[i]), name: plain(clusters[i]), points: false,
-      spanmode: "hard", line: {color: colour_of(i), width: 1.2}, meanline: {visible: true}, showlegend: false,
-      hoverinfo: "skip"};
-  });
-  traces.push({type: "scatter", mode: "markers", x: clusters.map(plain), y: means, showlegend: false,
-    marker: {color: css("--ink"), size: 6}, hovertemplate: "cluster %{x}: mean %{y:.3f}<extra></extra>"});
-  draw("silhouettes", traces, layout(`Silhouette by cluster (mean ${digits(mean)})`, {
-    xaxis: {type: "category", title: {text: "cluster"}}, yaxis: {range: [-1, 1]},
-    shapes: [{type: "line", xref: "paper", x0: 0, x1: 1, y0: mean, y1: mean, line: {dash: "dot", width: 1, color: css("--quiet")}}],
+function paint_silhouettes({clusters, spaces}) {
+  const colours = [css("--accent"), css("--quiet")], both = spaces.length > 1;
+  const traces = spaces.flatMap(({name, values, means, mean}, s) => [
+    ...values.map((packed, i) => ({
+      type: "violin", y: Array.from(unpack(packed, Int8Array), v => v / 100), x0: plain(clusters[i]), points: false, spanmode: "hard",
+      side: !both ? "both" : s ? "positive" : "negative", scalegroup: `${s} ${i}`, line: {color: colours[s], width: 1.2},
+      meanline: {visible: true}, hoverinfo: "skip", name: `${name} (mean ${digits(mean)})`, legendgroup: name, showlegend: i === 0,
+    })),
+    {type: "scatter", mode: "markers", x: clusters.map(plain), y: means, legendgroup: name, showlegend: false,
+      marker: {color: colours[s], size: 6}, hovertemplate: `cluster %{x}, ${name}: mean %{y:.3f}<extra></extra>`},
+  ]);
+  draw("silhouettes", traces, layout(both ? "Silhouettes in features and components" : `Silhouettes in ${spaces[0].name}`, {
+    xaxis: {type: "category", title: {text: "cluster"}}, yaxis: {range: [-1, 1]}, violinmode: "overlay", violingap: 0.1,
+    margin: {l: 50, r: 10, t: 40, b: 95}, legend: {orientation: "h", yref: "container", y: 0, yanchor: "bottom"},
+    shapes: spaces.map(({mean}, s) => ({type: "line", xref: "paper", x0: 0, x1: 1, y0: mean, y1: mean,
+      line: {dash: "dot", width: 1, color: colours[s]}})),
   }));
 }
 

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <regex>
 
 namespace masksc {
 namespace {
@@ -31,6 +31,20 @@ TEST(Figures, BarsHaveTheHeightOfTheirScore) {
   EXPECT_EQ(count_of(svg, "height=\"85.7\""), 2);
   EXPECT_EQ(count_of(svg, "height=\"42.9\""), 2);
   EXPECT_EQ(bars_figure(Json::array({row("no labels", nullptr, 0)})), "");
+}
+
+TEST(Figures, BarsHaveRoomForTheirLegend) {
+  for (const std::int64_t methods : {1, 2, 6}) {
+    const std::string svg = bars_figure(Json(methods, row("a", 0.5, 0.1)));
+    std::smatch found;
+    ASSERT_TRUE(std::regex_search(svg, found, std::regex(" width=\"(\\d+)\"")));
+    const double width = std::stod(found[1]);
+    const std::regex text("<text x=\"([0-9.]+)\"[^>]*>(ARI|NMI|lines: [^<]*)</text>");
+    std::int64_t texts = 0;
+    for (std::sregex_iterator at(svg.begin(), svg.end(), text), end; at != end; ++at, ++texts)
+      EXPECT_LE(std::stod((*at)[1]) + 5.5 * static_cast<double>((*at)[2].length()), width) << methods;
+    EXPECT_EQ(texts, 3);
+  }
 }
 
 TEST(Figures, CellsAreDrawnOnceEachUpToTenThousand) {

@@ -48,6 +48,8 @@ RunContent small_run() {
   run.labels = "type";
   run.features = DenseMatrix(6, 2);
   for (std::int64_t i = 0; i < 6; ++i) run.features.row(i)[0] = static_cast<float>(i < 3 ? i : 100 + i);
+  run.components = DenseMatrix(6, 1);  // where the clusters are none
+  for (std::int64_t i = 0; i < 6; ++i) run.components.row(i)[0] = static_cast<float>(i % 2);
   run.log = {{{"stage", "train"}, {"step", 1}, {"loss", 3.0}},
              {{"stage", "train"}, {"step", 2}, {"loss", 2.0}},
              {{"stage", "train"}, {"event", "end"}, {"step", 2}}};
@@ -79,10 +81,36 @@ TEST(Page, HoldsWhatTheRunSays) {
   EXPECT_EQ(page.at("confusion").at("counts"), Json({{2, 0}, {1, 2}}));  // a cell without a label is left out
   EXPECT_EQ(page.at("markers").at(0).at(0).at("gene"), "<img src=x>");
   EXPECT_EQ(page.at("columns").size(), 2U);
-  EXPECT_GT(page.at("silhouettes").at("mean").get<double>(), 0.9);
+  EXPECT_EQ(page.at("cells"), page.at("all_cells"));
   EXPECT_FALSE(page.at("training").at("train").at("loss").get<std::string>().empty());
   EXPECT_TRUE(page.at("attention").is_null());
   EXPECT_THAT(page.at("command").get<std::string>(), HasSubstr("--labels type"));
+}
+
+TEST(Page, SilhouettesAreOfTheFeaturesAndOfTheData) {
+  RunContent run = small_run();
+  Json spaces = page_of_run(run, {}).at("silhouettes").at("spaces");
+  ASSERT_EQ(spaces.size(), 2U);
+  EXPECT_EQ(spaces[0].at("name"), "learnt features");
+  EXPECT_GT(spaces[0].at("mean").get<double>(), 0.9);
+  EXPECT_EQ(spaces[1].at("name"), "principal components");
+  EXPECT_LT(spaces[1].at("mean").get<double>(), 0.1);
+  EXPECT_EQ(spaces[1].at("values").size(), 2U);
+  run.components = {};  // of a file without them
+  EXPECT_EQ(page_of_run(run, {}).at("silhouettes").at("spaces").size(), 1U);
+}
+
+TEST(Page, OfAComparisonHasItsNote) {
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "noted";
+  std::filesystem::create_directories(folder);
+  Json table = {
+      {"input", "a.h5ad"}, {"cells", 6}, {"labels", nullptr}, {"preparation", "shared"}, {"methods", Json::array()}};
+  write_file(folder / "comparison.json", table.dump());
+  EXPECT_EQ(page_of_study(folder).at("comparison_note"), "") << "of an older version";
+  table["note"] = "In 1 of 1 runs.";
+  write_file(folder / "comparison.json", table.dump());
+  EXPECT_EQ(page_of_study(folder).at("comparison_note"), "In 1 of 1 runs.");
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Page, NamesCannotLeaveTheirPlace) {

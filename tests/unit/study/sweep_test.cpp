@@ -117,12 +117,46 @@ TEST(SweepReport, SummarisesOverTheSeedsThatAreDone) {
   EXPECT_EQ(rows[0].at("peak_memory_bytes").at("mean"), 30);
   const std::string csv = sweep_csv(json);
   EXPECT_THAT(csv, HasSubstr("point,dim,seed,ranks,ari,nmi,silhouette,"));
-  EXPECT_THAT(csv, HasSubstr("dim=16_seed=1,16,1,1,0.7,,,,2.5,100.0,30,,,done,\n"));
+  EXPECT_THAT(csv, HasSubstr("dim=16_seed=1,16,1,1,0.7,,,,,2.5,100.0,30,,,,,,done,\n"));
   EXPECT_THAT(csv, HasSubstr("failed,\"no \"\"space\"\", left\non it\"\n"));
   const std::string table = sweep_markdown(json);
-  EXPECT_THAT(table, HasSubstr("| 16 | 2 | 0.600 ± 0.141 | – | – |"));
+  EXPECT_THAT(table, HasSubstr("| dim | seeds | ARI | seconds | cells/s | peak memory, MiB |\n"))
+      << "what some row has";
+  EXPECT_THAT(table, HasSubstr("| 16 | 2 | 0.600 ± 0.141 | 2 ± 0 |"));
   EXPECT_THAT(table, HasSubstr("- dim=16_seed=2: failed: no \"space\", left on it\n"));
   EXPECT_THAT(table, Not(HasSubstr("efficiency")));
+}
+
+TEST(SweepReport, SaysWhereClustersAreThoseOfComponents) {
+  const Sweep sweep = sweep_of({"standardize=yes,residuals"});
+  std::vector<PointOutcome> outcomes = {done(0.5, 100, 0.3), done(0.5, 100, 0.4)};
+  outcomes[0].result.update(
+      {{"clusters_in", "features"}, {"guided_by", "both"}, {"standardize", "yes"}, {"silhouette_pca", 0.25}});
+  outcomes[1].result.update({{"clusters_in", "components"},
+                             {"guided_by", "components"},
+                             {"standardize", "residuals"},
+                             {"silhouette_pca", 0.1}});
+  const Json json = sweep_json(sweep, outcomes);
+  const std::string csv = sweep_csv(json);
+  EXPECT_THAT(csv, HasSubstr(",silhouette,silhouette_pca,"));
+  EXPECT_THAT(csv, HasSubstr(",clusters_in,guided_by,standardize_found,status,error\n"));
+  EXPECT_THAT(csv, HasSubstr(",components,components,residuals,done,\n"));
+  const std::string table = sweep_markdown(json);
+  EXPECT_THAT(table, HasSubstr("| ARI | silhouette | silhouette (PCA) |"));
+  EXPECT_THAT(table, HasSubstr("| yes | 1 | 0.500 | 0.300 | 0.250 |"));
+  EXPECT_THAT(table, HasSubstr("\n\nIn 1 of 2 runs the clusters are those of principal components"));
+  outcomes[1].result["clusters_in"] = "features";
+  EXPECT_EQ(sweep_json(sweep, outcomes).at("note"), "");
+  EXPECT_THAT(sweep_markdown(sweep_json(sweep, outcomes)), Not(HasSubstr("clusters are")));
+}
+
+TEST(DescribeMetrics, HasTheSilhouetteInTheData) {
+  Json metrics = {{"ari", 0.5}, {"silhouette", 0.4}, {"silhouette_pca", 0.125}};
+  EXPECT_EQ(describe_metrics(metrics), "ARI 0.500, silhouette (PCA) 0.125");
+  metrics["ari"] = nullptr;
+  EXPECT_EQ(describe_metrics(metrics), "silhouette 0.400, silhouette (PCA) 0.125");
+  metrics["silhouette_pca"] = nullptr;
+  EXPECT_EQ(describe_metrics(metrics), "silhouette 0.400");
 }
 
 TEST(SweepReport, EfficiencyIsAgainstTheFewestRanks) {
@@ -140,13 +174,21 @@ TEST(SweepDrawings, ShowWhatThereIs) {
   std::vector<PointOutcome> outcomes(6);
   EXPECT_EQ(sweep_curves(sweep_json(grid, outcomes)), "");
   EXPECT_EQ(sweep_heatmap(sweep_json(grid, outcomes)), "");
-  for (std::size_t i = 0; i < 5; ++i) outcomes[i] = done(0.1 * static_cast<double>(i + 1), 100, 0.3);
-  const Json json = sweep_json(grid, outcomes);
+  for (std::size_t i = 0; i < 5; ++i) {
+    outcomes[i] = done(0.1 * static_cast<double>(i + 1), 100, 0.3);
+    outcomes[i].result["silhouette_pca"] = 0.2;
+  }
+  Json json = sweep_json(grid, outcomes);
   const std::string map = sweep_heatmap(json);
-  for (const char* text : {">0.500<", ">mask-ratio<", ">ARI<", ">silhouette<", ">–<"})
+  for (const char* text : {">0.500<", ">mask-ratio<", ">ARI<", ">silhouette<", ">silhouette (PCA)<", ">–<"})
     EXPECT_THAT(map, HasSubstr(text));
   EXPECT_THAT(map, Not(HasSubstr(">NMI<")));
   EXPECT_THAT(sweep_curves(json), HasSubstr(">cells/s in training<"));
+  EXPECT_THAT(sweep_curves(json), HasSubstr(">silhouette (PCA)<"));
+  for (Json& row : json.at("summary")) row.erase("silhouette_pca");
+  for (Json& point : json.at("points")) point.erase("silhouette_pca");
+  EXPECT_NE(sweep_curves(json), "") << "of an older version";
+  EXPECT_NE(sweep_heatmap(json), "");
   const Sweep one = sweep_of({"dim=16,32 mask-ratio=0.5"});
   EXPECT_EQ(sweep_heatmap(sweep_json(one, {done(0.5), done(0.6)})), "") << "a grid of one factor";
   EXPECT_NE(sweep_curves(sweep_json(one, {done(0.5), done(0.6)})), "");
