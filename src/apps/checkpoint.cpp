@@ -119,7 +119,7 @@ std::string details(const Json& entry) {
   return text;
 }
 
-masksc::ExitCode run(masksc::Runtime& runtime, const CheckpointOptions& options, const masksc::OptionTable&) {
+masksc::ExitCode run(masksc::Runtime& runtime, const CheckpointOptions& options) {
   masksc::on_root(runtime.world(), [&] {
     if (options.path.empty())
       throw masksc::UserError("which checkpoint? give the folder of a run, its checkpoints/, or one file");

@@ -20,7 +20,7 @@ std::string table_of(const masksc::Json& scores, const std::string& output) {
                      masksc::score_rows(scores), "results", output);
 }
 
-masksc::ExitCode run(masksc::Runtime& runtime, const masksc::ReclusterOptions& options, const masksc::OptionTable&) {
+masksc::ExitCode run(masksc::Runtime& runtime, const masksc::ReclusterOptions& options) {
   masksc::Collectives& world = runtime.world();
   if (options.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
   masksc::on_root(world, [&] {

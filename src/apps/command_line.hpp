@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "masksc/core/options.hpp"
 #include "masksc/dist/runtime.hpp"
@@ -29,7 +30,7 @@ bool answer_command_line(int argc, char** argv, const OptionTable& table, const 
 void parse_command_line(int argc, char** argv, OptionTable& table, const ProgramInfo& program);
 
 /// A whole program: `describe` tells its options, the command line sets them, and `run` does its work, called with the
-/// runtime, the options and their table. Returns the exit code.
+/// runtime and the options. Returns the exit code.
 template <typename Options, typename Run>
 int run_program(int argc, char** argv, const ProgramInfo& program, OptionTable (*describe)(Options&), const Run& run) {
   Options options;
@@ -38,7 +39,7 @@ int run_program(int argc, char** argv, const ProgramInfo& program, OptionTable (
       argc, argv, [&](bool speaks) { return answer_command_line(argc, argv, table, program, speaks); },
       [&](Runtime& runtime) {
         parse_command_line(argc, argv, table, program);
-        return run(runtime, options, table);
+        return run(runtime, std::as_const(options));
       });
 }
 

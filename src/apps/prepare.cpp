@@ -34,7 +34,6 @@ masksc::OptionTable describe_prepare(PrepareOptions& options) {
       "FILE");
   describe(table, options.output, "the prepared file");
   describe(table, options.counts);
-  describe_joining(table, options.counts);
   table.begin_group("Run", masksc::OptionRole::runtime);
   table.add_switch("quiet", options.quiet, "only warnings and errors");
   return table;
@@ -56,7 +55,7 @@ void prepare(const PrepareOptions& options) {
                     masksc::format_bytes(static_cast<double>(std::filesystem::file_size(options.output.path))));
 }
 
-masksc::ExitCode run(masksc::Runtime& runtime, const PrepareOptions& options, const masksc::OptionTable&) {
+masksc::ExitCode run(masksc::Runtime& runtime, const PrepareOptions& options) {
   masksc::Collectives& world = runtime.world();
   if (options.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
   masksc::on_root(world, [&] { check(options); });

@@ -102,7 +102,7 @@ void simulate(const SimulateOptions& options, masksc::Collectives& ranks) {
                         static_cast<double>(settings.genes));
 }
 
-masksc::ExitCode run(masksc::Runtime& runtime, const SimulateOptions& options, const masksc::OptionTable&) {
+masksc::ExitCode run(masksc::Runtime& runtime, const SimulateOptions& options) {
   masksc::Collectives& world = runtime.world();
   if (options.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
   validate(options.simulation);

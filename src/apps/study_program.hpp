@@ -26,7 +26,7 @@ OptionTable describe_study(StudyOptions<Settings>& options) {
 template <typename Settings, typename Run>
 int run_study(int argc, char** argv, const ProgramInfo& program, const Run& run) {
   return run_program(argc, argv, program, describe_study<Settings>,
-                     [&](Runtime& runtime, StudyOptions<Settings>& options, const OptionTable&) {
+                     [&](Runtime& runtime, const StudyOptions<Settings>& options) {
                        return run(runtime, options, typed_command(argc, argv, runtime.world().size()));
                      });
 }

@@ -4,6 +4,7 @@
 #include "masksc/core/log.hpp"
 #include "masksc/dist/runtime.hpp"
 #include "masksc/dist/time_limit.hpp"
+#include "masksc/run/plan_input.hpp"
 #include "masksc/study/sweep_report.hpp"
 #include "masksc/study/sweep_run.hpp"
 #include "study_program.hpp"
@@ -15,12 +16,13 @@ const masksc::ProgramInfo program = {
     "mpirun -np N masksc_sweep --input FILE --output DIR --sweep OPTION=VALUE,VALUE... [options of masksc_train]\n"
     "       masksc_sweep --list|--plan [--json] --sweep OPTION=VALUE,VALUE... [options of masksc_train]"};
 
-masksc::ExitCode run(masksc::Runtime& runtime, masksc::StudyOptions<masksc::SweepSettings>& given,
+masksc::ExitCode run(masksc::Runtime& runtime, const masksc::StudyOptions<masksc::SweepSettings>& given,
                      const std::string& command) {
-  auto& [options, settings] = given;
+  const masksc::RunOptions& options = given.run;
+  masksc::SweepSettings settings = given.study;
   masksc::Collectives& world = runtime.world();
   if (options.run.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
-  masksc::Sweep sweep = masksc::make_sweep(options, settings);
+  masksc::Sweep sweep = masksc::make_sweep(options.plan.plan ? masksc::sized_as_input(options) : options, settings);
   if (settings.list || options.plan.plan) {
     if (!world.is_root()) return masksc::ExitCode::done;
     if (settings.list)

@@ -18,16 +18,16 @@ const masksc::ProgramInfo program = {
     "       masksc_train --plan [--json] [--config FILE] [options]"};
 
 masksc::ExitCode plan(const masksc::RunOptions& options, bool speaks) {
-  const masksc::PlanInput input = masksc::plan_input(options);
+  const masksc::PlanInput input = masksc::plan_input(masksc::sized_as_input(options));
   if (speaks) fmt::print("{}", options.plan.json ? masksc::plan_json(input).dump(2) + "\n" : masksc::plan_table(input));
   return masksc::ExitCode::done;
 }
 
-masksc::ExitCode run(masksc::Runtime& runtime, const masksc::RunOptions& options, const masksc::OptionTable& table) {
+masksc::ExitCode run(masksc::Runtime& runtime, const masksc::RunOptions& options) {
   masksc::Collectives& world = runtime.world();
   if (options.plan.plan) return plan(options, world.is_root());
   if (options.run.quiet) masksc::log::configure(world.rank(), masksc::log::Level::warning);
-  const masksc::Json metrics = masksc::run_pipeline(options, table, masksc::place_of(runtime));
+  const masksc::Json metrics = masksc::run_pipeline(options, masksc::place_of(runtime));
   if (world.is_root())
     fmt::print("{}", masksc::read_json(fmt::format("'{}/metrics.json'", options.output),
                                        [&] { return masksc::result_table(metrics, options.output); }));

@@ -35,13 +35,10 @@ std::vector<std::int32_t> communities(const DenseMatrix& graph_rows, const Leide
   NeighbourTable table =
       nearest_rows(part_of(graph_rows, mine), graph_rows, settings.neighbours, mine.begin, settings.threads);
   table.rows = ranks.gather_varied(std::span<const std::int32_t>(table.rows));
-  std::vector<std::int32_t> codes(static_cast<std::size_t>(graph_rows.rows));
-  on_root(ranks, [&] {
+  return of_root(ranks, [&] {
     const auto graph = detail::shared_neighbour_graph(table, graph_rows.rows);
-    codes = detail::leiden_communities(graph, settings.resolution, settings.seed);
+    return detail::leiden_communities(graph, settings.resolution, settings.seed);
   });
-  ranks.broadcast(std::span(codes));
-  return codes;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "masksc/cluster/outcome.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -32,18 +33,24 @@ void score(ClusterOutcome& outcome, const CellFeatures& features, Collectives& r
   outcome.nmi = normalized_mutual_information(both.labels, both.clusters);
 }
 
-/// On rank 0, which has all clusters. An empty one is small, too.
+/// How many clusters have cells; numbered by size, those without are the last.
+std::int64_t occupied(const std::vector<std::int32_t>& local, Collectives& ranks) {
+  const std::int32_t mine = local.empty() ? -1 : *std::max_element(local.begin(), local.end());
+  return ranks.all_reduce(mine, ReduceOp::max) + 1;
+}
+
+/// On rank 0, which has all clusters.
 void tell_of_small_clusters(const ClusterOutcome& outcome) {
   if (outcome.all.empty()) return;
   std::vector<std::int64_t> sizes(static_cast<std::size_t>(outcome.clusters));
   for (const std::int32_t cluster : outcome.all) ++sizes[static_cast<std::size_t>(cluster)];
-  const auto small = std::count_if(sizes.begin(), sizes.end(), [](auto size) { return size < kFewestCells; });
-  if (small > 0 && std::ssize(outcome.all) >= kFewestCells * outcome.clusters)
-    log::info(
-        "clustering: {} of the {} clusters hold fewer than {} cells, which differ from all others; --clusters asks for "
-        "fewer{}",
-        small, outcome.clusters, kFewestCells,
-        outcome.merged_from > 0 ? ", --clustering kmeans for more equal ones" : "");
+  std::vector<std::string> small;
+  for (std::size_t cluster = 0; cluster < sizes.size(); ++cluster)
+    if (sizes[cluster] < kFewestCells) small.push_back(fmt::format("{} has {}", cluster, sizes[cluster]));
+  if (!small.empty() && std::ssize(outcome.all) >= kFewestCells * outcome.clusters)
+    log::info("clustering: cluster {} cell{}: a rare type, or doublets and poor cells; --clusters asks for fewer{}",
+              fmt::join(small, ", "), small.back().ends_with(" 1") ? "" : "s",
+              outcome.merged_from > 0 ? ", --clustering kmeans for more equal ones" : "");
 }
 
 /// The components that the embedding predicts; no columns where it predicts none.
@@ -107,12 +114,12 @@ ClusterOutcome cluster_into(const ClusterCount& count, const ClusterSettings& se
                             std::uint64_t seed, int threads, Collectives& ranks, const std::function<void()>& poll,
                             KMeansProgress* progress) {
   ClusterOutcome outcome;
-  outcome.clusters = count.clusters;
   outcome.clusters_by = count.source;
   Partition found = partition_features(features, count.clusters, settings, seed, threads, ranks, poll, progress);
   outcome.merged_from = found.finer;
   outcome.in_components = found.in_components;
   outcome.local = std::move(found.labels);
+  outcome.clusters = occupied(outcome.local, ranks);
   score(outcome, features, ranks, poll);
   tell_of_small_clusters(outcome);
   return outcome;

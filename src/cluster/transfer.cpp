@@ -47,12 +47,9 @@ struct Vote {
 
 Vote vote_of(const Labels& labels, std::span<const std::int32_t> near) {
   std::map<std::int32_t, std::int64_t> votes;
-  std::int64_t labelled = 0;
   for (const std::int32_t row : near) {
     const std::int32_t label = labels.codes[static_cast<std::size_t>(row)];
-    if (label < 0) continue;
-    ++votes[label];
-    ++labelled;
+    if (label >= 0) ++votes[label];
   }
   Vote best;
   std::int64_t most = 0;
@@ -60,7 +57,7 @@ Vote vote_of(const Labels& labels, std::span<const std::int32_t> near) {
     const std::int32_t label = labels.codes[static_cast<std::size_t>(row)];
     if (label < 0 || votes[label] <= most) continue;
     most = votes[label];
-    best = {label, static_cast<double>(most) / static_cast<double>(labelled)};
+    best = {label, static_cast<double>(most) / static_cast<double>(near.size())};
   }
   return best;
 }

@@ -62,8 +62,9 @@ MPI_Op mpi_op(ElementType type, ReduceOp op) {
   }
 }
 
-/// MPI counts are ints: long buffers go in slices of this many elements.
-constexpr std::size_t slice_elements = std::size_t{1} << 28;
+/// MPI counts are ints, and the watch takes a transfer of over --stall-timeout for a dead network: long buffers go in
+/// slices of this many elements.
+constexpr std::size_t slice_elements = std::size_t{1} << 24;
 
 int to_int(std::size_t count) {
   if (count > static_cast<std::size_t>(INT_MAX))

@@ -70,10 +70,6 @@ void describe(OptionTable& table, InputSettings& settings) {
                    "accept normalised data: values only finite and not negative");
   table.add("genome", settings.genome, "genome of a 10x input that holds several", "NAME");
   table.add("feature-type", settings.feature_type, "type of the features of a 10x input that are read", "NAME");
-}
-
-void describe_joining(OptionTable& table, InputSettings& settings) {
-  table.begin_group("Input", OptionRole::result);
   table.add_choice("join", settings.join, {{"inner", GeneJoin::inner}, {"outer", GeneJoin::outer}},
                    "of several inputs: genes that all have, or that any has (0 in the others)");
   table.add(

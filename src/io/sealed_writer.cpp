@@ -58,8 +58,7 @@ SealedWrite::SealedWrite(std::filesystem::path path, std::string kind, Json head
                          Collectives& ranks, bool background)
     : path_(std::move(path)), staged_(staging_path(path_)), ranks_(ranks), arrays_(std::move(arrays)) {
   const std::vector<std::string> all = gather_texts(ranks_, describe_own(arrays_));
-  std::string places;  // of all arrays, in rank order
-  on_root(ranks_, [&] {
+  const auto offsets = of_root(ranks_, [&] {  // of all arrays, in rank order
     file_.emplace(path_);
     Json whole = {{"kind", kind}, {"version", version_and_commit()}};
     if (!header.is_null()) whole.update(header);
@@ -67,13 +66,11 @@ SealedWrite::SealedWrite(std::filesystem::path path, std::string kind, Json head
     for (const std::string& text : all)
       for (const Json& array : parse_json(text)) laid.push_back(parse_array(array));
     bytes_ = lay_out(staged_, whole, laid);
-    Json offsets = Json::array();
-    for (const SealedArray& array : laid) offsets.push_back(array.offset);
-    places = offsets.dump();
+    std::vector<std::int64_t> places;
+    for (const SealedArray& array : laid) places.push_back(array.offset);
+    return places;
   });
-  places = broadcast_text(ranks_, std::move(places));
   ranks_.broadcast(std::span(&bytes_, 1));
-  const auto offsets = parse_json(places).get<std::vector<std::int64_t>>();
   const auto mine = static_cast<std::int64_t>(arrays_.size());
   std::vector<std::int64_t> counts(static_cast<std::size_t>(ranks_.size()));
   ranks_.all_gather(std::span<const std::int64_t>(&mine, 1), std::span(counts));

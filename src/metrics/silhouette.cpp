@@ -22,6 +22,7 @@ using detail::tile_rows;
 constexpr std::int64_t block_rows = 2048;         // global rows that stream past at once
 constexpr std::int64_t piece_bytes = 128 * 1024;  // of a block, so that it stays in the cache while all groups pass
 constexpr std::int64_t sums_bytes = 64 * 1024 * 1024;
+constexpr std::size_t sample_parts = 10;  // of a sample, whose means tell how far its own may be off
 
 /// The clusters of all cells, numbered 0, 1, ... in ascending order of label.
 struct Clusters {
@@ -158,21 +159,13 @@ double silhouette_of(std::span<const double> sums, std::size_t own, const std::v
   return std::max(a, b) > 0 ? (b - a) / std::max(a, b) : 0;
 }
 
-struct Moments {
-  double mean, variance;
-};
-
-/// Of the values of all ranks, with the same bits however they are dealt out. Variance of a sample (n - 1).
-Moments moments(const std::vector<double>& local, Collectives& ranks) {
+/// Mean of the values of all ranks, with the same bits however they are dealt out.
+double mean_of(const std::vector<double>& local, Collectives& ranks) {
   const auto count = static_cast<double>(ranks.all_reduce(static_cast<std::int64_t>(local.size())));
-  const auto total = [&](const auto& term) {
-    ExactSums sum(1);
-    for (const double v : local) sum.add(0, term(v));
-    ranks.all_reduce(sum.words());
-    return sum.value(0);
-  };
-  const double mean = total([](double v) { return v; }) / count;
-  return {mean, total([&](double v) { return (v - mean) * (v - mean); }) / std::max(1.0, count - 1)};
+  ExactSums sum(1);
+  for (const double v : local) sum.add(0, v);
+  ranks.all_reduce(sum.words());
+  return sum.value(0) / count;
 }
 
 }  // namespace
@@ -209,8 +202,33 @@ std::optional<double> silhouette(const DenseMatrix& local_rows, RowRange rows, s
                                  const std::function<void()>& poll) {
   const auto values = silhouette_values(local_rows, rows, cells, local_labels, ranks, poll);
   if (!values) return std::nullopt;
-  return moments(*values, ranks).mean;
+  return mean_of(*values, ranks);
 }
+
+namespace {
+
+/// The mean silhouette of the `chosen` cells among themselves.
+std::optional<double> silhouette_among(const std::vector<std::int64_t>& chosen, const DenseMatrix& local_rows,
+                                       RowRange rows, std::span<const std::int32_t> local_labels, Collectives& ranks,
+                                       const std::function<void()>& poll) {
+  const DealtSample taken = take_rows(local_rows, rows, chosen);
+  std::vector<std::int32_t> labels;
+  for (std::int64_t i = taken.rows.begin; i < taken.rows.end; ++i)
+    labels.push_back(local_labels[static_cast<std::size_t>(chosen[static_cast<std::size_t>(i)] - rows.begin)]);
+  return silhouette(taken.local_rows, taken.rows, std::ssize(chosen), labels, ranks, poll);
+}
+
+/// Standard deviation of the values (n - 1) / sqrt(n); 0 of fewer than two.
+double error_of_mean(const std::vector<double>& values) {
+  if (values.size() < 2) return 0;
+  const auto count = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return std::sqrt(squares / (count - 1) / count);
+}
+
+}  // namespace
 
 std::optional<SilhouetteScore> silhouette_score(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
                                                 std::span<const std::int32_t> local_labels,
@@ -223,17 +241,18 @@ std::optional<SilhouetteScore> silhouette_score(const DenseMatrix& local_rows, R
   }
   together(ranks, [&] { ensure(std::cmp_equal(local_labels.size(), rows.size()), "silhouette: one label a row"); });
   const std::vector<std::int64_t> chosen = sample_rows(cells, sample.size, sample.seed);
-  const DealtSample taken = take_rows(local_rows, rows, chosen);
-  std::vector<std::int32_t> labels;
-  for (std::int64_t i = taken.rows.begin; i < taken.rows.end; ++i) {
-    labels.push_back(local_labels[static_cast<std::size_t>(chosen[static_cast<std::size_t>(i)] - rows.begin)]);
+  const auto mean_among = [&](const std::vector<std::int64_t>& some) {
+    return silhouette_among(some, local_rows, rows, local_labels, ranks, poll);
+  };
+  const auto mean = mean_among(chosen);
+  if (!mean) return std::nullopt;
+  std::vector<double> of_parts;
+  for (std::size_t part = 0; part < sample_parts; ++part) {
+    std::vector<std::int64_t> some;
+    for (std::size_t i = part; i < chosen.size(); i += sample_parts) some.push_back(chosen[i]);
+    if (const auto found = mean_among(some)) of_parts.push_back(*found);
   }
-  const auto size = static_cast<std::int64_t>(chosen.size());
-  const auto values = silhouette_values(taken.local_rows, taken.rows, size, labels, ranks, poll);
-  if (!values) return std::nullopt;
-  const Moments found = moments(*values, ranks);
-  return SilhouetteScore{
-      .mean = found.mean, .standard_error = std::sqrt(found.variance / static_cast<double>(size)), .cells = size};
+  return SilhouetteScore{.mean = *mean, .standard_error = error_of_mean(of_parts), .cells = std::ssize(chosen)};
 }
 
 }  // namespace masksc

@@ -1,6 +1,7 @@
 #include "masksc/model/device.hpp"
 
 #include <ATen/DeviceAccelerator.h>
+#include <ATen/Version.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <torch/headeronly/version.h>
@@ -16,8 +17,10 @@ namespace {
 
 /// Loads libtorch_cuda, whose static objects register LibTorch's CUDA operators. Returns why it can't, or "".
 std::string load_cuda() {
-  if (!std::filesystem::exists("/dev/nvidiactl"))
-    return "no NVIDIA driver on this machine (/dev/nvidiactl is not there)";
+  // The first is made when the driver is first asked for something, the last is that of Windows' Linux.
+  const auto there = [](const char* path) { return std::filesystem::exists(path); };
+  if (!there("/dev/nvidiactl") && !there("/proc/driver/nvidia/version") && !there("/dev/dxg"))
+    return "no NVIDIA driver on this machine (neither /dev/nvidiactl nor /proc/driver/nvidia/version is there)";
   if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) return dlerror();
   ensure(at::detail::getCUDAHooks().isBuilt(),
          "a device is chosen before the first backward pass, which asks for CUDA");
@@ -75,6 +78,8 @@ std::optional<std::int64_t> peak_gpu_memory(at::Device device) {
   if (!device.is_cuda()) return std::nullopt;
   return at::accelerator::getDeviceStats(device.index()).allocated_bytes[0].peak;  // of all pools
 }
+
+std::string cpu_instructions() { return at::get_cpu_capability(); }
 
 const char* torch_version() { return TORCH_VERSION; }
 

@@ -72,6 +72,7 @@ Json plan_json(const PlanInput& input) {
           {"recompute_flop_per_cell", whole(recompute_flop(input))},
           {"forward_flop_per_cell", {{"formula", parts(formula_flop(input))}, {"done", parts(done_flop(input))}}},
           {"tokens", {{"all", input.tokens}, {"visible", input.visible}, {"masked", input.masked()}}},
+          {"cells", input.cells},
           {"ranks", input.ranks},
           {"gpus_per_node", input.gpus_per_node},
           {"batch", {{"global", input.batch}, {"rank", rows.batch}, {"micro", rows.micro}}},

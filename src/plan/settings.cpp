@@ -21,8 +21,9 @@ void describe(OptionTable& table, PlanSettings& s) {
       "tell memory, FLOP and time of this configuration on other machines (--plan-ranks of --plan-device); needs no "
       "input, output or GPU");
   table.add_switch("json", s.json, "the plan as JSON, with nothing else on standard output");
-  table.add("plan-cells", s.cells, "cells of the data");
-  table.add("plan-genes", s.genes, "usable genes of the data (0: a full --matrix; 2000 with --matrix auto)");
+  table.add("plan-cells", s.cells, "cells of the data, unless --input tells");
+  table.add("plan-genes", s.genes,
+            "usable genes of the data (0: those of --input; without one a full --matrix, 2000 with --matrix auto)");
   table.add("plan-density", s.density, "assumed: share of a cell's genes that have counts");
   table.add("plan-ranks", s.ranks, "ranks, one a GPU");
   table.add("plan-gpus-per-node", s.gpus_per_node, "GPUs of a node");

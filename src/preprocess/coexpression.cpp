@@ -95,10 +95,7 @@ std::vector<std::int64_t> coexpression_order(const CsrMatrix& values, std::int64
   if (cells > kCoexpressionCells)
     log::info("gene order: correlations from {} of {} cells, evenly spaced", kCoexpressionCells, cells);
   PairDistances distances = correlation_distances(values, cells, rows, ranks);
-  std::vector<std::int64_t> order(static_cast<std::size_t>(values.columns));
-  on_root(ranks, [&] { order = average_linkage_leaves(std::move(distances)); });
-  ranks.broadcast(std::span(order));
-  return order;
+  return of_root(ranks, [&] { return average_linkage_leaves(std::move(distances)); });
 }
 
 }  // namespace masksc

@@ -88,10 +88,7 @@ std::vector<std::int64_t> find_genes(const std::string& path, const std::vector<
 
 std::vector<std::int64_t> read_gene_list(const std::string& path, std::span<const std::string> gene_names,
                                          Collectives& ranks) {
-  std::string text;
-  on_root(ranks, [&] { text = read_file(path, longest_list); });
-  text = broadcast_text(ranks, std::move(text));
-  return find_listed_genes(text, path, gene_names);
+  return find_listed_genes(of_root(ranks, [&] { return read_file(path, longest_list); }), path, gene_names);
 }
 
 std::vector<std::int64_t> find_listed_genes(const std::string& text, const std::string& path,

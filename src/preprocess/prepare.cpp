@@ -232,6 +232,23 @@ MomentSums sums_of(MomentSums::Of of, const Expression& expression, std::int64_t
   return sums;
 }
 
+double share_of_counts(const Expression& expression, Collectives& ranks) {
+  constexpr std::int64_t looked_at = 2000;
+  std::array<double, 2> sums{};  // of shares, of cells
+  together(ranks, [&] {
+    const RowRange mine = {expression.rows.begin, std::min(expression.rows.end, looked_at)};
+    for (std::int64_t start = mine.begin; start < mine.end; start += kBlockRows) {
+      const RowRange some = {start, std::min(start + kBlockRows, mine.end)};
+      const ExpressionRows rows(expression, some);
+      for (std::int64_t cell = some.begin; cell < some.end; ++cell)
+        for (const float value : rows.values(cell)) sums[0] += std::expm1(static_cast<double>(value));
+      sums[1] += static_cast<double>(some.size());
+    }
+  });
+  ranks.all_reduce(std::span<double>(sums));
+  return sums[0] / (sums[1] * expression.target_total);
+}
+
 ExpressionRows::ExpressionRows(const Expression& expression, RowRange rows)
     : matrix_(&expression.values), first_(expression.rows.begin) {
   if (!expression.streams()) return;

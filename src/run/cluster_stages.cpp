@@ -15,11 +15,13 @@
 
 namespace masksc {
 
-DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& model, const RunIdentity& identity,
-                        const RunFolder& folder, TrainContext& context) {
+DenseMatrix embed_stage(const RunUnderWay& run, const MaskedAutoencoder& model) {
+  const Expression& expression = run.input.expression;
+  TrainContext& context = run.context;
   Collectives& ranks = context.ranks;
-  const std::filesystem::path file = folder.path("checkpoints") / "embedding.h5";
-  Json file_identity = {{"data", identity.data}, {"genes", identity.genes}, {"weights", model.parameters().hash()}};
+  const std::filesystem::path file = run.folder.path("checkpoints") / "embedding.h5";
+  Json file_identity = {
+      {"data", run.identity.data}, {"genes", run.identity.genes}, {"weights", model.parameters().hash()}};
   if (model.shape().predicted_features) file_identity["features"] = features_from(model.shape());
   EmbeddingProgress embedding(expression.rows.size(), model.shape().cell_features());
   load_embedding(file, file_identity, embedding, expression.rows, ranks);
@@ -48,17 +50,18 @@ DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& m
   return std::move(embedding.values);
 }
 
-ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const DenseMatrix& embedding,
-                             bool predicts_components, const std::string& embedding_hash, const RunFolder& folder,
-                             TrainContext& context) {
+ClusterOutcome cluster_stage(const RunUnderWay& run, const DenseMatrix& embedding, bool predicts_components,
+                             const std::string& embedding_hash) {
+  const RunOptions& options = run.options;
+  const RunInput& input = run.input;
+  TrainContext& context = run.context;
   Collectives& ranks = context.ranks;
-  const Expression& expression = input.expression;
-  const std::filesystem::path file = folder.path("checkpoints") / "clusters.h5";
+  const std::filesystem::path file = run.folder.path("checkpoints") / "clusters.h5";
   const Json identity = clustering_identity(options, embedding_hash, input.label_count);
   ClusterProgress progress = load_clusters(file, identity, ranks);
   StageSaves saves("cluster", "clustering", context, [&] { save_clusters(file, identity, progress, ranks); });
   const auto poll = [&] { saves.poll(progress.kmeans.restarts); };
-  const CellFeatures features{embedding,    input.components.scores, expression.rows, expression.cells,
+  const CellFeatures features{embedding,    input.components.scores, input.expression.rows, input.expression.cells,
                               input.labels, predicts_components};
   const auto seed = static_cast<std::uint64_t>(options.train.seed);
   if (progress.clusters > 0) {

@@ -5,7 +5,6 @@
 #include <array>
 #include <optional>
 
-#include "masksc/cluster/transfer.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/memory.hpp"
@@ -15,7 +14,6 @@
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/embed/embed.hpp"
-#include "masksc/io/annotations.hpp"
 #include "masksc/io/inputs.hpp"
 #include "masksc/io/result_names.hpp"
 #include "masksc/metrics/agreement.hpp"
@@ -28,6 +26,7 @@
 #include "masksc/run/prepared_input.hpp"
 #include "masksc/run/report_stage.hpp"
 #include "masksc/run/saved_model.hpp"
+#include "reference.hpp"
 
 namespace masksc {
 namespace {
@@ -50,40 +49,33 @@ void check(const EmbedOptions& o) {
         shown(o.counts.labels)));
 }
 
-/// The prepared form of --input: itself, or one in --output that goes at the end. With --keep-input `kept` gets the
-/// file of what is kept.
-fs::path prepared_form(const EmbedOptions& options, fs::path& kept) {
+/// Files that go with their owner, however that ends.
+class PassingFiles {
+ public:
+  PassingFiles() = default;
+  PassingFiles(const PassingFiles&) = delete;
+  PassingFiles& operator=(const PassingFiles&) = delete;
+  ~PassingFiles() {
+    std::error_code ignored;
+    for (const fs::path& file : files_) fs::remove(file, ignored);
+  }
+  const fs::path& add(const fs::path& file) { return files_.emplace_back(file); }
+
+ private:
+  std::vector<fs::path> files_;
+};
+
+/// The prepared form of --input: itself, or one in --output, of those that are `passing`. With --keep-input `kept` gets
+/// the file of what is kept. Throws UserError, before counts are read, where the model knows none of the genes.
+fs::path prepared_form(const EmbedOptions& options, const SavedModel& model, fs::path& kept, PassingFiles& passing) {
   const std::vector<fs::path> files = listed_inputs(options.inputs);
   if (const auto given = given_prepared(files, options.counts, options.keep_input)) return *given;
-  fs::path path = fs::path(options.output) / prepared_name;
-  if (options.keep_input) kept = fs::path(options.output) / kept_name;
+  const std::unique_ptr<CountsReader> reader = open_inputs(files, options.counts);
+  static_cast<void>(match_genes(model, reader->gene_names(), reader->gene_ids()));
+  const fs::path path = passing.add(fs::path(options.output) / prepared_name);
+  if (options.keep_input) kept = passing.add(fs::path(options.output) / kept_name);
   prepare_aloud(files, options.counts, path, kept);
   return path;
-}
-
-/// That its cells were embedded by this model and have labels. Throws UserError.
-Labels check_reference(const EmbedOptions& options, const std::string& weights, const std::string& features) {
-  if (const std::string theirs = read_record_text(options.reference, weights_key); theirs != weights)
-    throw UserError(
-        fmt::format("--reference '{}' was not embedded by --model '{}' (weights {} and {}): features of "
-                    "different models can't be compared",
-                    options.reference, options.model, theirs.empty() ? "unknown" : shown(theirs), weights));
-  // Results of older versions are all from tokens.
-  if (const std::string theirs = read_record_text(options.reference, features_key, features_from_tokens);
-      theirs != features)
-    throw UserError(
-        fmt::format("--reference '{}' holds features from {}, --model '{}' gives them from {}: they were made by "
-                    "different versions of mask-sc; embed the reference's cells by this model, too",
-                    options.reference, shown(theirs), options.model, features));
-  Labels labels = read_obs_labels(options.reference, options.reference_labels, "reference-labels");
-  check_types(labels, "reference-labels", options.reference_labels);
-  return labels;
-}
-
-ReferenceCells read_reference(const EmbedOptions& options, const std::string& weights, const std::string& features) {
-  Labels labels = check_reference(options, weights, features);
-  DenseMatrix known = read_obsm(options.reference, features_name, std::ssize(labels.codes));
-  return {std::move(known), std::move(labels)};
 }
 
 /// The new cells with the model's genes.
@@ -93,12 +85,24 @@ struct NewCells {
   GeneMatch match;
 };
 
+/// Warns where the model's genes have another share of the cells' counts than in training. A collective.
+void compare_shares(const SavedModel& model, const Expression& expression, Collectives& ranks) {
+  constexpr double alike = 1.5;
+  const double share = share_of_counts(expression, ranks);
+  const double trained = model.share_of_counts;
+  if (trained <= 0 || (share < alike * trained && trained < alike * share) || !ranks.is_root()) return;
+  log::warning(
+      "the model's genes hold {:.0f} % of the counts of these cells, and held {:.0f} % in training: counts are scaled "
+      "by the total of all genes in a file, so give one with all genes of the assay, or doubt the result",
+      100 * share, 100 * trained);
+}
+
 /// Throws UserError where they do not fit the model or the options. A collective.
-NewCells read_new_cells(const EmbedOptions& options, const SavedModel& model, Collectives& ranks) {
+NewCells read_new_cells(const EmbedOptions& options, const SavedModel& model, PassingFiles& passing,
+                        Collectives& ranks) {
   NewCells found;
   RunInput& input = found.input;
-  on_root(ranks, [&] { found.prepared = prepared_form(options, input.kept).string(); });
-  found.prepared = broadcast_text(ranks, found.prepared);
+  found.prepared = of_root(ranks, [&] { return prepared_form(options, model, input.kept, passing).string(); });
   input.file = std::make_unique<PreparedFile>(found.prepared, ranks);
   const std::int64_t cells = input.file->cells();
   found.match = match_genes(model, input.file->gene_names(), input.file->gene_ids());
@@ -113,6 +117,7 @@ NewCells read_new_cells(const EmbedOptions& options, const SavedModel& model, Co
         "the model standardises genes within batches, and --batch-key names none: all cells count as one batch");
   input.expression = express(model, found.match, reader_of(found.prepared, ranks), cells, own_rows(cells, ranks),
                              input.batches, ranks);
+  compare_shares(model, input.expression, ranks);
   for (std::size_t gene = 0; gene < found.match.column.size(); ++gene)
     if (found.match.column[gene] >= 0) input.expression.genes.push_back(static_cast<std::int64_t>(gene));
   input.labels = wanted_labels(*input.file, found.prepared, options.counts);
@@ -134,53 +139,6 @@ DenseMatrix embed(const SavedModel& model, const Expression& expression, bool qu
   return std::move(embedding.values);
 }
 
-/// Labels of the reference for all cells, on rank 0. A collective.
-ResultExtras transfer(const EmbedOptions& options, const DenseMatrix& embedding, const std::string& weights,
-                      const std::string& features, const Labels& own, Json& metrics, Collectives& ranks) {
-  ResultExtras extras;
-  if (options.reference.empty()) {
-    const EmbedOptions defaults;
-    if (ranks.is_root() && (options.reference_labels != defaults.reference_labels ||
-                            options.reference_neighbours != defaults.reference_neighbours))
-      log::warning("no labels are transferred: --reference names no cells that have some");
-    return extras;
-  }
-  ReferenceCells reference;
-  together(ranks, [&] { reference = read_reference(options, weights, features); });
-  if (ranks.is_root() && options.reference_neighbours > reference.features.rows)
-    log::warning("--reference-neighbours is {}, but the reference has {} cells: all of them vote",
-                 options.reference_neighbours, reference.features.rows);
-  const std::vector<std::int32_t>& known = reference.labels.codes;
-  if (const auto unknown = std::count(known.begin(), known.end(), -1); ranks.is_root() && unknown > 0)
-    log::warning(
-        "--reference-labels '{}': {} of {} cells of the reference have no label; new cells among them get none",
-        shown(options.reference_labels), unknown, known.size());
-  LabelTransfer mine;
-  together(ranks,
-           [&] { mine = transfer_labels(embedding, reference, options.reference_neighbours, compute_threads()); });
-  const auto gather = [&]<typename T>(const std::vector<T>& values) {
-    return ranks.gather_varied(std::span<const T>(values));
-  };
-  Labels labels{gather(mine.labels.codes), reference.labels.names, reference.labels.ordered};
-  const std::vector<double> confidence = gather(mine.confidence);
-  const std::vector<std::uint8_t> novel = gather(mine.novel);
-  const std::vector<double> distance = gather(mine.distance);
-  const auto far = std::count(novel.begin(), novel.end(), std::uint8_t{1});
-  log::info("labels of '{}': {} of {} cells are farther from the reference than 99 % of its own cells",
-            options.reference, far, novel.size());
-  if (const auto alike = ranks.is_root() ? share_alike(own, labels) : std::nullopt) {
-    log::info("{:.1f} % of the cells that have a label in '{}' got the same one", 100 * *alike,
-              shown(options.counts.labels));
-    metrics["transfer_accuracy"] = *alike;
-  }
-  metrics["novel_cells"] = far;
-  metrics["novel_beyond"] = mine.novel_beyond;
-  extras.categories = {{transferred_label_name, labels}};
-  extras.flags = {{transfer_novel_name, novel}};
-  extras.numbers = {{transfer_confidence_name, confidence}, {transfer_distance_name, distance}};
-  return extras;
-}
-
 }  // namespace
 
 OptionTable describe_embed(EmbedOptions& o) {
@@ -195,7 +153,6 @@ OptionTable describe_embed(EmbedOptions& o) {
   table.add("output", o.output, "folder of the results", "DIR");
   table.add_switch("overwrite", o.overwrite, "replace the result in --output");
   describe(table, o.counts);
-  describe_joining(table, o.counts);
   describe_keeping(table, o.keep_input);
   table.begin_group("Labels of known cells", OptionRole::path);
   table.add("reference", o.reference, "result.h5ad of cells that this model embedded: their labels go to the new cells",
@@ -213,7 +170,7 @@ OptionTable describe_embed(EmbedOptions& o) {
   return table;
 }
 
-Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, const RunPlace& place) {
+Json embed_new_cells(const EmbedOptions& options, const RunPlace& place) {
   Collectives& ranks = place.ranks;
   const Stopwatch stopwatch;
   require_at_least("reference-neighbours", options.reference_neighbours, 1);
@@ -231,12 +188,13 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
     check(options);  // another may just have ended
   });
   use_cores(options.threads, place);
-  const SavedModel model = load_model(options.model, choose_device(options.device, place.local_rank, false), ranks);
+  const SavedModel model = load_model(options.model, choose_device(options.device, place), ranks);
   const std::string weights = model.network->parameters().hash();
   if (!options.reference.empty())
     on_root(ranks, [&] { check_reference(options, weights, features_from(model.network->shape())); });
 
-  NewCells cells = read_new_cells(options, model, ranks);
+  PassingFiles passing;
+  NewCells cells = read_new_cells(options, model, passing, ranks);
   RunInput& input = cells.input;
   const Expression& expression = input.expression;
 
@@ -271,14 +229,13 @@ Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, cons
   metrics["peak_memory_bytes"] = ranks.gather_varied(std::span<const std::int64_t>(&memory, 1));
   metrics["seconds"] = {{"embed", embedded}, {"total", stopwatch.seconds()}};
   metrics["cells_per_second"] = static_cast<double>(expression.cells) / embedded;
-  const std::string configuration = resolved_configuration(table);
+  EmbedOptions copy = options;
+  const std::string configuration = resolved_configuration(describe_embed(copy));
   const fs::path folder = options.output;
   write_result(folder / "result.h5ad", input, embedding, outcome, extras, metrics, configuration, ranks);
   on_root(ranks, [&] {
     write_file(folder / "config.ini", configuration);
     write_file(folder / "metrics.json", metrics.dump(2) + "\n");
-    if (cells.prepared == (folder / prepared_name).string()) fs::remove(cells.prepared);
-    if (!input.kept.empty()) fs::remove(input.kept);
   });
   report_stage(options.report, folder, ranks);
   return metrics;

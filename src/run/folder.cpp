@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -24,18 +25,26 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<const char*, 8> replaced = {"metrics.json", "result.h5ad", "report.html", "log.jsonl",
-                                                 "tensorboard",  "config.ini",  "model",       "checkpoints"};
+/// In the order in which they go: what is half gone is no finished run, and known as a run by its log.
+constexpr std::array<const char*, 8> replaced = {"metrics.json", "result.h5ad", "report.html", "tensorboard",
+                                                 "model",        "checkpoints", "config.ini",  "log.jsonl"};
 
-/// Anything but what a run that was killed before it began has read of its input, and its heartbeats.
+/// Whether a folder, which may not be there, holds nothing but files of these names.
+bool holds_only(const fs::path& folder, std::initializer_list<fs::path> names) {
+  std::error_code none;
+  return std::ranges::all_of(fs::directory_iterator(folder, none), [&](const fs::directory_entry& entry) {
+    return std::ranges::find(names, entry.path().filename()) != names.end();
+  });
+}
+
+/// Anything but what a run has left that ended as it began: what it has read of its input, its heartbeats, and the
+/// records that `begin` writes.
 bool holds_other_files(const fs::path& folder) {
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    bool ours = entry.path() == folder / "ranks" && holds_only_heartbeats(entry.path());
-    for (const char* name : {prepared_name, kept_name, lock_name})
-      ours = ours || entry.path() == folder / name || entry.path() == staging_path(folder / name);
-    if (!ours) return true;
-  }
-  return false;
+  const fs::path ranks = folder / "ranks";
+  return !holds_only(folder, {prepared_name, staging_path(prepared_name), kept_name, staging_path(kept_name), lock_name,
+                              staging_path("config.ini"), "checkpoints", "model", "ranks"}) ||
+         !holds_only(folder / "checkpoints", {"run.json", staging_path("run.json")}) ||
+         !holds_only(folder / "model", {}) || (fs::exists(ranks) && !holds_only_heartbeats(ranks));
 }
 
 /// Whether a run can go on from some checkpoint.
@@ -99,8 +108,8 @@ InputIdentity identify(const std::vector<std::string>& inputs) {
 
 Json one_or_all(const std::vector<std::string>& paths) { return paths.size() == 1 ? Json(paths.front()) : Json(paths); }
 
-RunFolder::RunFolder(const RunOptions& options, const OptionTable& table, Collectives& ranks)
-    : options_(options), table_(table), ranks_(ranks), root_(options.output) {
+RunFolder::RunFolder(const RunOptions& options, Collectives& ranks)
+    : options_(options), ranks_(ranks), root_(options.output) {
   on_root(ranks_, [&] { look(); });
   share();
 }
@@ -132,8 +141,8 @@ void RunFolder::start_anew() {
 void RunFolder::check_replaced() const {
   for (const fs::path& input : listed_inputs(options_.inputs)) refuse_replaced("input", input, root_, replaced);
   if (!options_.sequence.model.empty()) refuse_replaced("sequence-model", options_.sequence.model, root_, replaced);
-  const std::string& resume = options_.run.resume;
-  if (resume != "auto" && resume != "never") refuse_replaced("resume", resume, root_, replaced);
+  if (const std::string given = options_.run.resumed_path(); !given.empty())
+    refuse_replaced("resume", given, root_, replaced);
 }
 
 void RunFolder::find() {
@@ -146,9 +155,11 @@ void RunFolder::find() {
   const FolderContent content = content_of(root_);
   if (content == FolderContent::sweep || content == FolderContent::comparison)
     refuse_other_content(root_, FolderContent::run);
+  const auto has = [&](const char* name) { return fs::exists(path(name)); };
   for (const char* name : {"config.ini", "checkpoints/run.json"}) {
-    if (fs::exists(path(name))) continue;
-    replace_ = options_.overwrite;
+    if (has(name)) continue;
+    const bool half_gone = options_.run.resume == "never" && content == FolderContent::run && !has("metrics.json");
+    replace_ = options_.overwrite || half_gone;
     if (replace_ || !holds_other_files(root_)) return;
     throw UserError(fmt::format("--output '{}' holds {}; {}", root_.string(),
                                 content == FolderContent::run
@@ -202,7 +213,7 @@ void RunFolder::find_run() {
     state_ = FolderState::empty;
     return;
   }
-  refuse_other_settings(root_, options_, table_, {labels_, sequence_model_});
+  refuse_other_settings(root_, options_, {labels_, sequence_model_});
 }
 
 void RunFolder::check_data(const std::string& fingerprint) {

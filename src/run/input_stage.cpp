@@ -82,12 +82,10 @@ RowRange own_rows(std::int64_t cells, const Collectives& ranks) {
 RunInput prepare_input(const RunOptions& options, RunFolder& folder, const RunPlace& place) {
   Collectives& ranks = place.ranks;
   RunInput input;
-  std::string path;
-  on_root(ranks, [&] {
+  const std::string path = of_root(ranks, [&] {
     input.identity = identify(options.inputs);
-    path = prepared_path(options, folder, input).string();
+    return prepared_path(options, folder, input).string();
   });
-  path = broadcast_text(ranks, path);
   input.file = std::make_unique<PreparedFile>(path, ranks);
   const PreparedFile& file = *input.file;
   input.identity.fingerprint = file.fingerprint();

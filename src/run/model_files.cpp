@@ -55,19 +55,16 @@ Json describe_expression(const Expression& expression) {
 }
 
 void save_model_description(const std::filesystem::path& folder, const Expression& expression,
-                            std::span<const std::string> gene_ids, const RunOptions& options,
+                            std::span<const std::string> gene_ids, double share, const RunOptions& options,
                             const AutoencoderShape& shape) {
   RunOptions copy = options;
-  const OptionTable table = describe_run(copy);
-  Json settings = Json::object();
-  for (const Option& option : table.options())
-    if (option.role == OptionRole::result) settings[option.name] = option.get();
   Json description = {{"format", kModelFormat},
                       {"version", version_and_commit()},
-                      {"settings", settings},
+                      {"settings", result_values(describe_run(copy))},
                       {"predicted_features", shape.predicted_features},
                       {"expression", describe_expression(expression)},
-                      {"genes_hash", genes_hash(expression)}};
+                      {"genes_hash", genes_hash(expression)},
+                      {"share_of_counts", std::round(1e4 * share) / 1e4}};  // the same on any number of ranks
   if (!gene_ids.empty()) {
     Json ids = Json::array();
     for (const std::int64_t gene : expression.genes) ids.push_back(gene_ids[static_cast<std::size_t>(gene)]);

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
+
 #include "masksc/core/error.hpp"
 #include "masksc/core/files.hpp"
 
@@ -26,7 +29,6 @@ OptionTable describe_run(RunOptions& o) {
   table.add("output", o.output, "folder of the results", "DIR");
   table.add_switch("overwrite", o.overwrite, "replace the run in --output");
   describe(table, o.counts);
-  describe_joining(table, o.counts);
   describe_keeping(table, o.keep_input);
   describe(table, o.preparation);
   describe(table, o.data);
@@ -82,6 +84,16 @@ std::string resolved_configuration(const OptionTable& table) {
     text += value.empty() ? fmt::format("# {} =\n", option.name) : fmt::format("{} = {}\n", option.name, value);
   }
   return text;
+}
+
+std::string resolved_configuration(RunOptions options) { return resolved_configuration(describe_run(options)); }
+
+Json result_values(const OptionTable& table, std::initializer_list<std::string_view> also) {
+  Json values = Json::object();
+  for (const Option& option : table.options())
+    if (option.role == OptionRole::result || std::ranges::find(also, option.name) != also.end())
+      values[option.name] = option.get();
+  return values;
 }
 
 }  // namespace masksc

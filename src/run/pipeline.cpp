@@ -54,13 +54,13 @@ struct SecondsBefore {
   double prepare = 0;
 };
 
-bool resumes_path(const RunOptions& options) { return options.run.resume != "auto" && options.run.resume != "never"; }
-
 /// Everything after the input is known to be good.
-Json train_and_cluster(const RunOptions& options, const RunInput& input, const SecondsBefore& before,
-                       const std::string& configuration, RunFolder& folder, const SequenceEncoders& given,
-                       Heartbeat& heartbeat, TrainContext& context) {
-  const Expression& expression = input.expression;
+Json train_and_cluster(const RunUnderWay& run, const SecondsBefore& before, const std::string& configuration,
+                       const SequenceEncoders& given, Heartbeat& heartbeat) {
+  const RunOptions& options = run.options;
+  const RunFolder& folder = run.folder;
+  const Expression& expression = run.input.expression;
+  TrainContext& context = run.context;
   Collectives& ranks = context.ranks;
   StageClock clock(context.log, heartbeat);
   clock.add("earlier", before.earlier);
@@ -68,30 +68,24 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, const S
   const auto resident = choose_resident(options.engine.data_on_device, expression, context.device, ranks);
   context.resident = resident.get();
 
-  const RunIdentity identity = {input.identity.fingerprint, genes_hash(expression), input.shuffle};
-  if (resumes_path(options)) on_root(ranks, [&] { check_resumed(options, identity); });
-  const Json description = describe_for_checkpoints(options, configuration, ranks.size());
-  const SequenceEncoders encoders = clock.time(
-      "sequence", [&] { return sequence_stage(options, expression, identity, description, folder, given, context); });
-  Targets targets = clock.time_unlogged("guidance", [&] { return target_stage(options, input, encoders, context); });
+  if (!options.run.resumed_path().empty()) on_root(ranks, [&] { check_resumed(options, run.identity); });
+  const SequenceEncoders encoders = clock.time("sequence", [&] { return sequence_stage(run, given); });
+  Targets targets = clock.time_unlogged("guidance", [&] { return target_stage(run, encoders); });
   MaskedAutoencoder model(autoencoder_shape(options, expression, targets),
                           static_cast<std::uint64_t>(options.train.seed), context.device);
   log::info("stage 2: {} parameters, {} tokens of {} genes, {} steps", model.parameters().count(),
             model.shape().tokens(), model.shape().patch_genes, total_steps(expression.cells, options.train));
-  const CheckpointIdentity trained_by = training_identity(options, identity, encoders.hash());
-  const TrainOutcome trained = clock.time("train", [&] {
-    return train_stage(options, expression, targets, trained_by, description, folder, model, context);
-  });
+  const std::string encoders_hash = encoders.hash();
+  const TrainOutcome trained = clock.time("train", [&] { return train_stage(run, targets, encoders_hash, model); });
+  const double share = share_of_counts(expression, ranks);
   on_root(ranks, [&] {
     save_autoencoder(folder.path("model") / "masked_autoencoder.h5", model, targets);
-    save_model_description(folder.path("model"), expression, input.file->gene_ids(), options, model.shape());
+    save_model_description(folder.path("model"), expression, run.input.file->gene_ids(), share, options, model.shape());
   });
-  const DenseMatrix embedding =
-      clock.time("embed", [&] { return embed_stage(expression, model, identity, folder, context); });
+  const DenseMatrix embedding = clock.time("embed", [&] { return embed_stage(run, model); });
   const std::string hash = embedding_hash(embedding, expression.rows, expression.cells, ranks);
-  const ClusterOutcome outcome = clock.time("cluster", [&] {
-    return cluster_stage(options, input, embedding, model.shape().predicted_features, hash, folder, context);
-  });
+  const ClusterOutcome outcome =
+      clock.time("cluster", [&] { return cluster_stage(run, embedding, model.shape().predicted_features, hash); });
 
   const std::optional<CellMaps> maps = clock.time_unlogged("maps", [&] {
     return map_stage(options.report, embedding, expression.rows, expression.cells,
@@ -99,7 +93,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, const S
   });
 
   const Json metrics = run_metrics(options,
-                                   {.input = input,
+                                   {.input = run.input,
                                     .targets = targets,
                                     .model = model,
                                     .trained = trained,
@@ -108,7 +102,7 @@ Json train_and_cluster(const RunOptions& options, const RunInput& input, const S
                                     .seconds = clock.seconds()},
                                    context);
   heartbeat.begin_stage("result");
-  write_result(folder.path("result.h5ad"), input, embedding, outcome,
+  write_result(folder.path("result.h5ad"), run.input, embedding, outcome,
                {.maps = maps, .categories = {}, .numbers = {}, .flags = {}}, metrics, configuration, ranks);
   on_root(ranks, [&] {
     write_file(folder.path("metrics.json"), metrics.dump(2) + "\n");
@@ -129,8 +123,8 @@ void check_fit(const RunOptions& options, const RunInput& input) {
 
 /// That --resume PATH is a checkpoint, before anything is read. A collective; throws UserError.
 void check_resume(const RunOptions& options, Collectives& ranks) {
-  const std::string& resume = options.run.resume;
-  if (!resumes_path(options)) return;
+  const std::string resume = options.run.resumed_path();
+  if (resume.empty()) return;
   on_root(ranks, [&] {
     if (!std::filesystem::exists(resume))
       throw UserError(fmt::format("--resume {}: there is no such checkpoint; give auto, never, or a path", resume));
@@ -144,10 +138,7 @@ void check_resume(const RunOptions& options, Collectives& ranks) {
 
 /// Whether --input is the very file that the folder's run was made from. A collective.
 bool input_unchanged(const RunOptions& options, const RunFolder& folder, Collectives& ranks) {
-  std::int32_t same = 0;
-  on_root(ranks, [&] { same = identify(options.inputs).same_file(folder.recorded_input()) ? 1 : 0; });
-  ranks.broadcast(std::span(&same, 1));
-  return same == 1;
+  return of_root(ranks, [&] { return identify(options.inputs).same_file(folder.recorded_input()); });
 }
 
 /// On rank 0, where --tensorboard asks for it.
@@ -220,11 +211,11 @@ const char* command_again(const RunOptions& options) {
 
 }  // namespace
 
-Json run_pipeline(const RunOptions& options, const OptionTable& table, const RunPlace& place) {
+Json run_pipeline(const RunOptions& options, const RunPlace& place) {
   Collectives& ranks = place.ranks;
   const std::vector<int> stop_signals = begin_process(options, place);
   check_resume(options, ranks);
-  RunFolder folder(options, table, ranks);
+  RunFolder folder(options, ranks);
   const auto is_finished = [&] {
     return folder.state() == FolderState::finished && input_unchanged(options, folder, ranks);
   };
@@ -238,7 +229,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     heartbeat.emplace(ranks, HeartbeatSettings{.folder = folder.path("ranks"),
                                                .stall_timeout = std::chrono::seconds(options.run.stall_timeout)});
     const Stopwatch preparing;
-    const at::Device device = choose_device(options.run.device, place.local_rank, options.train.deterministic);
+    const at::Device device = choose_device(options.run.device, place, options.train.deterministic);
     check_nccl(options.run, device);
     if (options.engine.cuda_graph) static_cast<void>(cuda_recorder(device));  // now, and not after stage 1
     RunInput input = prepare_input(options, folder, place);
@@ -249,7 +240,7 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     install_stop_signals(stop_signals);  // NCCL may have put handlers of its own in their place
     ranks.watch(std::chrono::seconds(options.run.collective_timeout), heartbeat->peers());
     const double prepare_seconds = preparing.seconds();
-    const std::string configuration = resolved_configuration(table);
+    const std::string configuration = resolved_configuration(options);
     folder.begin(input.identity, configuration);
     if (ranks.is_root()) warn_if_slow(working_type(options.train.precision, device), device);
     log::info("{} rank{} on {}, {} thread{} each", ranks.size(), ranks.size() == 1 ? "" : "s", device.str(),
@@ -261,8 +252,14 @@ Json run_pipeline(const RunOptions& options, const OptionTable& table, const Run
     context.shuffle = input.shuffle;
     context.again = command_again(options);
     if (options.train.deterministic) context.shards = static_cast<int>(options.train.virtual_shards);
-    Json metrics = train_and_cluster(options, input, {.earlier = log.earlier_seconds, .prepare = prepare_seconds},
-                                     configuration, folder, given, *heartbeat, context);
+    const RunUnderWay run{.options = options,
+                          .input = input,
+                          .folder = folder,
+                          .identity = {input.identity.fingerprint, genes_hash(input.expression), input.shuffle},
+                          .description = describe_for_checkpoints(options, configuration, ranks.size()),
+                          .context = context};
+    Json metrics = train_and_cluster(run, {.earlier = log.earlier_seconds, .prepare = prepare_seconds}, configuration,
+                                     given, *heartbeat);
     heartbeat->end("done");
     return metrics;
   } catch (...) {

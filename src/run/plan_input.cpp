@@ -3,12 +3,15 @@
 #include <algorithm>
 
 #include "masksc/data/loader.hpp"
+#include "masksc/io/inputs.hpp"
+#include "masksc/io/prepared.hpp"
 #include "masksc/model/attention.hpp"
 #include "masksc/model/mask.hpp"
 #include "masksc/model/sequence_encoder.hpp"
 #include "masksc/model/targets.hpp"
 #include "masksc/plan/cost.hpp"
 #include "masksc/preprocess/layout.hpp"
+#include "masksc/run/prepared_input.hpp"
 #include "masksc/train/engine.hpp"
 #include "masksc/train/resident.hpp"
 
@@ -97,6 +100,26 @@ PlanInput planned_model(const RunOptions& o, const MatrixLayout& layout) {
   input.sequence_targets = o.target.target != Target::raw;
   input.sequence = {sequence.hidden1, sequence.hidden2, sequence.outputs};
   return input;
+}
+
+RunOptions sized_as_input(RunOptions o) {
+  const PlanSettings unset;
+  if (o.inputs.empty() || (o.plan.cells != unset.cells && o.plan.genes != unset.genes)) return o;
+  o.counts.labels.clear();
+  const std::vector<std::filesystem::path> files = listed_inputs(o.inputs);
+  const auto take = [&](std::int64_t cells, std::int64_t genes) {
+    if (o.plan.cells == unset.cells) o.plan.cells = cells;
+    if (o.plan.genes == unset.genes) o.plan.genes = genes;
+  };
+  if (const auto prepared = given_prepared(files, o.counts, false)) {
+    const std::unique_ptr<Collectives> alone = single_rank();
+    const PreparedFile file(*prepared, *alone);
+    take(file.cells(), std::ssize(file.gene_names()));
+  } else {
+    const std::unique_ptr<CountsReader> reader = open_inputs(files, o.counts);
+    take(reader->cells(), reader->genes());
+  }
+  return o;
 }
 
 PlanInput plan_input(const RunOptions& o) {

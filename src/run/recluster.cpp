@@ -62,14 +62,34 @@ KnownCells read_cells(const ReclusterOptions& options, int rank, int ranks) {
   return known;
 }
 
+/// Options that have no part in what is asked for.
+std::vector<std::string_view> unused_options(const ReclusterOptions& options) {
+  if (options.method == ClusterMethod::leiden)
+    return {"clusters", "clustering", "auto-clusters", "kmeans-restarts", "kmeans-iterations"};
+  const std::string& clusters = options.cluster.clusters;
+  const bool counted = clusters == "auto" || (clusters.empty() && options.labels.empty());
+  return counted ? std::vector<std::string_view>()
+                 : std::vector<std::string_view>{"auto-clusters", "resolution", "neighbours"};
+}
+
 /// All that the clusters and their scores depend on.
 Json chosen_options(ReclusterOptions options) {
-  Json chosen = Json::object();
-  const OptionTable table = describe_recluster(options);
-  for (const Option& option : table.options())
-    if (option.role == OptionRole::result || option.name == "seed" || option.name == "labels")
-      chosen[option.name] = option.get();
+  Json chosen = result_values(describe_recluster(options), {"seed", "labels"});
+  for (const std::string_view name : unused_options(options)) chosen.erase(std::string(name));
   return chosen;
+}
+
+void warn_of_unused(ReclusterOptions options) {
+  ReclusterOptions defaults;
+  const OptionTable given = describe_recluster(options);
+  const OptionTable unset = describe_recluster(defaults);
+  for (const std::string_view name : unused_options(options))
+    if (const std::string value = given.find(name)->get(); value != unset.find(name)->get())
+      log::warning(
+          "--{} {} has no part in {}", name, value,
+          options.method == ClusterMethod::leiden
+              ? "--method leiden: --resolution and --neighbours steer it"
+              : "K-means of a number of clusters that is given: it steers --method leiden and --clusters auto");
 }
 
 /// The column's name goes into HDF5, where a '/' would make groups of it. Throws UserError.
@@ -113,6 +133,7 @@ Json recluster(const ReclusterOptions& options, const RunPlace& place) {
   use_cores(options.threads, place);
   if (options.method == ClusterMethod::leiden && !options.cluster.clusters.empty())
     throw UserError("--method leiden finds the number of clusters itself: leave --clusters out, or use --resolution");
+  if (ranks.is_root()) warn_of_unused(options);
   on_root(ranks, [&] {  // a damaged file ends a process of its own
     run_apart(fmt::format("'{}'", options.input), [&] {
       static_cast<void>(read_cells(options, 0, 1));

@@ -23,6 +23,14 @@ bool only_clusters(const std::string& option) {
   return table.find(option) != nullptr;
 }
 
+/// How a finished run's model does what another value of an option asks for; "" where it has to be trained anew.
+std::string without_training(const fs::path& root, const std::string& option) {
+  if (only_clusters(option)) return "; other clusters of the same features: masksc_cluster";
+  if (option != "labels" && option != "keep-input") return "";
+  return fmt::format("; the same features without training again: masksc_embed --model {} --input FILE --output DIR {}",
+                     root.string(), option == "labels" ? "--labels COLUMN" : "--keep-input");
+}
+
 /// The `name = value` lines of a configuration that this program wrote.
 Values read_configuration(const fs::path& path) {
   Values values;
@@ -50,16 +58,15 @@ bool at_least_as_long(std::int64_t epochs, std::int64_t max_steps, std::int64_t 
 
 }  // namespace
 
-void refuse_other_settings(const fs::path& root, const RunOptions& options, const OptionTable& table,
-                           const RecordedOptions& recorded) {
+void refuse_other_settings(const fs::path& root, const RunOptions& options, const RecordedOptions& recorded) {
   const Values before = read_configuration(root / "config.ini");
   const auto differs = [&](const std::string& name, const std::string& was, const std::string& is) {
     throw UserError(fmt::format("--output '{}' holds a run with {} = {}, now it is {}; {}{}", root.string(), name,
                                 was.empty() ? "(none)" : was, is.empty() ? "(none)" : is, start_over,
-                                only_clusters(name) ? "; other clusters of the same features: masksc_cluster"
-                                : name == "labels"  ? "; the same features with these labels: masksc_cluster --labels"
-                                                    : ""));
+                                without_training(root, name)));
   };
+  RunOptions asked = options;
+  const OptionTable table = describe_run(asked);
   RunOptions defaults;  // of options that the version of then did not know
   const OptionTable unset = describe_run(defaults);
   for (const Option& option : table.options()) {

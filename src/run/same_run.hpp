@@ -19,7 +19,7 @@ struct RecordedOptions {
 
 /// Throws UserError, naming the first difference, when options of the run in `root`, by its config.ini, had other
 /// values and the result depends on them, or when it was to be longer than this one.
-void refuse_other_settings(const std::filesystem::path& root, const RunOptions& options, const OptionTable& table,
+void refuse_other_settings(const std::filesystem::path& root, const RunOptions& options,
                            const RecordedOptions& recorded);
 
 }  // namespace masksc

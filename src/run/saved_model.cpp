@@ -109,9 +109,7 @@ std::int64_t outputs_of(const Seal& seal, const std::string& layer) {
 
 SavedModel load_model(const std::filesystem::path& given, at::Device device, Collectives& ranks) {
   const std::filesystem::path folder = model_folder(given);
-  std::string text;
-  on_root(ranks, [&] { text = read_description(folder); });
-  text = broadcast_text(ranks, text);
+  const std::string text = of_root(ranks, [&] { return read_description(folder); });
   const std::string subject = fmt::format("'{}'", (folder / "model.json").string());
   const Json description = parse_json(text, subject);
   SavedModel model;
@@ -125,6 +123,7 @@ SavedModel load_model(const std::filesystem::path& given, at::Device device, Col
     model.expression = expression_of(description.at("expression"));
     model.batch_statistics = description.at("expression").value("batch_statistics", false);
     model.gene_ids = description.value("gene_ids", std::vector<std::string>());
+    model.share_of_counts = description.value("share_of_counts", 0.0);
     shape.model = model_settings(description.at("settings"));
     shape.predicted_features = description.value("predicted_features", false);
     return 0;
@@ -136,18 +135,15 @@ SavedModel load_model(const std::filesystem::path& given, at::Device device, Col
 
   const std::filesystem::path weights = folder / "masked_autoencoder.h5";
   std::optional<Seal> seal;
-  std::array<std::int64_t, 2> outputs{};
-  on_root(ranks, [&] {
+  shape.target_features = of_root(ranks, [&] {
     seal = open_sealed(weights, "masked autoencoder");
-    outputs = {outputs_of(*seal, "head"), outputs_of(*seal, "guide")};
-    if (outputs[0] < 1) throw UserError(fmt::format("'{}' has no output layer", weights.string()));
-    if (shape.predicted_features && outputs[1] < 1)
-      throw UserError(fmt::format("'{}' has no layer for the features that its model.json tells of", weights.string()));
+    return outputs_of(*seal, "head");
   });
-  ranks.broadcast(std::span<std::int64_t>(outputs));
+  shape.teacher_features = of_root(ranks, [&] { return outputs_of(*seal, "guide"); });
+  if (shape.target_features < 1) throw UserError(fmt::format("'{}' has no output layer", weights.string()));
+  if (shape.predicted_features && shape.teacher_features < 1)
+    throw UserError(fmt::format("'{}' has no layer for the features that its model.json tells of", weights.string()));
   shape.patch_genes = expression.layout.patch_genes();
-  shape.target_features = outputs[0];
-  shape.teacher_features = outputs[1];
   shape.token_places = token_places(expression.layout);
   model.network = std::make_unique<MaskedAutoencoder>(shape, 0, device);
   on_root(ranks, [&] {
@@ -225,12 +221,14 @@ CsrMatrix as_trained(CsrMatrix counts, std::span<const std::int32_t> column_of_g
   return values;
 }
 
-/// Standardises each gene within the batches of the new cells.
+/// Standardises each gene, or its counts' residuals, within the batches of the new cells.
 void scale_batches(Expression& expression, const Labels& batches, Collectives& ranks) {
   expression.batch_of_cell = batches.codes;
   const std::int64_t count = batches.empty() ? 1 : std::ssize(batches.names);
-  MomentSums sums = sums_of(MomentSums::Of::logs, expression, count, ranks);
-  expression.scaling = standardisation(sums, count, ranks);
+  const bool residuals = expression.scaling.counts;
+  MomentSums sums =
+      sums_of(residuals ? MomentSums::Of::normalized_counts : MomentSums::Of::logs, expression, count, ranks);
+  expression.scaling = residuals ? residual_scaling(sums, count, ranks) : standardisation(sums, count, ranks);
 }
 
 }  // namespace

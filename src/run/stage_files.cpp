@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
+#include "masksc/core/files.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/io/sealed_file.hpp"
 
@@ -13,6 +15,7 @@ namespace {
 
 constexpr const char* embedding_kind = "embedding";
 constexpr const char* clusters_kind = "clustering";
+constexpr std::array<const char*, 4> guidance_names = {"auto", "sequence", "components", "both"};
 
 /// The file on rank 0, if it is there, good and of this identity. A collective.
 std::optional<Seal> open_own(const std::filesystem::path& path, const char* kind, const Json& identity,
@@ -38,16 +41,15 @@ struct StoredRows {
 
 /// The place of row ranges on every rank, as rank 0's `seal` has them.
 std::vector<StoredRows> share_places(const std::optional<Seal>& seal, Collectives& ranks) {
-  std::vector<std::int64_t> numbers;
-  if (seal)
+  const auto numbers = of_root(ranks, [&] {
+    std::vector<std::int64_t> own;
+    if (!seal) return own;
     for (const SealedArray& array : seal->arrays) {
       const std::int64_t first = std::stoll(array.name.substr(array.name.rfind('/') + 1));
-      numbers.insert(numbers.end(), {first, first + array.shape.at(0), array.offset, array.bytes});
+      own.insert(own.end(), {first, first + array.shape.at(0), array.offset, array.bytes});
     }
-  auto count = static_cast<std::int64_t>(numbers.size());
-  ranks.broadcast(std::span(&count, 1));
-  numbers.resize(static_cast<std::size_t>(count));
-  ranks.broadcast(std::span(numbers));
+    return own;
+  });
   std::vector<StoredRows> stored;
   for (std::size_t i = 0; i < numbers.size(); i += 4)
     stored.push_back({{numbers[i], numbers[i + 1]}, {"", {}, numbers[i + 2], numbers[i + 3], ""}});
@@ -95,6 +97,21 @@ void load_embedding(const std::filesystem::path& path, const Json& identity, Emb
   });
 }
 
+void save_guidance(const std::filesystem::path& path, const Json& identity, GuidanceTarget target) {
+  const Json saved = {{"identity", identity}, {"guidance_target", guidance_names.at(static_cast<std::size_t>(target))}};
+  write_file(path, saved.dump(2) + "\n");
+}
+
+GuidanceTarget load_guidance(const std::filesystem::path& path, const Json& identity, Collectives& ranks) {
+  return of_root(ranks, [&] {
+    const Json saved = std::filesystem::exists(path) ? json_or_null(read_file(path)) : Json();
+    if (!saved.is_object() || saved.value("identity", Json()) != identity) return GuidanceTarget::automatic;
+    const auto name = std::ranges::find(guidance_names, saved.value("guidance_target", Json()));
+    return name == guidance_names.end() ? GuidanceTarget::automatic
+                                        : static_cast<GuidanceTarget>(name - guidance_names.begin());
+  });
+}
+
 void save_clusters(const std::filesystem::path& path, const Json& identity, const ClusterProgress& progress,
                    Collectives& ranks) {
   on_root(ranks, [&] {
@@ -115,22 +132,16 @@ void save_clusters(const std::filesystem::path& path, const Json& identity, cons
 ClusterProgress load_clusters(const std::filesystem::path& path, const Json& identity, Collectives& ranks) {
   ClusterProgress progress;
   const std::optional<Seal> seal = open_own(path, clusters_kind, identity, ranks);
-  std::string header;
-  std::vector<float> centres;
-  on_root(ranks, [&] {
-    if (!seal) return;
-    header = seal->header.dump();
-    if (const SealedArray* const array = seal->find("centres")) {
-      centres.resize(static_cast<std::size_t>(array->bytes) / sizeof(float));
-      read_array(*seal, *array, centres);
-    }
-  });
-  header = broadcast_text(ranks, std::move(header));
+  const std::string header = of_root(ranks, [&] { return seal ? seal->header.dump() : std::string(); });
   if (header.empty()) return progress;
-  auto count = static_cast<std::int64_t>(centres.size());
-  ranks.broadcast(std::span(&count, 1));
-  centres.resize(static_cast<std::size_t>(count));
-  ranks.broadcast(std::span(centres));
+  std::vector<float> centres = of_root(ranks, [&] {
+    std::vector<float> values;
+    if (const SealedArray* const array = seal->find("centres")) {
+      values.resize(static_cast<std::size_t>(array->bytes) / sizeof(float));
+      read_array(*seal, *array, values);
+    }
+    return values;
+  });
   const Json h = parse_json(header);
   progress.clusters = h.at("clusters").get<std::int64_t>();
   progress.clusters_by = h.at("by").get<std::string>();

@@ -1,5 +1,5 @@
-// What embedding and clustering have done so far, as files in checkpoints/ that a stopped run goes on from: on any
-// number of ranks, each row and each restart once.
+// What guides stage 2, and what embedding and clustering have done so far, as files in checkpoints/ that a stopped run
+// goes on from: on any number of ranks, each row and each restart once.
 #pragma once
 
 #include <filesystem>
@@ -7,6 +7,7 @@
 #include "masksc/cluster/kmeans.hpp"
 #include "masksc/core/json.hpp"
 #include "masksc/embed/embed.hpp"
+#include "masksc/model/settings.hpp"
 
 namespace masksc {
 
@@ -19,6 +20,11 @@ void save_embedding(const std::filesystem::path& path, const Json& identity, con
 /// collective.
 void load_embedding(const std::filesystem::path& path, const Json& identity, EmbeddingProgress& progress, RowRange rows,
                     Collectives& ranks);
+
+/// Writes what guides stage 2. Throws EnvironmentError.
+void save_guidance(const std::filesystem::path& path, const Json& identity, GuidanceTarget target);
+/// automatic, which decides nothing, if the file is not there, damaged or of another identity. A collective.
+GuidanceTarget load_guidance(const std::filesystem::path& path, const Json& identity, Collectives& ranks);
 
 /// What clustering has found out: how many clusters and by what, and K-means' restarts.
 struct ClusterProgress {

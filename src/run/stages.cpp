@@ -11,6 +11,7 @@
 #include "masksc/train/recording.hpp"
 #include "masksc/train/sequence_trainer.hpp"
 #include "masksc/train/trace.hpp"
+#include "stage_files.hpp"
 
 namespace masksc {
 namespace {
@@ -70,6 +71,23 @@ std::vector<NeededEncoder> needed_encoders(const TargetSettings& target, const E
   return needed;
 }
 
+/// What guides, as an earlier process of the run has decided: on other ranks or processors another rounding might
+/// decide otherwise, and the model of the checkpoints would be another.
+TargetSettings remembered_guidance(const RunUnderWay& run, const SequenceEncoders& encoders,
+                                   const std::function<void(const std::function<void(const Tile&)>&)>& tiles) {
+  Collectives& ranks = run.context.ranks;
+  const std::filesystem::path file = run.folder.path("checkpoints") / "guidance.json";
+  const Json identity = training_identity(run.options, run.identity, encoders.hash());
+  TargetSettings settings = run.options.target;
+  if (settings.guidance_target != GuidanceTarget::automatic) return settings;
+  settings.guidance_target = load_guidance(file, identity, ranks);
+  if (settings.guidance_target != GuidanceTarget::automatic) return settings;
+  settings = decide_guidance(run.options.target, encoders, tiles, run.input,
+                             static_cast<std::uint64_t>(run.options.train.seed), ranks);
+  on_root(ranks, [&] { save_guidance(file, identity, settings.guidance_target); });
+  return settings;
+}
+
 }  // namespace
 
 std::string SequenceEncoders::hash() const {
@@ -90,23 +108,21 @@ SequenceEncoders given_sequence_encoders(const RunOptions& options, const Expres
   return given;
 }
 
-SequenceEncoders sequence_stage(const RunOptions& options, const Expression& expression, const RunIdentity& identity,
-                                const Json& description, const RunFolder& folder, SequenceEncoders given,
-                                TrainContext& context) {
+SequenceEncoders sequence_stage(const RunUnderWay& run, SequenceEncoders given) {
+  const auto& [options, input, folder, identity, description, context] = run;
   const auto seed = static_cast<std::uint64_t>(options.train.seed);
-  for (const NeededEncoder& needed : needed_encoders(options.target, expression)) {
+  for (const NeededEncoder& needed : needed_encoders(options.target, input.expression)) {
     std::shared_ptr<SequenceEncoder>& encoder = needed.of(given);
     const std::filesystem::path own = folder.path("model") / needed.file;
-    std::int32_t saved = 0;  // by the interrupted run that this one continues
-    on_root(context.ranks, [&] { saved = std::filesystem::exists(own) ? 1 : 0; });
-    context.ranks.broadcast(std::span(&saved, 1));
-    if (saved == 0 && encoder) {
+    // By the interrupted run that this one continues.
+    const bool saved = of_root(context.ranks, [&] { return std::filesystem::exists(own); });
+    if (!saved && encoder) {
       log::info("stage 1: the sequence encoder of {}", given_file(options, needed).string());
       on_root(context.ranks, [&] { save_sequence_encoder(own, *encoder, identity.genes); });
       continue;
     }
     encoder = std::make_shared<SequenceEncoder>(needed.shape, seed, needed.parameter_set, context.device);
-    if (saved == 1) {
+    if (saved) {
       load_sequence_encoder(own, *encoder, identity.genes, context.ranks);
       log::info("stage 1: the sequence encoder of {}", own.string());
       continue;
@@ -114,7 +130,7 @@ SequenceEncoders sequence_stage(const RunOptions& options, const Expression& exp
     CheckpointFolder checkpoints(folder.path("checkpoints"), needed.stage, sequence_identity(options, identity),
                                  {options.run.keep_last, options.run.keep_every}, context.ranks);
     train_sequence_encoder(*encoder,
-                           {.expression = expression,
+                           {.expression = input.expression,
                             .settings = options.sequence,
                             .seed = seed,
                             .title = needed.title,
@@ -129,26 +145,27 @@ SequenceEncoders sequence_stage(const RunOptions& options, const Expression& exp
   return given;
 }
 
-Targets target_stage(const RunOptions& options, const RunInput& input, const SequenceEncoders& encoders,
-                     TrainContext& context) {
-  const Expression& expression = input.expression;
+Targets target_stage(const RunUnderWay& run, const SequenceEncoders& encoders) {
+  const Expression& expression = run.input.expression;
+  const TrainContext& context = run.context;
   const Densifier densifier(expression);
   const std::int64_t patch_genes = expression.layout.patch_genes();
   const OneThreadEach each(context.shards > 0);
   const int threads = context.tile_threads(each.threads());
   const auto tiles = every_patch(expression, densifier, patch_genes, context.device, threads);
-  const TargetSettings settings = decide_guidance(options.target, encoders, tiles, input,
-                                                  static_cast<std::uint64_t>(options.train.seed), context.ranks);
+  const TargetSettings settings = remembered_guidance(run, encoders, tiles);
   Targets targets(settings, densifier.width() / patch_genes, patch_genes, encoders.whole, encoders.per_patch,
                   context.device);
-  targets.standardise(tiles, expression.cells, input.components.loadings, context.ranks,
+  targets.standardise(tiles, expression.cells, run.input.components.loadings, context.ranks,
                       context.shards > 0 ? threads : 0);
   return targets;
 }
 
-TrainOutcome train_stage(const RunOptions& options, const Expression& expression, const Targets& targets,
-                         const CheckpointIdentity& identity, const Json& description, const RunFolder& folder,
-                         MaskedAutoencoder& model, TrainContext& context) {
+TrainOutcome train_stage(const RunUnderWay& run, const Targets& targets, const std::string& encoders_hash,
+                         MaskedAutoencoder& model) {
+  const RunOptions& options = run.options;
+  const Expression& expression = run.input.expression;
+  TrainContext& context = run.context;
   const OneThreadEach each;
   TrainingEngine engine(model.parameters(), options.train, options.engine, context.ranks, each.threads(), context.nccl,
                         options.engine.cuda_graph ? cuda_recorder(context.device) : nullptr);
@@ -159,12 +176,21 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
   const int threads_of_a_part = options.train.deterministic ? 1 : each.threads();
   const std::int64_t micro_batch = micro_batch_of(options.engine, rows, model.shape().tokens(), options.model.dim,
                                                   context.device.is_cpu(), threads_of_a_part);
-  CheckpointFolder checkpoints(folder.path("checkpoints"), training_stage, identity,
+  CheckpointFolder checkpoints(run.folder.path("checkpoints"), training_stage,
+                               training_identity(options, run.identity, encoders_hash),
                                {options.run.keep_last, options.run.keep_every}, context.ranks);
   const std::int64_t total = total_steps(expression.cells, options.train);
   std::optional<Checkpoint> resumed = checkpoints.load();  // with --resume never RunFolder has removed them
-  if (!resumed && options.run.resume != "never" && options.run.resume != "auto")
-    resumed = checkpoints.load(std::filesystem::path(options.run.resume));
+  const std::filesystem::path given = options.run.resumed_path();
+  if (!given.empty()) {
+    if (resumed)
+      log::warning(
+          "--resume {} is not used: this run has a checkpoint of its own, of step {}; to start from that one "
+          "give another --output",
+          given.string(), resumed->step);
+    else
+      resumed = checkpoints.load(given);
+  }
   if (resumed) {
     if (resumed->step > total)
       throw UserError(fmt::format("the checkpoint of step {} is beyond the {} steps asked for; give more --epochs",
@@ -178,7 +204,7 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
       (first_traced > total || (resumed && first_traced > 0 && first_traced <= resumed->step)))
     log::warning("--profile {}: there is no trace of steps that this process does not train ({} to {})",
                  options.engine.profile, resumed ? resumed->step + 1 : 1, total);
-  StepTrace trace(options.engine.profile, folder.path(fmt::format("trace-{}.json", context.ranks.rank())).string(),
+  StepTrace trace(options.engine.profile, run.folder.path(fmt::format("trace-{}.json", context.ranks.rank())).string(),
                   context.ranks);
   const TrainJob job{.expression = expression,
                      .targets = targets,
@@ -187,7 +213,7 @@ TrainOutcome train_stage(const RunOptions& options, const Expression& expression
                      .micro_batch = micro_batch,
                      .cadence = options.run.cadence,
                      .checkpoints = &checkpoints,
-                     .description = description,
+                     .description = run.description,
                      .max_bad_steps = options.run.max_bad_steps,
                      .resumed = resumed,
                      .watch = [&](std::int64_t step, bool begins) { trace.step(step, begins); }};

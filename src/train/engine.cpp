@@ -207,14 +207,14 @@ StepReport TrainingEngine::step(const StepPasses& passes, double guidance_weight
                moments[static_cast<std::size_t>(thread)]);
   });
   const Moment computed(parameters_.values().device());
-  const double masked = add_up(lanes, &LossShares::masked);
-  const double guidance = add_up(lanes, &LossShares::guidance);
-  divide_passes(report.seconds, computed.since(begun), moments);
   {
     RECORD_USER_SCOPE("communication");
     exchange_.finish();
   }
   const Moment combined(parameters_.values().device());
+  const double masked = add_up(lanes, &LossShares::masked);  // a GPU has computed all of the above when this is read
+  const double guidance = add_up(lanes, &LossShares::guidance);
+  divide_passes(report.seconds, computed.since(begun), moments);
   RECORD_USER_SCOPE("update");
 
   // Every rank sees the same numbers, so all decide alike. Owned gradients are all of them, or this rank's slices.

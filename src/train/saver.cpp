@@ -60,24 +60,26 @@ void Saver::after_step(std::int64_t step, std::int64_t epoch, bool epoch_ends, b
   const bool now = last || agreed.stop;
   if (now || !agreed.writing) settle();
   if (!now && !agreed.save && !by_count(step, epoch, epoch_ends)) return;
-  attempt(agreed.stop, [&] {
+  attempt(step, agreed.stop, [&] {
     if (checkpoints_->pending()) complete();
     begin(step, cadence_.background && !now, state);
   });
 }
 
 void Saver::settle() {
-  if (checkpoints_ != nullptr && checkpoints_->pending()) attempt(false, [&] { complete(); });
+  if (checkpoints_ != nullptr && checkpoints_->pending()) attempt(checkpoints_->step(), false, [&] { complete(); });
 }
 
 /// What fails fails on all ranks.
 template <typename Work>
-void Saver::attempt(bool must, const Work& work) {
+void Saver::attempt(std::int64_t step, bool must, const Work& work) {
+  const Stopwatch stopwatch;
   try {
     work();
   } catch (const EnvironmentError& e) {
     if (must) throw;
-    failed(e.what());
+    clock_.saved(stopwatch.seconds());  // the next one is due as if this had gone well
+    failed(step, e.what());
   }
 }
 
@@ -106,9 +108,9 @@ void Saver::complete() {
         whole, stop_grace_seconds());
 }
 
-void Saver::failed(const std::string& why) const {
+void Saver::failed(std::int64_t step, const std::string& why) const {
   const std::string message = fmt::format("a checkpoint could not be saved, the run goes on: {}", why);
-  context_.log.event(stage_, "warning", checkpoints_->step(), {{"message", message}});
+  context_.log.event(stage_, "warning", step, {{"message", message}});
   if (context_.ranks.is_root()) log::warning("{}", message);
 }
 

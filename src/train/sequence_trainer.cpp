@@ -168,10 +168,10 @@ void train_sequence_encoder(SequenceEncoder& encoder, const SequenceJob& job, Tr
     const std::int64_t epoch = done / steps;
     const std::int64_t step = done % steps;
     const double learning_rate = epoch_learning_rate(epoch, settings);
-    context.ranks.begin_step(done + 1);
     if (step == 0 || starts) loader.start_epoch(static_cast<std::uint32_t>(epoch));
     const Stopwatch stopwatch;
     const Batch batch = loader.batch(step);
+    ranks.begin_step(done + 1);  // reading the batch may take one rank longer than others
     const Step computed{encoder, settings, job.seed, static_cast<std::uint32_t>(epoch), batch, context};
     const double loss = context.shards > 0 ? compute_gradient_of_shards(computed, threads) : compute_gradient(computed);
     const double norm = encoder.parameters().gradients().norm().item<double>();

@@ -209,7 +209,6 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     const Stopwatch stopwatch;
     const Moment begun(context.device);
     if (job.watch) job.watch(step + 1, true);
-    context.ranks.begin_step(step + 1);
     if (context.nccl != nullptr) context.nccl->set_step(step + 1);
     const std::int64_t epoch = step / steps_per_epoch;
     const bool epoch_ends = (step + 1) % steps_per_epoch == 0;
@@ -225,6 +224,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
                          job.micro_batch, job.settings.deterministic, context);
     }();
     const Moment batched(context.device);
+    context.ranks.begin_step(step + 1);  // reading the batch may take one rank longer than others
     const double learning_rate = scheduled_learning_rate(step, total, job.settings.learning_rate, job.settings.warmup);
     const StepPasses passes = {.count = batch.passes,
                                .inputs = [&](std::int64_t pass) { return batch.inputs(pass); },

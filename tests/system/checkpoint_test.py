@@ -31,7 +31,7 @@ class Kept(unittest.TestCase):
         self.assertEqual(files, [f"step-{step:08}.h5" for step in (10, 20, 24)])  # of 5, 10, 15, 20, 24
         self.assertEqual((self.folder / "latest").resolve(), self.folder / "step-00000024.h5")
         left = {p.name for p in self.folder.iterdir()} - set(files)
-        self.assertEqual(left, {"latest", "run.json"})  # nothing of stage 1, embedding or clustering
+        self.assertEqual(left, {"latest", "run.json", "guidance.json"})  # nothing of stage 1, embedding or clustering
 
     def test_listed_and_verified(self):
         for path in (self.output, self.folder):

@@ -88,6 +88,22 @@ class Embed(unittest.TestCase):
         found = support.metrics(output)
         self.assertLess(found["genes"], found["genes_of_model"])
         self.assertIn(f"{found['genes']} of the model's {found['genes_of_model']}", done.err + done.out)
+        self.assertNotIn("of the counts of these cells", done.err)
+
+    @staticmethod
+    def share(cells, genes):
+        return np.mean(cells[:, genes].X.sum(1) / cells.X.sum(1))
+
+    def test_a_file_of_some_genes_has_other_totals(self):
+        cells = anndata.read_h5ad(support.SIMULATED)
+        model = json.loads((support.BASE / "model" / "model.json").read_text())
+        shared, known = model["share_of_counts"], model["expression"]["genes"]
+        self.assertAlmostEqual(shared, self.share(cells, known), places=3)
+        path = support.fresh("panel.h5ad")
+        cells[:, cells.var_names.isin(known[:100])].copy().write_h5ad(path)
+        done = embed(support.fresh("embedded"), "--input", path)
+        self.assertEqual(done.codes, [0], done)
+        self.assertIn(f"hold 100 % of the counts of these cells, and held {100 * shared:.0f} % in training", done.err)
 
     def test_labels_of_a_reference(self):
         cells = anndata.read_h5ad(support.SIMULATED)
@@ -120,6 +136,23 @@ class Embed(unittest.TestCase):
                      "some")
         self.assertEqual(done.codes, [0], done)
         self.assertIn(f"{reference.n_obs - 20} of {reference.n_obs} cells of the reference have no label", done.err)
+
+
+    def test_residuals_within_batches(self):
+        cells = anndata.read_h5ad(support.SIMULATED)
+        cells.obs["donor"] = np.where(np.arange(cells.n_obs) % 2, "a", "b")
+        path = support.fresh("donors.h5ad")
+        cells.write_h5ad(path)
+        trained = support.fresh("residuals")
+        options = ["--batch-key", "donor", "--batch-statistics", "--standardize", "residuals", "--epochs", "1"]
+        done = support.train(trained, *options, data=path)
+        self.assertEqual(done.codes, [0, 0], done)
+        output = support.fresh("embedded")
+        done = support.run("masksc_embed", "--model", trained, "--output", output, "--input", path, "--batch-key", "donor",
+                           "--report", "no")
+        self.assertEqual(done.codes, [0, 0], done)
+        mine, theirs = (anndata.read_h5ad(folder / "result.h5ad") for folder in (output, trained))
+        np.testing.assert_array_equal(mine.obsm["X_masksc"], theirs.obsm["X_masksc"])
 
 
 class Refused(unittest.TestCase):

@@ -45,6 +45,15 @@ class Plan(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(json.loads(done.stdout)["tokens"]["all"], 16)  # 2000 genes: 44 x 44, patches of 11 x 11
 
+    def test_an_input_tells_its_size(self):
+        done = direct("--plan", "--json", "--plan-ranks", "2", "--input", str(support.SIMULATED))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = json.loads(done.stdout)
+        self.assertEqual((found["cells"], found["tokens"]["all"]), (support.CELLS, 16))
+        self.assertLess(found["parameters"], json.loads(direct("--plan", "--json").stdout)["parameters"])  # 25 genes a patch
+        done = direct("--plan", "--json", "--plan-cells", "1000", "--plan-ranks", "2", "--input", str(support.SIMULATED))
+        self.assertEqual(json.loads(done.stdout)["cells"], 1000)
+
     def test_genes_that_do_not_fill_the_matrix(self):
         self.assertEqual(plan("--plan-genes", "2048")["tokens"]["all"], 128)
         full, more = plan(), plan("--plan-genes", "20000")

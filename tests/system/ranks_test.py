@@ -1,4 +1,5 @@
 """Training on N ranks is training on one."""
+import subprocess
 import unittest
 
 import numpy as np
@@ -36,6 +37,18 @@ class Ranks(unittest.TestCase):
     def test_saved_sequence_encoder_gives_the_base_runs_loss(self):
         # Only the first step: --max-steps bends the schedule of the learning rate.
         self.assertAlmostEqual(self.losses[2][0], support.steps(support.BASE)[0]["loss"], places=6)
+
+
+class Processors(unittest.TestCase):
+    def test_ranks_that_round_otherwise_are_told(self):
+        output = support.fresh("ranks", "mixed")
+        options = ["--input", support.SIMULATED, "--output", output, "--labels", "group",
+                   *support.without(support.SMALL, ["--epochs"]), "--epochs", "1"]
+        other = 'if [ "$OMPI_COMM_WORLD_RANK" = 1 ]; then export ATEN_CPU_CAPABILITY=default; fi; exec "$@"'
+        done = subprocess.run(support.mpirun(2, ["sh", "-c", other, "sh", support.program("masksc_train"), *options]),
+                              capture_output=True, text=True, env=support.environment(), timeout=300)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("rank 1 computes with DEFAULT on host", done.stderr)
 
 
 if __name__ == "__main__":

@@ -73,10 +73,47 @@ class StartedAgain(unittest.TestCase):
         self.assertEqual(done.codes, [0, 0], done)
         self.assertIn("holds no checkpoint: the training begins anew", done.err)
 
+    def test_what_guides_is_not_decided_again(self):
+        for path in (self.output / "checkpoints").glob("*.h5"):
+            path.unlink()
+        decided = self.output / "checkpoints" / "guidance.json"
+        self.assertNotEqual(self.before["guided_by"], "components")
+        decided.write_text(decided.read_text().replace(self.before["guided_by"], "components"))
+        done = support.train(self.output, "--epochs", "5")
+        self.assertEqual(done.codes, [0, 0], done)
+        self.assertEqual(support.metrics(self.output)["guided_by"], "components")
+
     def test_what_a_run_lacks_is_named(self):
         for name in ("checkpoints/run.json", "config.ini"):
             (self.output / name).unlink()
             self.assert_refused(support.train(self.output), f"a run without its {name}")
+
+    def test_a_run_that_was_killed_as_it_began_goes_on(self):
+        for left in ((), ("checkpoints/run.json", ".config.ini.partial"), ("checkpoints/.run.json.partial",)):
+            for path in self.output.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            (self.output / "checkpoints").mkdir()
+            (self.output / "model").mkdir()
+            for name in left:
+                (self.output / name).write_text("{")
+            done = support.train(self.output, "--epochs", "1")
+            self.assertEqual(done.codes, [0, 0], (left, done))
+        mine = support.fresh("rerun", "mine")
+        mine.mkdir()
+        (mine / "config.ini").write_text("epochs = 1\n")
+        done = support.train(mine, "--config", mine / "config.ini")
+        self.assertEqual(done.codes, [2, 2], done)
+        self.assertEqual((mine / "config.ini").read_text(), "epochs = 1\n")
+
+    def test_one_that_was_killed_as_it_was_replaced_is_replaced(self):
+        for name in ("metrics.json", "result.h5ad", "checkpoints/run.json"):
+            (self.output / name).unlink()
+        refused = support.train(self.output)
+        self.assertEqual(refused.codes, [2, 2], refused)
+        self.assertIn("a run without its checkpoints/run.json", refused.err)
+        done = support.train(self.output, "--resume", "never")
+        self.assertEqual(done.codes, [0, 0], done)
+        self.assertEqual(support.metrics(self.output)["embedding_hash"], self.before["embedding_hash"])
 
     def test_other_programs_leave_it_alone(self):
         page = (self.output / "report.html").read_bytes()
@@ -122,8 +159,9 @@ class StartedAgain(unittest.TestCase):
         self.assertEqual(len(support.steps(self.output)), 2 * support.STEPS_PER_EPOCH)
 
     def test_more_epochs_continue_it(self):
-        done = support.train(self.output, "--epochs", "6")
+        done = support.train(self.output, "--epochs", "6", "--resume", support.BASE / "checkpoints")
         self.assertEqual(done.codes, [0, 0], done)
+        self.assertIn("is not used: this run has a checkpoint of its own, of step 24", done.err)
         numbers = [line["step"] for line in support.steps(self.output)]
         self.assertEqual(numbers, list(range(1, 6 * support.STEPS_PER_EPOCH + 1)))
         resumed = [line for line in support.log_lines(self.output) if line.get("event") == "resumed"]

@@ -16,7 +16,7 @@ struct ReferenceCells {
 
 struct LabelTransfer {
   Labels labels;                    // names of the reference; -1 where no neighbour has a label
-  std::vector<double> confidence;   // share of the labelled neighbours that have the label, in (0, 1]; 0 without any
+  std::vector<double> confidence;   // share of all neighbours that have the label, in (0, 1]; 0 where none has one
   std::vector<double> distance;     // mean Euclidean distance to the neighbours
   std::vector<std::uint8_t> novel;  // 1: farther from its neighbours than 99 % of the reference's own cells are
   double novel_beyond = 0;          // that distance

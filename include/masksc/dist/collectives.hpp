@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "masksc/core/error.hpp"
@@ -233,6 +234,28 @@ void on_root(Collectives& ranks, Work&& work) {
   together(ranks, [&] {
     if (ranks.is_root()) work();
   });
+}
+
+/// What `work` gives on rank 0, on every rank: an integer, bool or enumerator, a text, or a vector of elements. If it
+/// throws, all ranks throw that error. A collective.
+template <typename Work>
+auto of_root(Collectives& ranks, Work&& work) {
+  using Value = std::invoke_result_t<Work&>;
+  Value value{};
+  on_root(ranks, [&] { value = work(); });
+  if constexpr (std::is_same_v<Value, std::string>) {
+    return broadcast_text(ranks, std::move(value));
+  } else if constexpr (std::is_integral_v<Value> || std::is_enum_v<Value>) {
+    auto number = static_cast<std::int64_t>(value);
+    ranks.broadcast(std::span(&number, 1));
+    return static_cast<Value>(number);
+  } else {
+    auto count = static_cast<std::int64_t>(value.size());
+    ranks.broadcast(std::span(&count, 1));
+    value.resize(static_cast<std::size_t>(count));
+    ranks.broadcast(std::span(value));
+    return value;
+  }
 }
 
 }  // namespace masksc

@@ -35,8 +35,6 @@ struct InputSettings {
 };
 
 void describe(OptionTable& table, InputSettings& settings);
-/// The options of inputs that may be several.
-void describe_joining(OptionTable& table, InputSettings& settings);
 
 class CountsReader {
  public:

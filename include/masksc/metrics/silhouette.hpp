@@ -30,7 +30,7 @@ std::optional<double> silhouette(const DenseMatrix& local_rows, RowRange rows, s
 /// A mean silhouette, of a sample where there are very many cells.
 struct SilhouetteScore {
   double mean = 0;
-  double standard_error = 0;  // standard deviation / sqrt(cells); 0 when no cell was left out
+  double standard_error = 0;  // of the mean; 0 when no cell was left out
   std::int64_t cells = 0;     // whose silhouettes it is the mean of
 };
 
@@ -41,8 +41,10 @@ struct SilhouetteSample {
   std::uint64_t seed = 0;
 };
 
-/// The mean silhouette of all cells, or of a sample (as scikit-learn's sample_size) with its standard error; the same
-/// bits on any number of ranks. Nothing when there are fewer than 2 or more than sampled cells - 1 clusters in the
+/// The mean silhouette of all cells, or of a sample (as scikit-learn's sample_size) with its standard error: that of
+/// the mean of ten disjoint parts of the sample, for cells that are compared with each other are not independent (their
+/// standard deviation / sqrt(cells) was a half to a quarter of the error on data with small or scattered clusters). The
+/// same bits on any number of ranks. Nothing when there are fewer than 2 or more than sampled cells - 1 clusters in the
 /// sample. Otherwise as silhouette.
 std::optional<SilhouetteScore> silhouette_score(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
                                                 std::span<const std::int32_t> local_labels,

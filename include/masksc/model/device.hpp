@@ -23,6 +23,9 @@ at::Device choose_device(const std::string& wanted, int local_rank, bool determi
 /// Most bytes that tensors of this process held on the GPU at once since choose_device(); nothing for a CPU.
 std::optional<std::int64_t> peak_gpu_memory(at::Device device);
 
+/// What LibTorch's kernels compute with on this processor: "AVX2", "AVX512", "DEFAULT".
+std::string cpu_instructions();
+
 /// LibTorch's version.
 const char* torch_version();
 

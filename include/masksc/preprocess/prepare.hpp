@@ -110,6 +110,9 @@ GeneScaling residual_scaling(MomentSums& sums, std::int64_t batches, Collectives
 /// That scaling for a prepared expression, whatever scaling it has. A collective.
 GeneScaling residual_scaling(const Expression& expression, Collectives& ranks);
 
+/// What share of a cell's counts the chosen genes hold, in the mean of the first 2000 cells. A collective.
+double share_of_counts(const Expression& expression, Collectives& ranks);
+
 /// `counts`: this rank's `rows` of `cells`, with all genes of the file; `highly_variable`: the file's own choice of
 /// genes, may be empty; `batches`: of all cells, for --batch-statistics, may be empty. A collective. Throws UserError
 /// when settings and data do not fit.

@@ -36,6 +36,6 @@ OptionTable describe_embed(EmbedOptions& options);
 /// Writes result.h5ad, metrics.json, config.ini and report.html to --output: as a run's, and with a reference obs
 /// columns masksc_label, masksc_confidence, masksc_distance and masksc_novel. Returns the metrics on rank 0. A
 /// collective. Throws UserError (model, genes or reference that do not fit, an --output that is taken) on all ranks.
-Json embed_new_cells(const EmbedOptions& options, const OptionTable& table, const RunPlace& place);
+Json embed_new_cells(const EmbedOptions& options, const RunPlace& place);
 
 }  // namespace masksc

@@ -47,7 +47,7 @@ class RunFolder {
   /// run whose settings differ from these in a way that changes the result (the first difference is named), unless
   /// --overwrite or --resume never. With those the run is replaced, unless this is the Slurm job that began it,
   /// requeued. Throws UserError, too, when what is replaced has files that this run needs.
-  RunFolder(const RunOptions& options, const OptionTable& table, Collectives& ranks);
+  RunFolder(const RunOptions& options, Collectives& ranks);
 
   [[nodiscard]] FolderState state() const { return state_; }
   [[nodiscard]] const InputIdentity& recorded_input() const { return recorded_; }
@@ -78,7 +78,6 @@ class RunFolder {
   void share();  // what rank 0 has found
 
   const RunOptions& options_;
-  const OptionTable& table_;
   Collectives& ranks_;
   std::filesystem::path root_;
   FolderState state_ = FolderState::empty;

@@ -23,10 +23,10 @@ inline constexpr std::array<const char*, 3> kReadModelFormats = {"mask-sc model 
 /// Genes, scaling, matrix layout and normalisation of a run, as they stand in model.json.
 Json describe_expression(const Expression& expression);
 
-/// Writes model.json; `gene_ids`: identifiers of all genes of the file, or empty. On one process. Throws
-/// EnvironmentError.
+/// Writes model.json; `gene_ids`: identifiers of all genes of the file, or empty; `share`: share_of_counts. On one
+/// process. Throws EnvironmentError.
 void save_model_description(const std::filesystem::path& folder, const Expression& expression,
-                            std::span<const std::string> gene_ids, const RunOptions& options,
+                            std::span<const std::string> gene_ids, double share, const RunOptions& options,
                             const AutoencoderShape& shape);
 
 /// Weights and running statistics of a sequence encoder; `genes_hash` ties them to the genes they were trained on.

@@ -1,11 +1,13 @@
 // All options of a run, one table for the parser, --help, config.ini and the check of a repeated run.
 #pragma once
 
-#include <filesystem>
+#include <initializer_list>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "masksc/cluster/choose.hpp"
+#include "masksc/core/json.hpp"
 #include "masksc/core/options.hpp"
 #include "masksc/data/settings.hpp"
 #include "masksc/io/counts_reader.hpp"
@@ -13,6 +15,7 @@
 #include "masksc/plan/settings.hpp"
 #include "masksc/preprocess/prepare.hpp"
 #include "masksc/report/settings.hpp"
+#include "masksc/run/settings.hpp"
 #include "masksc/train/settings.hpp"
 
 namespace masksc {
@@ -50,5 +53,9 @@ std::string absolute_if_file(const Option& option);
 
 /// The resolved configuration as INI text: every option that configurations hold. Run again it gives the same result.
 std::string resolved_configuration(const OptionTable& table);
+std::string resolved_configuration(RunOptions options);
+
+/// The values of the options that change a result, by name, and of those of other roles that are named.
+Json result_values(const OptionTable& table, std::initializer_list<std::string_view> also = {});
 
 }  // namespace masksc

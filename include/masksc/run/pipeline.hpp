@@ -9,6 +9,6 @@ namespace masksc {
 
 /// Does what `options` ask for, going on where an interrupted run of the same folder was; a finished one is only read.
 /// Returns the content of metrics.json on rank 0 (null elsewhere). A collective. Throws Error on all ranks.
-Json run_pipeline(const RunOptions& options, const OptionTable& table, const RunPlace& place);
+Json run_pipeline(const RunOptions& options, const RunPlace& place);
 
 }  // namespace masksc

@@ -1,8 +1,12 @@
 // The ranks of a run, and what this one has for itself.
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "masksc/dist/collectives.hpp"
 #include "masksc/dist/runtime.hpp"
+#include "masksc/model/torch.hpp"
 
 namespace masksc {
 
@@ -23,5 +27,10 @@ inline RunPlace place_of(Runtime& runtime) {
 
 /// From now on this rank computes with so many `threads`, or where that is 0 with its cores.
 void use_cores(std::int64_t threads, const RunPlace& place);
+
+/// The device of this rank for `wanted` (--device; see choose_device). A collective. Throws EnvironmentError when auto
+/// finds a GPU for some ranks and none for others, which would be as fast as the slowest; warns where the processors of
+/// ranks round otherwise, so that their copies of the weights differ in the last bits.
+at::Device choose_device(const std::string& wanted, const RunPlace& place, bool deterministic = false);
 
 }  // namespace masksc

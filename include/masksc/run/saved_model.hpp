@@ -17,6 +17,7 @@ struct SavedModel {
   Expression expression;  // genes, target total, scaling and layout; no cells
   std::unique_ptr<MaskedAutoencoder> network;
   std::vector<std::string> gene_ids;  // of its genes, beside their names; empty where its data had none
+  double share_of_counts = 0;         // that its genes had in its data; 0: unknown (older models)
   bool batch_statistics = false;  // trained with --batch-statistics: new cells are standardised within their batches
   std::string version;            // of the mask-sc that trained it
 };

@@ -47,6 +47,16 @@ RowRange own_rows(std::int64_t cells, const Collectives& ranks);
 /// Opens the prepared file, or makes it from --input (rank 0, streamed), and prepares the expression. A collective.
 RunInput prepare_input(const RunOptions& options, RunFolder& folder, const RunPlace& place);
 
+/// What the stages of a run have in common, once its input is there.
+struct RunUnderWay {
+  const RunOptions& options;
+  const RunInput& input;
+  const RunFolder& folder;
+  RunIdentity identity;
+  Json description;  // for its checkpoints
+  TrainContext& context;
+};
+
 /// The frozen sequence encoders that the targets need.
 struct SequenceEncoders {
   std::shared_ptr<SequenceEncoder> whole;
@@ -58,28 +68,22 @@ struct SequenceEncoders {
 SequenceEncoders given_sequence_encoders(const RunOptions& options, const Expression& expression, at::Device device,
                                          Collectives& ranks);
 /// Stage 1: the encoders of the interrupted run that this one continues, else the given ones, else trained, from the
-/// newest checkpoint on; saved to model/. `description` goes into checkpoints. A collective.
-SequenceEncoders sequence_stage(const RunOptions& options, const Expression& expression, const RunIdentity& identity,
-                                const Json& description, const RunFolder& folder, SequenceEncoders given,
-                                TrainContext& context);
+/// newest checkpoint on; saved to model/. A collective.
+SequenceEncoders sequence_stage(const RunUnderWay& run, SequenceEncoders given);
 
 /// The targets of stage 2, standardised over all cells. A collective.
-Targets target_stage(const RunOptions& options, const RunInput& input, const SequenceEncoders& encoders,
-                     TrainContext& context);
+Targets target_stage(const RunUnderWay& run, const SequenceEncoders& encoders);
 
-/// Stage 2, from the newest checkpoint on. A collective.
-TrainOutcome train_stage(const RunOptions& options, const Expression& expression, const Targets& targets,
-                         const CheckpointIdentity& identity, const Json& description, const RunFolder& folder,
-                         MaskedAutoencoder& model, TrainContext& context);
+/// Stage 2, from the newest checkpoint on; `encoders_hash` is that of the frozen encoders. A collective.
+TrainOutcome train_stage(const RunUnderWay& run, const Targets& targets, const std::string& encoders_hash,
+                         MaskedAutoencoder& model);
 
 /// Stage 3a: the features of this rank's cells; those that an interrupted run has saved are taken. A collective.
-DenseMatrix embed_stage(const Expression& expression, const MaskedAutoencoder& model, const RunIdentity& identity,
-                        const RunFolder& folder, TrainContext& context);
+DenseMatrix embed_stage(const RunUnderWay& run, const MaskedAutoencoder& model);
 
 /// Stage 3b: clusters and scores; restarts that an interrupted run has done are taken (of those in the embedding: a
 /// stopped search in components, of `predicts_components`, see CellFeatures, begins anew). A collective.
-ClusterOutcome cluster_stage(const RunOptions& options, const RunInput& input, const DenseMatrix& embedding,
-                             bool predicts_components, const std::string& embedding_hash, const RunFolder& folder,
-                             TrainContext& context);
+ClusterOutcome cluster_stage(const RunUnderWay& run, const DenseMatrix& embedding, bool predicts_components,
+                             const std::string& embedding_hash);
 
 }  // namespace masksc

@@ -66,9 +66,9 @@ class Saver {
   [[nodiscard]] bool by_count(std::int64_t step, std::int64_t epoch, bool epoch_ends) const;
   void begin(std::int64_t step, bool background, const std::function<SavedState(bool copy)>& state);
   void complete();
-  void failed(const std::string& why) const;
+  void failed(std::int64_t step, const std::string& why) const;
   template <typename Work>
-  void attempt(bool must, const Work& work);
+  void attempt(std::int64_t step, bool must, const Work& work);
 
   CheckpointFolder* checkpoints_;
   CadenceSettings cadence_;

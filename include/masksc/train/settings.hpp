@@ -1,4 +1,4 @@
-// Settings of stage 2's training and of how a run is carried out.
+// Settings of stage 2's training, of how its steps are carried out and of when they are saved.
 #pragma once
 
 #include <cstdint>
@@ -50,33 +50,12 @@ struct CadenceSettings {
   bool background = false;  // training goes on while a snapshot is written
 };
 
-struct RunSettings {
-  std::string device = "auto";
-  std::string collectives = "auto";        // auto, nccl, mpi
-  std::int64_t collective_timeout = 1800;  // seconds
-  std::int64_t stall_timeout = 20;         // seconds
-  std::int64_t threads = 0;                // 0: the cores of the rank
-  CadenceSettings cadence;
-  std::int64_t keep_last = 2;
-  std::int64_t keep_every = 0;      // steps; 0: none is kept for good
-  std::int64_t max_bad_steps = 10;  // in a row, before training goes back
-  std::string resume = "auto";
-  std::string stop_signals = "TERM,USR1,USR2,INT";
-  std::string time_limit = "none";  // as Slurm writes it; none: that of the Slurm job, if any
-  std::int64_t grace = 120;         // seconds before the limit at which the run stops by itself
-  bool quiet = false;
-  double progress_seconds = 10;  // between lines of progress that are no terminal's
-  bool tensorboard = false;      // steps as TensorBoard's event files as well
-};
-
 void describe(OptionTable& table, TrainSettings& settings);
 void describe(OptionTable& table, EngineSettings& settings);
-void describe(OptionTable& table, RunSettings& settings);
 
 /// Throw UserError on values out of range, and on those whose engine this build does not have.
 void validate(const TrainSettings& settings);
 void validate(const EngineSettings& settings);
-void validate(const RunSettings& settings);
 
 /// Throws UserError when --deterministic does not go with these ranks or these other settings.
 void validate_deterministic(const TrainSettings& train, const EngineSettings& engine, std::int64_t ranks);

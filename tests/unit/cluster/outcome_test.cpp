@@ -117,6 +117,16 @@ TEST(Scores, AreThoseOfTheClusters) {
   EXPECT_THAT(silhouette_note(scores), testing::EndsWith(" in principal components"));
 }
 
+TEST(Scores, CountTheClustersThatHaveCells) {
+  DenseMatrix embedding(30, 2);
+  for (std::int64_t cell = 0; cell < 30; ++cell) embedding.row(cell)[0] = static_cast<float>(cell % 3);
+  ClusterSettings settings;
+  settings.clusters = "5";
+  const Labels none;
+  const ClusterOutcome found = cluster_features(settings, {embedding, {}, {0, 30}, 30, none}, 1, 1, *single_rank());
+  EXPECT_EQ(found.clusters, 3);
+}
+
 TEST(Scores, SaySoWhereTheSilhouetteIsThatOfASample) {
   const Json scores = {{"silhouette_standard_error", 0.0021}, {"silhouette_cells", 25000}, {"silhouette_pca", nullptr}};
   EXPECT_EQ(silhouette_note(scores), "± 0.002, of 25000 cells");

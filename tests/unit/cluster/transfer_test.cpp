@@ -28,9 +28,10 @@ DenseMatrix cells_at(std::vector<float> places) {
 }
 
 TEST(LabelTransfer, NearestNeighboursVote) {
-  const LabelTransfer found = transfer_labels(cells_at({0.5F, 10.5F, 5.6F}), two_groups(), 5, 1);
+  const LabelTransfer found = transfer_labels(cells_at({0.5F, 10.55F, 5.6F}), two_groups(), 5, 1);
   EXPECT_THAT(found.labels.codes, testing::ElementsAre(0, 1, 1));
-  EXPECT_DOUBLE_EQ(found.confidence[0], 1.0);  // cells without a label do not vote
+  EXPECT_DOUBLE_EQ(found.confidence[0], 0.8);  // one of the five has no label
+  EXPECT_DOUBLE_EQ(found.confidence[1], 1.0);
 }
 
 TEST(LabelTransfer, AMixedNeighbourhoodLowersTheConfidence) {
@@ -38,7 +39,7 @@ TEST(LabelTransfer, AMixedNeighbourhoodLowersTheConfidence) {
   reference.features.values[151] = 0.5049F;  // one stranger among those at 0.49 .. 0.52
   const LabelTransfer found = transfer_labels(cells_at({0.505F}), reference, 5, 1);
   EXPECT_EQ(found.labels.codes[0], 0);
-  EXPECT_DOUBLE_EQ(found.confidence[0], 0.75);
+  EXPECT_DOUBLE_EQ(found.confidence[0], 0.6);  // and one has no label
 }
 
 TEST(LabelTransfer, FarCellsAreNovelAndTheReferencesOwnAreNot) {

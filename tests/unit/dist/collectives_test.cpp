@@ -102,6 +102,25 @@ TEST_P(OnRanks, AnErrorOnOneRankIsEveryRanksError) {
     }
     EXPECT_THROW(on_root(ranks, [] { throw EnvironmentError("disk"); }), EnvironmentError);
     EXPECT_NO_THROW(on_root(ranks, [] {}));
+    EXPECT_THROW(of_root(ranks, [&]() -> bool { throw EnvironmentError("disk"); }), EnvironmentError);
+  });
+}
+
+TEST_P(OnRanks, WhatRankZeroFindsIsOnEveryRank) {
+  run_as_threads(GetParam(), [](Collectives& ranks) {
+    const auto here = [&](auto value) {
+      return of_root(ranks, [&] {
+        EXPECT_TRUE(ranks.is_root());
+        return value;
+      });
+    };
+    EXPECT_TRUE(here(true));
+    EXPECT_EQ(here(std::int64_t{-5}), -5);
+    EXPECT_EQ(here(ExitCode::stopped), ExitCode::stopped);
+    EXPECT_EQ(here(std::string("a\0text", 6)), std::string("a\0text", 6));
+    EXPECT_EQ(here(std::string()), "");
+    EXPECT_EQ(here(std::vector<float>{1.5F, 2}), (std::vector<float>{1.5F, 2}));
+    EXPECT_TRUE(here(std::vector<std::int64_t>()).empty());
   });
 }
 

@@ -2,9 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <limits>
+#include <thread>
 
 #include "courses.hpp"
+#include "masksc/core/files.hpp"
+#include "masksc/train/saver.hpp"
 #include "masksc/train/sequence_trainer.hpp"
 
 namespace masksc {
@@ -36,6 +40,22 @@ TEST(Deal, EveryParameterGoesToOneRank) {
     EXPECT_EQ(next, model.parameters().specs().size());
     EXPECT_EQ(begin, model.parameters().count());
   }
+}
+
+TEST(Saver, ASaveThatCannotBeginIsNotTriedAgainAtOnce) {
+  const auto ranks = single_rank();
+  const TemporaryFolder folder;
+  RunLog log(folder / "log.jsonl");
+  TrainContext context{*ranks, log};
+  CheckpointFolder checkpoints(folder / "gone", "step", CheckpointIdentity{{"data", "d"}}, Retention{2, 0}, *ranks);
+  fs::remove(folder / "gone");
+  Saver saver(&checkpoints, {.minutes = 0.01}, "train", context);
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  const StepVotes due = saver.votes(false);
+  EXPECT_TRUE(due.save);
+  saver.after_step(7, 1, false, false, due, [](bool /*copy*/) { return SavedState{}; });
+  EXPECT_FALSE(saver.votes(false).save);
+  EXPECT_THAT(read_file(folder / "log.jsonl"), HasSubstr("\"step\":7"));
 }
 
 TEST(Checkpoint, InTheBackgroundItIsTheSame) {

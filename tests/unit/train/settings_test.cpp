@@ -1,4 +1,4 @@
-// What settings of a run refuse.
+// What settings of training refuse.
 #include "masksc/train/settings.hpp"
 
 #include <gmock/gmock.h>
@@ -11,16 +11,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::ThrowsMessage;
-
-TEST(TimeLimit, MustLeaveRoomForTheGrace) {
-  RunSettings settings;
-  settings.time_limit = "2:00";
-  EXPECT_THAT([&] { validate(settings); }, ThrowsMessage<UserError>(HasSubstr("--time-limit 2:00 is 120 s")));
-  settings.time_limit = "2:01";
-  EXPECT_NO_THROW(validate(settings));
-  settings.grace = -1;
-  EXPECT_THROW(validate(settings), UserError);
-}
 
 TEST(TrainSettings, EpochsAreKeysOfRandomNumbers) {
   TrainSettings settings;
