@@ -109,11 +109,13 @@ SequenceEncoders given_sequence_encoders(const RunOptions& options, const Expres
 }
 
 SequenceEncoders sequence_stage(const RunUnderWay& run, SequenceEncoders given) {
-  const auto& [options, input, folder, identity, description, context] = run;
+  const RunOptions& options = run.options;
+  const RunIdentity& identity = run.identity;
+  TrainContext& context = run.context;
   const auto seed = static_cast<std::uint64_t>(options.train.seed);
-  for (const NeededEncoder& needed : needed_encoders(options.target, input.expression)) {
+  for (const NeededEncoder& needed : needed_encoders(options.target, run.input.expression)) {
     std::shared_ptr<SequenceEncoder>& encoder = needed.of(given);
-    const std::filesystem::path own = folder.path("model") / needed.file;
+    const std::filesystem::path own = run.folder.path("model") / needed.file;
     // By the interrupted run that this one continues.
     const bool saved = of_root(context.ranks, [&] { return std::filesystem::exists(own); });
     if (!saved && encoder) {
@@ -127,17 +129,17 @@ SequenceEncoders sequence_stage(const RunUnderWay& run, SequenceEncoders given) 
       log::info("stage 1: the sequence encoder of {}", own.string());
       continue;
     }
-    CheckpointFolder checkpoints(folder.path("checkpoints"), needed.stage, sequence_identity(options, identity),
+    CheckpointFolder checkpoints(run.folder.path("checkpoints"), needed.stage, sequence_identity(options, identity),
                                  {options.run.keep_last, options.run.keep_every}, context.ranks);
     train_sequence_encoder(*encoder,
-                           {.expression = input.expression,
+                           {.expression = run.input.expression,
                             .settings = options.sequence,
                             .seed = seed,
                             .title = needed.title,
                             .encoder = needed.parameter_set == per_patch_set ? "patch" : "",
                             .cadence = options.run.cadence,
                             .checkpoints = &checkpoints,
-                            .description = description},
+                            .description = run.description},
                            context);
     on_root(context.ranks, [&] { save_sequence_encoder(own, *encoder, identity.genes); });
     checkpoints.remove_all();
