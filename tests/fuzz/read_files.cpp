@@ -206,9 +206,8 @@ bool reports_our_code(const fs::path& log) {
       return true;
     in_report = in_report || line.find("ERROR: AddressSanitizer") != std::string::npos;
     if (!in_report || line.find("    #") != 0) continue;
-    const bool sanitizer = line.find("libsanitizer") != std::string::npos || line.find("__asan") != std::string::npos ||
-                           line.find("libc") != std::string::npos;
-    if (sanitizer) continue;
+    const auto is_in = [&](const char* name) { return line.find(name) != std::string::npos; };
+    if (is_in("libsanitizer") || is_in("__asan") || is_in("__interceptor") || is_in("libc")) continue;
     if (line.find("libhdf5") == std::string::npos) return true;
     in_report = false;  // the first frame that counts is HDF5's
   }
