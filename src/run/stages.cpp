@@ -79,12 +79,18 @@ TargetSettings remembered_guidance(const RunUnderWay& run, const SequenceEncoder
   const std::filesystem::path file = run.folder.path("checkpoints") / "guidance.json";
   const Json identity = training_identity(run.options, run.identity, encoders.hash());
   TargetSettings settings = run.options.target;
-  if (settings.guidance_target != GuidanceTarget::automatic) return settings;
+  if (settings.guidance <= 0 || settings.guidance_target != GuidanceTarget::automatic) return settings;
   settings.guidance_target = load_guidance(file, identity, ranks);
   if (settings.guidance_target != GuidanceTarget::automatic) return settings;
   settings = decide_guidance(run.options.target, encoders, tiles, run.input,
                              static_cast<std::uint64_t>(run.options.train.seed), ranks);
-  on_root(ranks, [&] { save_guidance(file, identity, settings.guidance_target); });
+  on_root(ranks, [&] {
+    try {
+      save_guidance(file, identity, settings.guidance_target);
+    } catch (const EnvironmentError& e) {  // as a checkpoint that can't be saved
+      log::warning("what guides is not saved, the run goes on: {}", e.what());
+    }
+  });
   return settings;
 }
 
