@@ -41,7 +41,7 @@ masksc::ExitCode run(masksc::Runtime& runtime, char** argv) {
   const masksc::DenseMatrix start = read_rows(argv[3], {0, settings.clusters}, columns);
   ranks.barrier();
   const auto begin = std::chrono::steady_clock::now();
-  const masksc::KMeansResult result = masksc::kmeans_from(start, local, rows, cells, settings, ranks);
+  const masksc::KMeansResult result = masksc::kmeans_from(start, {local, rows, cells}, settings, ranks);
   const std::chrono::duration<double> mine = std::chrono::steady_clock::now() - begin;
   const double seconds = ranks.all_reduce(mine.count(), masksc::ReduceOp::max);
   if (ranks.is_root())

@@ -36,20 +36,18 @@ std::int64_t estimated_clusters(const DenseMatrix& features, const BaselineSetti
     choice.choice = ClusterChoice::silhouette;
   else if (features.columns > kMostJudgedFeatures)
     choice.choice = ClusterChoice::leiden;
-  return choose_clusters(features, {0, features.rows}, features.rows, choice, settings.seed, *alone, settings.poll);
+  return choose_clusters(undealt(features), choice, settings.seed, *alone, settings.poll);
 }
 
 std::vector<std::vector<std::int32_t>> labels_of_features(const DenseMatrix& features,
                                                           const BaselineSettings& settings) {
   const std::unique_ptr<Collectives> alone = single_rank();
-  const RowRange rows{0, features.rows};
   std::vector<std::vector<std::int32_t>> labels;
   for (const std::int64_t wanted : settings.clusters) {
     const KMeansSettings kmeans_settings{.clusters = wanted == 0 ? estimated_clusters(features, settings) : wanted,
                                          .seed = settings.seed};
     labels.push_back(
-        partition_cells(features, rows, features.rows, Clustering::kmeans, kmeans_settings, *alone, settings.poll)
-            .labels);
+        partition_cells(undealt(features), Clustering::kmeans, kmeans_settings, *alone, settings.poll).labels);
   }
   return labels;
 }

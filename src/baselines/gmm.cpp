@@ -24,7 +24,7 @@ constexpr std::int64_t most_components = 30;  // tried when the number is estima
 detail::MixtureFit fit(const DenseMatrix& features, std::int64_t components, Covariance covariance,
                        const BaselineSettings& settings, Collectives& alone) {
   const KMeansSettings start{.clusters = components, .seed = settings.seed};
-  const KMeansResult clusters = kmeans(features, {0, features.rows}, features.rows, start, alone, settings.poll);
+  const KMeansResult clusters = kmeans(undealt(features), start, alone, settings.poll);
   return detail::fit_mixture(features, clusters.labels, components, covariance, settings.poll);
 }
 

@@ -27,7 +27,7 @@ class Search {
   Labels at(double resolution) {
     settings_.poll();
     const LeidenSettings leiden_settings{.resolution = resolution, .seed = settings_.seed};
-    return leiden(components_, {0, components_.rows}, components_.rows, leiden_settings, *alone_);
+    return leiden(undealt(components_), leiden_settings, *alone_);
   }
 
   /// The partition into `clusters`, or of a number nearest to it among those tried: bisection of log(resolution). The

@@ -126,7 +126,7 @@ SoupFit soup_fit(const DenseMatrix& rows, const SoupCells& cells, std::int64_t c
   const std::unique_ptr<Collectives> alone = single_rank();
   const DenseMatrix pure = take(rows, cells.pure);
   const KMeansSettings settings{.clusters = clusters, .seed = seed};
-  const KMeansResult found = kmeans(pure, {0, pure.rows}, pure.rows, settings, *alone, poll);
+  const KMeansResult found = kmeans(undealt(pure), settings, *alone, poll);
 
   const MatrixXd left = cells.left.leftCols(std::min<Index>(clusters, cells.left.cols()));
   MatrixXd left_of_pure(pure.rows, left.cols());

@@ -14,7 +14,6 @@
 #include "masksc/core/error.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
-#include "sampled_cells.hpp"
 
 namespace masksc {
 namespace {
@@ -30,31 +29,28 @@ std::optional<std::int64_t> parse_count(const std::string& text) {
   return count;
 }
 
-std::int64_t count_by_leiden(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
-                             const ClusterSettings& settings, std::uint64_t seed, Collectives& ranks) {
+std::int64_t count_by_leiden(const DealtRows& dealt, const ClusterSettings& settings, std::uint64_t seed,
+                             Collectives& ranks) {
   LeidenSettings leiden_settings;
   leiden_settings.resolution = settings.resolution;
   leiden_settings.neighbours = settings.neighbours;
   leiden_settings.seed = seed;
-  const Labels found = leiden(local_rows, rows, cells, leiden_settings, ranks);
+  const Labels found = leiden(dealt, leiden_settings, ranks);
   std::vector<std::int64_t> sizes(found.names.size());
   for (const std::int32_t code : found.codes) ++sizes[static_cast<std::size_t>(code)];
   ranks.all_reduce(std::span(sizes));
   const auto large = std::count_if(sizes.begin(), sizes.end(),
-                                   [&](std::int64_t size) { return 100 * size >= percent_of_cells * cells; });
+                                   [&](std::int64_t size) { return 100 * size >= percent_of_cells * dealt.cells; });
   return std::max<std::int64_t>(1, large);
 }
 
 /// The numbers whose silhouettes are as good as the best, in order; 1 alone where none is above 0.
-std::vector<std::int64_t> counts_by_silhouette(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
-                                               std::uint64_t seed, Collectives& ranks,
+std::vector<std::int64_t> counts_by_silhouette(const DealtRows& dealt, std::uint64_t seed, Collectives& ranks,
                                                const std::function<void()>& poll) {
-  const SampledCells judged(local_rows, rows, cells, kJudgedCells, seed);
-  const DealtSample& sample = judged.local;
-  const std::int64_t size = judged.cells();
+  const DealtSample judged = take_rows(dealt, sample_rows(dealt.cells, kJudgedCells, seed));
   std::vector<double> scores;  // of 2, 3, ... clusters
-  for (std::int64_t count = 2; count <= std::min(most_clusters, size - 1); ++count) {
-    scores.push_back(kmeans_silhouette(sample.local_rows, sample.rows, size, count, seed, ranks, poll));
+  for (std::int64_t count = 2; count <= std::min(most_clusters, judged.cells() - 1); ++count) {
+    scores.push_back(kmeans_silhouette(judged.dealt(), count, seed, ranks, poll));
   }
   const double best = scores.empty() ? 0 : *std::max_element(scores.begin(), scores.end());
   if (best <= 0) return {1};
@@ -115,27 +111,25 @@ std::optional<ClusterCount> given_clusters(const ClusterSettings& settings, std:
   return std::nullopt;
 }
 
-ClusterCount decide_clusters(const ClusterSettings& settings, std::int64_t label_categories,
-                             const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::uint64_t seed,
-                             Collectives& ranks, const std::function<void()>& poll) {
-  check_clusters(settings, cells);
+ClusterCount decide_clusters(const ClusterSettings& settings, std::int64_t label_categories, const DealtRows& dealt,
+                             std::uint64_t seed, Collectives& ranks, const std::function<void()>& poll) {
+  check_clusters(settings, dealt.cells);
   if (const auto given = given_clusters(settings, label_categories)) return *given;
-  return {choose_clusters(local_rows, rows, cells, settings, seed, ranks, poll), "auto"};
+  return {choose_clusters(dealt, settings, seed, ranks, poll), "auto"};
 }
 
-std::int64_t choose_clusters(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
-                             const ClusterSettings& settings, std::uint64_t seed, Collectives& ranks,
-                             const std::function<void()>& poll) {
-  check_dealt_rows(local_rows, rows, cells, ranks);
-  if (settings.choice == ClusterChoice::leiden) return count_by_leiden(local_rows, rows, cells, settings, seed, ranks);
-  const std::vector<std::int64_t> as_good = counts_by_silhouette(local_rows, rows, cells, seed, ranks, poll);
+std::int64_t choose_clusters(const DealtRows& dealt, const ClusterSettings& settings, std::uint64_t seed,
+                             Collectives& ranks, const std::function<void()>& poll) {
+  check_dealt_rows(dealt, ranks);
+  if (settings.choice == ClusterChoice::leiden) return count_by_leiden(dealt, settings, seed, ranks);
+  const std::vector<std::int64_t> as_good = counts_by_silhouette(dealt, seed, ranks, poll);
   const std::int64_t separated = as_good.back();
   if (settings.choice == ClusterChoice::silhouette) return separated;
-  const std::int64_t communities = count_by_leiden(local_rows, rows, cells, settings, seed, ranks);
+  const std::int64_t communities = count_by_leiden(dealt, settings, seed, ranks);
   if (std::find(as_good.begin(), as_good.end(), communities) != as_good.end()) return communities;
   if (communities < separated) return separated;
   const KMeansSettings trial{.clusters = communities, .restarts = 3, .seed = seed};
-  return kmeans_agreement(local_rows, rows, cells, trial, ranks, poll) >= kAgrees ? communities : separated;
+  return kmeans_agreement(dealt, trial, ranks, poll) >= kAgrees ? communities : separated;
 }
 
 }  // namespace masksc

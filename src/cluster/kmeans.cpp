@@ -32,11 +32,10 @@ void check(const KMeansSettings& settings, std::int64_t cells) {
   }
 }
 
-detail::TiledRows pack(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, int threads,
-                       Collectives& ranks) {
-  const std::int64_t columns = check_dealt_rows(local_rows, rows, cells, ranks);
-  check_finite(local_rows, rows, "K-means", ranks);
-  detail::TiledRows data = detail::pack_rows(local_rows, rows, cells, columns, ranks);
+detail::TiledRows pack(const DealtRows& dealt, int threads, Collectives& ranks) {
+  const std::int64_t columns = check_dealt_rows(dealt, ranks);
+  check_finite(dealt, "K-means", ranks);
+  detail::TiledRows data = detail::pack_rows(dealt, columns, ranks);
   data.threads = threads;
   return data;
 }
@@ -70,10 +69,10 @@ KMeansResult unscale(detail::LloydResult&& found, const detail::TiledRows& data,
 
 }  // namespace
 
-KMeansResult kmeans(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, const KMeansSettings& settings,
-                    Collectives& ranks, const std::function<void()>& poll, KMeansProgress* progress) {
-  check(settings, cells);
-  const detail::TiledRows data = pack(local_rows, rows, cells, settings.threads, ranks);
+KMeansResult kmeans(const DealtRows& dealt, const KMeansSettings& settings, Collectives& ranks,
+                    const std::function<void()>& poll, KMeansProgress* progress) {
+  check(settings, dealt.cells);
+  const detail::TiledRows data = pack(dealt, settings.threads, ranks);
   KMeansProgress own;
   KMeansProgress& best = progress != nullptr ? *progress : own;
   std::vector<std::int32_t> labels;  // of the best, unless it was found in another run
@@ -91,18 +90,18 @@ KMeansResult kmeans(const DenseMatrix& local_rows, RowRange rows, std::int64_t c
   return unscale({std::move(labels), best.centres, best.inertia, best.iterations, best.empty}, data, settings.clusters);
 }
 
-KMeansResult kmeans_from(const DenseMatrix& start, const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
-                         const KMeansSettings& settings, Collectives& ranks, const std::function<void()>& poll) {
-  check(settings, cells);
-  const detail::TiledRows data = pack(local_rows, rows, cells, settings.threads, ranks);
+KMeansResult kmeans_from(const DenseMatrix& start, const DealtRows& dealt, const KMeansSettings& settings,
+                         Collectives& ranks, const std::function<void()>& poll) {
+  check(settings, dealt.cells);
+  const detail::TiledRows data = pack(dealt, settings.threads, ranks);
   ensure(start.rows == settings.clusters && start.columns == data.columns,
          "K-means: one start a cluster, of the rows' columns");
   return unscale(detail::lloyd(data, scaled(start, data), settings, ranks, poll), data, settings.clusters);
 }
 
-std::vector<std::int32_t> nearest_centres(const DenseMatrix& centres, const DenseMatrix& local_rows, RowRange rows,
-                                          std::int64_t cells, int threads, Collectives& ranks) {
-  const detail::TiledRows data = pack(local_rows, rows, cells, threads, ranks);
+std::vector<std::int32_t> nearest_centres(const DenseMatrix& centres, const DealtRows& dealt, int threads,
+                                          Collectives& ranks) {
+  const detail::TiledRows data = pack(dealt, threads, ranks);
   ensure(centres.rows > 0 && centres.columns == data.columns, "K-means: centres have the rows' columns");
   return detail::nearest_labels(data, scaled(centres, data), centres.rows);
 }

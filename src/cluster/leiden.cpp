@@ -43,24 +43,22 @@ std::vector<std::int32_t> communities(const DenseMatrix& graph_rows, const Leide
 
 }  // namespace
 
-Labels leiden(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, const LeidenSettings& settings,
-              Collectives& ranks) {
-  const std::int64_t columns = check_dealt_rows(local_rows, rows, cells, ranks);
-  check_finite(local_rows, rows, "Leiden", ranks);
-  const auto chosen = sample_rows(cells, settings.most_cells, settings.seed);
-  const DealtSample sample = take_rows(local_rows, rows, chosen);
+Labels leiden(const DealtRows& dealt, const LeidenSettings& settings, Collectives& ranks) {
+  const std::int64_t columns = check_dealt_rows(dealt, ranks);
+  check_finite(dealt, "Leiden", ranks);
+  const DealtSample sample = take_rows(dealt, sample_rows(dealt.cells, settings.most_cells, settings.seed));
   DenseMatrix graph_rows(0, columns);
-  graph_rows.rows = std::ssize(chosen);
-  graph_rows.values = ranks.all_gather_varied(std::span<const float>(sample.local_rows.values));
+  graph_rows.rows = sample.cells();
+  graph_rows.values = ranks.all_gather_varied(std::span<const float>(sample.local.values));
   const auto codes = communities(graph_rows, settings, ranks);
   const std::int64_t clusters = codes.empty() ? 0 : *std::max_element(codes.begin(), codes.end()) + 1;
 
   std::vector<std::int32_t> local;
-  if (graph_rows.rows == cells) {
-    local.assign(codes.begin() + rows.begin, codes.begin() + rows.end);
+  if (graph_rows.rows == dealt.cells) {
+    local.assign(codes.begin() + dealt.rows.begin, codes.begin() + dealt.rows.end);
   } else {
-    local = vote(nearest_rows(local_rows, graph_rows, settings.neighbours, -1, settings.threads), rows.size(), codes,
-                 clusters);
+    local = vote(nearest_rows(dealt.local, graph_rows, settings.neighbours, -1, settings.threads), dealt.rows.size(),
+                 codes, clusters);
   }
   number_by_size(local, ranks);
   // A community of the sample may have no cell left after the vote: such come last, and have no name.

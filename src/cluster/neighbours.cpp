@@ -123,7 +123,7 @@ double distance_between(std::span<const float> a, std::span<const float> b) {
 NeighbourTable nearest_rows(const DenseMatrix& queries, const DenseMatrix& rows, std::int64_t count,
                             std::int64_t first_self, int threads) {
   const auto alone = single_rank();
-  const TiledRows data = pack_rows(rows, {0, rows.rows}, rows.rows, rows.columns, *alone);
+  const TiledRows data = pack_rows(undealt(rows), rows.columns, *alone);
   NeighbourTable table;
   table.count = std::clamp<std::int64_t>(rows.rows - (first_self >= 0 ? 1 : 0), 0, count);
   if (table.count == 0) return table;

@@ -11,7 +11,6 @@
 #include "masksc/cluster/leiden.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/metrics/agreement.hpp"
-#include "sampled_cells.hpp"
 
 namespace masksc {
 namespace {
@@ -20,7 +19,7 @@ namespace {
 void score(ClusterOutcome& outcome, const CellFeatures& features, Collectives& ranks,
            const std::function<void()>& poll = {}) {
   const auto silhouette_in = [&](const DenseMatrix& space) {
-    return silhouette_score(space, features.rows, features.cells, outcome.local, {}, ranks, poll);
+    return silhouette_score(features.dealt(space), outcome.local, {}, ranks, poll);
   };
   outcome.all = ranks.gather_varied(std::span<const std::int32_t>(outcome.local));
   outcome.silhouette = silhouette_in(features.embedding);
@@ -74,17 +73,15 @@ Partition partition_features(const CellFeatures& features, std::int64_t clusters
                               .seed = seed,
                               .threads = threads};
   const auto partition = [&](const DenseMatrix& space, KMeansProgress* known) {
-    return partition_cells(space, features.rows, features.cells, settings.clustering, kmeans, ranks, poll, known);
+    return partition_cells(features.dealt(space), settings.clustering, kmeans, ranks, poll, known);
   };
   Partition predicted = partition(features.embedding, progress);
   const DenseMatrix components = predicted_components(features);
   if (components.columns == 0) return predicted;
   Partition own = partition(components, nullptr);
-  const SampledCells judged(components, features.rows, features.cells, kJudgedCells, seed);
+  const DealtSample judged = take_rows(features.dealt(components), sample_rows(features.cells, kJudgedCells, seed));
   const auto clearness = [&](const Partition& found) {
-    return silhouette(judged.local.local_rows, judged.local.rows, judged.cells(),
-                      judged.labels_of(found.labels, features.rows.begin), ranks, poll)
-        .value_or(-1);
+    return silhouette(judged.dealt(), judged.labels_of(found.labels, features.rows.begin), ranks, poll).value_or(-1);
   };
   const double of_predicted = clearness(predicted);
   const double of_own = clearness(own);
@@ -100,8 +97,8 @@ ClusterCount count_clusters(const ClusterSettings& settings, const CellFeatures&
                             std::int64_t label_categories, std::uint64_t seed, Collectives& ranks,
                             const std::function<void()>& poll) {
   const DenseMatrix components = predicted_components(features);
-  return decide_clusters(settings, label_categories, components.columns > 0 ? components : features.embedding,
-                         features.rows, features.cells, seed, ranks, poll);
+  return decide_clusters(settings, label_categories,
+                         features.dealt(components.columns > 0 ? components : features.embedding), seed, ranks, poll);
 }
 
 ClusterOutcome cluster_features(const ClusterSettings& settings, const CellFeatures& features, std::uint64_t seed,
@@ -132,7 +129,7 @@ ClusterOutcome leiden_clusters(const ClusterSettings& settings, const CellFeatur
   graph.neighbours = settings.neighbours;
   graph.seed = seed;
   graph.threads = threads;
-  Labels found = leiden(features.embedding, features.rows, features.cells, graph, ranks);
+  Labels found = leiden(features.dealt(features.embedding), graph, ranks);
   ClusterOutcome outcome;
   outcome.clusters = static_cast<std::int64_t>(found.names.size());
   outcome.clusters_by = "leiden";

@@ -12,7 +12,6 @@
 #include "masksc/core/log.hpp"
 #include "masksc/metrics/silhouette.hpp"
 #include "masksc/preprocess/linkage.hpp"
-#include "sampled_cells.hpp"
 #include "squared_distance.hpp"
 
 namespace masksc {
@@ -40,20 +39,19 @@ struct MergedCentres {
   std::vector<std::int32_t> clusters;
 
   /// Of every row, by its nearest centre. A collective.
-  [[nodiscard]] std::vector<std::int32_t> labels(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
-                                                 int threads, Collectives& ranks) const {
-    std::vector<std::int32_t> labels = nearest_centres(centres, local_rows, rows, cells, threads, ranks);
+  [[nodiscard]] std::vector<std::int32_t> labels(const DealtRows& dealt, int threads, Collectives& ranks) const {
+    std::vector<std::int32_t> labels = nearest_centres(centres, dealt, threads, ranks);
     for (std::int32_t& label : labels) label = clusters[static_cast<std::size_t>(label)];
     return labels;
   }
 };
 
-MergedCentres merged_centres(const SampledCells& sample, std::int64_t finer, const KMeansSettings& settings,
+MergedCentres merged_centres(const DealtSample& sample, std::int64_t finer, const KMeansSettings& settings,
                              Collectives& ranks, const std::function<void()>& poll) {
   KMeansSettings fine = settings;
   fine.clusters = finer;
   fine.restarts = finer_restarts;
-  KMeansResult found = kmeans(sample.local.local_rows, sample.local.rows, sample.cells(), fine, ranks, poll);
+  KMeansResult found = kmeans(sample.dealt(), fine, ranks, poll);
   std::vector<std::int32_t> clusters = merge_centres(found.centres, settings.clusters);
   return {std::move(found.centres), std::move(clusters)};
 }
@@ -73,39 +71,36 @@ Partition numbered(Partition partition, Collectives& ranks) {
 
 }  // namespace
 
-Partition partition_cells(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, Clustering clustering,
-                          const KMeansSettings& settings, Collectives& ranks, const std::function<void()>& poll,
-                          KMeansProgress* progress) {
-  const std::vector<std::int64_t> counts = finer_counts(clustering, settings.clusters, cells);
+Partition partition_cells(const DealtRows& dealt, Clustering clustering, const KMeansSettings& settings,
+                          Collectives& ranks, const std::function<void()>& poll, KMeansProgress* progress) {
+  const std::vector<std::int64_t> counts = finer_counts(clustering, settings.clusters, dealt.cells);
   Partition own;  // of K-means
   KMeansResult found;
   if (counts.empty() || clustering == Clustering::best) {
-    found = kmeans(local_rows, rows, cells, settings, ranks, poll, progress);
+    found = kmeans(dealt, settings, ranks, poll, progress);
     own.labels = std::move(found.labels);
   }
   if (counts.empty()) return numbered(std::move(own), ranks);
 
-  const SampledCells judged(local_rows, rows, cells, kJudgedCells, settings.seed);
+  const DealtSample judged = take_rows(dealt, sample_rows(dealt.cells, kJudgedCells, settings.seed));
   const auto score = [&](const std::vector<std::int32_t>& labels) {
-    return silhouette(judged.local.local_rows, judged.local.rows, judged.cells(), labels, ranks, poll).value_or(-1);
+    return silhouette(judged.dealt(), labels, ranks, poll).value_or(-1);
   };
   std::vector<std::int32_t> own_judged;
   if (clustering == Clustering::best) {
-    own_judged = judged.labels_of(own.labels, rows.begin);
-    own.borders = border_density(judged.local.local_rows, own_judged, found.centres, ranks);
+    own_judged = judged.labels_of(own.labels, dealt.rows.begin);
+    own.borders = border_density(judged.local, own_judged, found.centres, ranks);
     if (*own.borders < kCutsTypes) return numbered(std::move(own), ranks);
     own.silhouette = score(own_judged);
   }
 
-  const SampledCells sample(local_rows, rows, cells, centre_cells, settings.seed);
+  const DealtSample sample = take_rows(dealt, sample_rows(dealt.cells, centre_cells, settings.seed));
   MergedCentres best;
   double best_score = -2;
   for (const std::int64_t finer : counts) {
     MergedCentres merged = merged_centres(sample, finer, settings, ranks, poll);
-    const std::vector<std::int32_t> labels =
-        merged.labels(judged.local.local_rows, judged.local.rows, judged.cells(), settings.threads, ranks);
-    if (own.borders &&
-        share_across_gaps(judged.local.local_rows, own_judged, found.centres, labels, ranks) >= kUnitesTypes)
+    const std::vector<std::int32_t> labels = merged.labels(judged.dealt(), settings.threads, ranks);
+    if (own.borders && share_across_gaps(judged.local, own_judged, found.centres, labels, ranks) >= kUnitesTypes)
       continue;
     const double merged_score = score(labels);
     if (merged_score <= best_score) continue;
@@ -119,9 +114,7 @@ Partition partition_cells(const DenseMatrix& local_rows, RowRange rows, std::int
         "borders hold {:.2f} of the cells that there are around centres)",
         best.centres.rows, settings.clusters, best_score, *own.silhouette, *own.borders);
   }
-  return numbered(
-      {best.labels(local_rows, rows, cells, settings.threads, ranks), best.centres.rows, best_score, own.borders},
-      ranks);
+  return numbered({best.labels(dealt, settings.threads, ranks), best.centres.rows, best_score, own.borders}, ranks);
 }
 
 }  // namespace masksc

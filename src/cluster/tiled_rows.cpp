@@ -80,16 +80,15 @@ double exact_total(std::span<const double> values, const TiledRows& data, Collec
   return sum.value(0) / scale;
 }
 
-TiledRows pack_rows(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::int64_t columns,
-                    Collectives& ranks) {
+TiledRows pack_rows(const DealtRows& dealt, std::int64_t columns, Collectives& ranks) {
   const auto width = static_cast<std::size_t>(columns);
   TiledRows data;
-  data.rows = rows.size();
-  data.first = rows.begin;
-  data.cells = cells;
+  data.rows = dealt.rows.size();
+  data.first = dealt.rows.begin;
+  data.cells = dealt.cells;
   data.columns = columns;
-  data.mean = column_means(local_rows, cells, width, ranks);
-  const auto largest = largest_by_column(local_rows, data.mean, ranks);
+  data.mean = column_means(dealt.local, dealt.cells, width, ranks);
+  const auto largest = largest_by_column(dealt.local, data.mean, ranks);
   const float most = width == 0 ? 0.F : *std::max_element(largest.begin(), largest.end());
   ensure(std::isfinite(most), "K-means: the values of a column span more than float32 holds");
   data.scale = most > 0 ? std::ldexp(1.0, -exponent(most)) : 1;
@@ -101,7 +100,7 @@ TiledRows pack_rows(const DenseMatrix& local_rows, RowRange rows, std::int64_t c
   }
   data.values.resize(static_cast<std::size_t>(data.tiles() * columns * tile_rows));
   for (std::int64_t r = 0; r < data.rows; ++r) {
-    const auto row = local_rows.row(r);
+    const auto row = dealt.local.row(r);
     float* to = data.values.data() + (r / tile_rows) * columns * tile_rows + r % tile_rows;
     for (std::size_t f = 0; f < width; ++f) {
       to[f * tile_rows] = static_cast<float>(static_cast<double>(row[f] - data.mean[f]) * data.scale);

@@ -11,6 +11,7 @@
 #include "masksc/core/on_threads.hpp"
 #include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"
+#include "masksc/metrics/dealt_rows.hpp"
 
 namespace masksc::detail {
 
@@ -35,8 +36,7 @@ struct TiledRows {
 };
 
 /// Packs the rows; statistics are over all ranks. Columns as check_dealt_rows gave them. A collective.
-TiledRows pack_rows(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::int64_t columns,
-                    Collectives& ranks);
+TiledRows pack_rows(const DealtRows& dealt, std::int64_t columns, Collectives& ranks);
 
 /// Calls work(first tile, past the last, thread) for blocks of the tiles, each tile once, on data.threads threads.
 template <typename Work>

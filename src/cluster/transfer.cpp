@@ -24,7 +24,7 @@ double mean_distance(std::span<const float> cell, const DenseMatrix& rows, std::
 /// The distance beyond which 1 % of the reference's cells are from their neighbours.
 double limit_of(const DenseMatrix& rows, std::int64_t neighbours, int threads) {
   const std::vector<std::int64_t> sample = sample_rows(rows.rows, limit_cells, 0);
-  const DenseMatrix queries = take_rows(rows, {0, rows.rows}, sample).local_rows;
+  const DenseMatrix queries = take_rows(rows, sample);
   std::vector<double> distances(sample.size());
   // One more neighbour, for a cell is found as its own.
   const auto table = nearest_rows(queries, rows, neighbours + 1, -1, threads);

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -13,8 +14,8 @@
 
 namespace masksc {
 
-std::int64_t check_dealt_rows(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, Collectives& ranks) {
-  const std::array<std::int64_t, 4> mine = {rows.begin, rows.end, local_rows.rows, local_rows.columns};
+std::int64_t check_dealt_rows(const DealtRows& dealt, Collectives& ranks) {
+  const std::array<std::int64_t, 4> mine = {dealt.rows.begin, dealt.rows.end, dealt.local.rows, dealt.local.columns};
   std::vector<std::int64_t> all(4 * static_cast<std::size_t>(ranks.size()));
   ranks.all_gather(std::span<const std::int64_t>(mine), std::span(all));
   std::int64_t next = 0;
@@ -27,18 +28,18 @@ std::int64_t check_dealt_rows(const DenseMatrix& local_rows, RowRange rows, std:
     ensure(columns < 0 || columns == all[at + 3], "all ranks have the same number of columns");
     columns = all[at + 3];
   }
-  ensure(next == cells, "the ranks' rows add up to all cells");
-  return columns < 0 ? local_rows.columns : columns;
+  ensure(next == dealt.cells, "the ranks' rows add up to all cells");
+  return columns < 0 ? dealt.local.columns : columns;
 }
 
-void check_finite(const DenseMatrix& local_rows, RowRange rows, std::string_view what, Collectives& ranks) {
+void check_finite(const DealtRows& dealt, std::string_view what, Collectives& ranks) {
   together(ranks, [&] {
-    const auto bad =
-        std::find_if(local_rows.values.begin(), local_rows.values.end(), [](float v) { return !std::isfinite(v); });
-    if (bad == local_rows.values.end()) return;
-    const auto at = bad - local_rows.values.begin();
+    const DenseMatrix& local = dealt.local;
+    const auto bad = std::find_if(local.values.begin(), local.values.end(), [](float v) { return !std::isfinite(v); });
+    if (bad == local.values.end()) return;
+    const auto at = bad - local.values.begin();
     throw InvariantError(fmt::format("{}: cell row {}, column {} is {}, not a finite number", what,
-                                     rows.begin + at / local_rows.columns, at % local_rows.columns, *bad));
+                                     dealt.rows.begin + at / local.columns, at % local.columns, *bad));
   });
 }
 
@@ -60,18 +61,40 @@ std::vector<std::int64_t> sample_rows(std::int64_t cells, std::int64_t size, std
   return chosen;
 }
 
-DealtSample take_rows(const DenseMatrix& local_rows, RowRange rows, std::span<const std::int64_t> chosen) {
+std::vector<std::int32_t> DealtSample::labels_of(std::span<const std::int32_t> labels, std::int64_t first) const {
+  std::vector<std::int32_t> sampled;
+  for (std::int64_t i = rows.begin; i < rows.end; ++i)
+    sampled.push_back(labels[static_cast<std::size_t>(chosen[static_cast<std::size_t>(i)] - first)]);
+  return sampled;
+}
+
+namespace {
+
+/// Rows `chosen`, less `first`, of a matrix.
+DenseMatrix copy_rows(const DenseMatrix& matrix, std::span<const std::int64_t> chosen, std::int64_t first) {
+  DenseMatrix taken(std::ssize(chosen), matrix.columns);
+  for (std::int64_t i = 0; i < taken.rows; ++i) {
+    const auto from = matrix.row(chosen[static_cast<std::size_t>(i)] - first);
+    std::copy(from.begin(), from.end(), taken.row(i).begin());
+  }
+  return taken;
+}
+
+}  // namespace
+
+DealtSample take_rows(const DealtRows& dealt, std::vector<std::int64_t> chosen) {
   const auto position = [&](std::int64_t row) {
     return std::lower_bound(chosen.begin(), chosen.end(), row) - chosen.begin();
   };
-  DealtSample sample;
-  sample.rows = {position(rows.begin), position(rows.end)};
-  sample.local_rows = DenseMatrix(sample.rows.size(), local_rows.columns);
-  for (std::int64_t i = 0; i < sample.rows.size(); ++i) {
-    const auto from = local_rows.row(chosen[static_cast<std::size_t>(sample.rows.begin + i)] - rows.begin);
-    std::copy(from.begin(), from.end(), sample.local_rows.row(i).begin());
-  }
-  return sample;
+  const RowRange rows = {position(dealt.rows.begin), position(dealt.rows.end)};
+  const auto here = std::span<const std::int64_t>(chosen).subspan(static_cast<std::size_t>(rows.begin),
+                                                                  static_cast<std::size_t>(rows.size()));
+  DenseMatrix local = copy_rows(dealt.local, here, dealt.rows.begin);
+  return {std::move(chosen), std::move(local), rows};
+}
+
+DenseMatrix take_rows(const DenseMatrix& all, std::span<const std::int64_t> chosen) {
+  return copy_rows(all, chosen, 0);
 }
 
 }  // namespace masksc

@@ -104,33 +104,33 @@ Block arrange(const DenseMatrix& rows, const std::vector<std::int32_t>& clusters
 }
 
 /// The global rows [begin, end) with their clusters, from the ranks that own them. A collective.
-Block fetch_block(const DenseMatrix& local_rows, RowRange rows, const Clusters& clusters, std::int64_t columns,
-                  RowRange wanted, Collectives& ranks) {
+Block fetch_block(const DealtRows& dealt, const Clusters& clusters, std::int64_t columns, RowRange wanted,
+                  Collectives& ranks) {
+  const RowRange rows = dealt.rows;
   const std::int64_t first = std::clamp(wanted.begin, rows.begin, rows.end) - rows.begin;
   const std::int64_t last = std::clamp(wanted.end, rows.begin, rows.end) - rows.begin;
   const auto count = static_cast<std::size_t>(last - first);
   DenseMatrix all;
   all.rows = wanted.size();
   all.columns = columns;
-  all.values = ranks.all_gather_varied(std::span<const float>(local_rows.values.data() + first * local_rows.columns,
+  all.values = ranks.all_gather_varied(std::span<const float>(dealt.local.values.data() + first * dealt.local.columns,
                                                               count * static_cast<std::size_t>(columns)));
   return arrange(all, ranks.all_gather_varied(std::span<const std::int32_t>(clusters.local.data() + first, count)));
 }
 
 /// sums[row, cluster] of distances from the rows of `chunk` (local numbers) to all cells.
-std::vector<double> sum_distances(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
-                                  const Clusters& clusters, RowRange chunk, std::int64_t columns, Collectives& ranks,
-                                  const std::function<void()>& poll) {
+std::vector<double> sum_distances(const DealtRows& dealt, const Clusters& clusters, RowRange chunk,
+                                  std::int64_t columns, Collectives& ranks, const std::function<void()>& poll) {
   const std::int64_t groups = (chunk.size() + group_rows - 1) / group_rows;
   const auto width = static_cast<std::int64_t>(clusters.cells.size());
   Packed mine;
   mine.values.resize(static_cast<std::size_t>(groups * columns * group_rows));
-  for (std::int64_t i = 0; i < chunk.size(); ++i) mine.place(local_rows.row(chunk.begin + i), i, group_rows);
+  for (std::int64_t i = 0; i < chunk.size(); ++i) mine.place(dealt.local.row(chunk.begin + i), i, group_rows);
   std::vector<double> sums(static_cast<std::size_t>(groups * group_rows * width));
-  for (std::int64_t begin = 0; begin < cells; begin += block_rows) {
+  for (std::int64_t begin = 0; begin < dealt.cells; begin += block_rows) {
     if (poll) poll();
-    const RowRange wanted = {begin, std::min(begin + block_rows, cells)};
-    const Block block = fetch_block(local_rows, rows, clusters, columns, wanted, ranks);
+    const RowRange wanted = {begin, std::min(begin + block_rows, dealt.cells)};
+    const Block block = fetch_block(dealt, clusters, columns, wanted, ranks);
     for (const auto& piece : block.pieces) {
       const double* tiles = block.rows.values.data() + piece.first_tile * columns * tile_rows;
       const double* weights = block.weights.data() + piece.first_tile * tile_rows;
@@ -170,24 +170,25 @@ double mean_of(const std::vector<double>& local, Collectives& ranks) {
 
 }  // namespace
 
-std::optional<std::vector<double>> silhouette_values(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
-                                                     std::span<const std::int32_t> local_labels, Collectives& ranks,
-                                                     const std::function<void()>& poll) {
-  const std::int64_t columns = check_dealt_rows(local_rows, rows, cells, ranks);
-  together(ranks, [&] { ensure(std::cmp_equal(local_labels.size(), rows.size()), "silhouette: one label a row"); });
-  check_finite(local_rows, rows, "silhouette", ranks);
+std::optional<std::vector<double>> silhouette_values(const DealtRows& dealt, std::span<const std::int32_t> local_labels,
+                                                     Collectives& ranks, const std::function<void()>& poll) {
+  const std::int64_t columns = check_dealt_rows(dealt, ranks);
+  together(ranks,
+           [&] { ensure(std::cmp_equal(local_labels.size(), dealt.rows.size()), "silhouette: one label a row"); });
+  check_finite(dealt, "silhouette", ranks);
   const Clusters clusters = number_clusters(local_labels, ranks);
   const auto width = static_cast<std::int64_t>(clusters.cells.size());
-  if (width < 2 || width > cells - 1) return std::nullopt;
+  if (width < 2 || width > dealt.cells - 1) return std::nullopt;
 
   // Every rank takes the same number of rounds over all blocks, each for as many of its rows as its memory allows.
   const std::int64_t chunk = std::max<std::int64_t>(group_rows, sums_bytes / (8 * width));
-  const std::int64_t rounds = ranks.all_reduce((rows.size() + chunk - 1) / chunk, ReduceOp::max);
+  const std::int64_t rounds = ranks.all_reduce((dealt.rows.size() + chunk - 1) / chunk, ReduceOp::max);
   std::vector<double> values;
   values.reserve(local_labels.size());
   for (std::int64_t round = 0; round < rounds; ++round) {
-    const RowRange part = {std::min(round * chunk, rows.size()), std::min((round + 1) * chunk, rows.size())};
-    const auto sums = sum_distances(local_rows, rows, cells, clusters, part, columns, ranks, poll);
+    const RowRange part = {std::min(round * chunk, dealt.rows.size()),
+                           std::min((round + 1) * chunk, dealt.rows.size())};
+    const auto sums = sum_distances(dealt, clusters, part, columns, ranks, poll);
     for (std::int64_t i = 0; i < part.size(); ++i) {
       const auto own = static_cast<std::size_t>(clusters.local[static_cast<std::size_t>(part.begin + i)]);
       const std::span<const double> row(sums.data() + i * width, static_cast<std::size_t>(width));
@@ -197,10 +198,9 @@ std::optional<std::vector<double>> silhouette_values(const DenseMatrix& local_ro
   return values;
 }
 
-std::optional<double> silhouette(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
-                                 std::span<const std::int32_t> local_labels, Collectives& ranks,
+std::optional<double> silhouette(const DealtRows& dealt, std::span<const std::int32_t> local_labels, Collectives& ranks,
                                  const std::function<void()>& poll) {
-  const auto values = silhouette_values(local_rows, rows, cells, local_labels, ranks, poll);
+  const auto values = silhouette_values(dealt, local_labels, ranks, poll);
   if (!values) return std::nullopt;
   return mean_of(*values, ranks);
 }
@@ -208,14 +208,11 @@ std::optional<double> silhouette(const DenseMatrix& local_rows, RowRange rows, s
 namespace {
 
 /// The mean silhouette of the `chosen` cells among themselves.
-std::optional<double> silhouette_among(const std::vector<std::int64_t>& chosen, const DenseMatrix& local_rows,
-                                       RowRange rows, std::span<const std::int32_t> local_labels, Collectives& ranks,
+std::optional<double> silhouette_among(const std::vector<std::int64_t>& chosen, const DealtRows& dealt,
+                                       std::span<const std::int32_t> local_labels, Collectives& ranks,
                                        const std::function<void()>& poll) {
-  const DealtSample taken = take_rows(local_rows, rows, chosen);
-  std::vector<std::int32_t> labels;
-  for (std::int64_t i = taken.rows.begin; i < taken.rows.end; ++i)
-    labels.push_back(local_labels[static_cast<std::size_t>(chosen[static_cast<std::size_t>(i)] - rows.begin)]);
-  return silhouette(taken.local_rows, taken.rows, std::ssize(chosen), labels, ranks, poll);
+  const DealtSample taken = take_rows(dealt, chosen);
+  return silhouette(taken.dealt(), taken.labels_of(local_labels, dealt.rows.begin), ranks, poll);
 }
 
 /// Standard deviation of the values (n - 1) / sqrt(n); 0 of fewer than two.
@@ -230,19 +227,19 @@ double error_of_mean(const std::vector<double>& values) {
 
 }  // namespace
 
-std::optional<SilhouetteScore> silhouette_score(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
-                                                std::span<const std::int32_t> local_labels,
+std::optional<SilhouetteScore> silhouette_score(const DealtRows& dealt, std::span<const std::int32_t> local_labels,
                                                 const SilhouetteSample& sample, Collectives& ranks,
                                                 const std::function<void()>& poll) {
-  if (cells <= sample.most_cells) {
-    const auto mean = silhouette(local_rows, rows, cells, local_labels, ranks, poll);
+  if (dealt.cells <= sample.most_cells) {
+    const auto mean = silhouette(dealt, local_labels, ranks, poll);
     if (!mean) return std::nullopt;
-    return SilhouetteScore{.mean = *mean, .cells = cells};
+    return SilhouetteScore{.mean = *mean, .cells = dealt.cells};
   }
-  together(ranks, [&] { ensure(std::cmp_equal(local_labels.size(), rows.size()), "silhouette: one label a row"); });
-  const std::vector<std::int64_t> chosen = sample_rows(cells, sample.size, sample.seed);
+  together(ranks,
+           [&] { ensure(std::cmp_equal(local_labels.size(), dealt.rows.size()), "silhouette: one label a row"); });
+  const std::vector<std::int64_t> chosen = sample_rows(dealt.cells, sample.size, sample.seed);
   const auto mean_among = [&](const std::vector<std::int64_t>& some) {
-    return silhouette_among(some, local_rows, rows, local_labels, ranks, poll);
+    return silhouette_among(some, dealt, local_labels, ranks, poll);
   };
   const auto mean = mean_among(chosen);
   if (!mean) return std::nullopt;

@@ -112,7 +112,7 @@ void place(const std::vector<int>& near, const std::vector<float>& distances, co
 
 CellMaps map_cells(const DenseMatrix& features, std::uint64_t seed, int threads) {
   const auto alone = single_rank();
-  check_finite(features, {0, features.rows}, "features", *alone);
+  check_finite(undealt(features), "features", *alone);
   CellMaps maps;
   maps.tsne = maps.umap = DenseMatrix(features.rows, 2);
   if (features.rows < 4) return maps;

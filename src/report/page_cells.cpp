@@ -109,8 +109,8 @@ Json confusion_of(const RunContent& run) {
 Json silhouettes_in(const DenseMatrix& space, const std::string& name, const std::vector<std::int64_t>& cells,
                     const std::vector<std::int32_t>& clusters, std::size_t k) {
   const auto alone = single_rank();
-  const DenseMatrix rows = take_rows(space, {0, space.rows}, cells).local_rows;
-  const auto values = silhouette_values(rows, {0, rows.rows}, rows.rows, clusters, *alone);
+  const DenseMatrix rows = take_rows(space, cells);
+  const auto values = silhouette_values(undealt(rows), clusters, *alone);
   if (!values) return nullptr;
   std::vector<std::vector<double>> of_cluster(k);
   for (std::size_t i = 0; i < clusters.size(); ++i)

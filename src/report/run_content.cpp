@@ -84,14 +84,13 @@ void read_result(RunContent& run, const std::filesystem::path& result) {
     throw UserError(fmt::format("obs['masksc'] of '{}' leaves cells without a cluster", result.string()));
   run.counts = read_counts(*reader, run.shown);
   const auto shown_rows = [&](const char* name) {
-    return take_rows(read_obsm(result, name, run.all_cells), {0, run.all_cells}, run.shown).local_rows;
+    return take_rows(read_obsm(result, name, run.all_cells), run.shown);
   };
   run.features = shown_rows(features_name);
   if (has_obsm(result, components_name)) run.components = shown_rows(components_name);
   run.maps = read_maps(result, run.all_cells);
   if (run.maps) {
-    for (DenseMatrix* map : {&run.maps->tsne, &run.maps->umap})
-      *map = take_rows(*map, {0, run.all_cells}, run.shown).local_rows;
+    for (DenseMatrix* map : {&run.maps->tsne, &run.maps->umap}) *map = take_rows(*map, run.shown);
   }
   run.columns.push_back({clusters_name, run.clusters, {}});
   for (const ObsColumn& column : read_obs(result))

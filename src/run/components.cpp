@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "masksc/cluster/groups.hpp"
 #include "masksc/data/loader.hpp"
 #include "masksc/embed/embed.hpp"
 #include "masksc/model/components.hpp"
@@ -35,14 +36,14 @@ CellComponents cell_components(const Expression& expression, at::Device device, 
   return {axes.loadings, std::move(scores)};
 }
 
-DealtSample judged_components(const CellComponents& components, RowRange rows,
-                              const std::vector<std::int64_t>& chosen) {
-  DealtSample judged = take_rows(components.scores, rows, chosen);
-  const DenseMatrix& all = judged.local_rows;
+DealtSample judged_components(const CellComponents& components, const Expression& expression, std::uint64_t seed) {
+  DealtSample judged = take_rows(DealtRows{components.scores, expression.rows, expression.cells},
+                                 sample_rows(expression.cells, kJudgedCells, seed));
+  const DenseMatrix& all = judged.local;
   DenseMatrix first(all.rows, std::min(all.columns, kJudgedComponents));
   for (std::int64_t row = 0; row < first.rows; ++row)
     std::copy_n(all.row(row).begin(), first.columns, first.row(row).begin());
-  judged.local_rows = std::move(first);
+  judged.local = std::move(first);
   return judged;
 }
 

@@ -205,7 +205,7 @@ Json embed_new_cells(const EmbedOptions& options, const RunPlace& place) {
   const ClusterOutcome outcome = cluster_features(
       options.cluster, {embedding, input.components.scores, expression.rows, expression.cells, input.labels},
       static_cast<std::uint64_t>(options.seed), compute_threads(), ranks);
-  const std::string hash = embedding_hash(embedding, expression.rows, expression.cells, ranks);
+  const std::string hash = embedding_hash({embedding, expression.rows, expression.cells}, ranks);
   Json metrics = score_json(outcome);
   metrics.update({{"cells", expression.cells},
                   {"genes", cells.match.known},
@@ -223,7 +223,7 @@ Json embed_new_cells(const EmbedOptions& options, const RunPlace& place) {
                   {"version", version_and_commit()}});
   ResultExtras extras =
       transfer(options, embedding, weights, features_from(model.network->shape()), input.labels, metrics, ranks);
-  extras.maps = map_stage(options.report, embedding, expression.rows, expression.cells,
+  extras.maps = map_stage(options.report, {embedding, expression.rows, expression.cells},
                           static_cast<std::uint64_t>(options.seed), ranks);
   const std::int64_t memory = peak_memory();
   metrics["peak_memory_bytes"] = ranks.gather_varied(std::span<const std::int64_t>(&memory, 1));

@@ -37,11 +37,10 @@ DenseMatrix sampled_answers(const SequenceEncoder& whole,
 
 /// The highest silhouette of three answers of K-means, which finds many clusters well by luck only. The same three for
 /// every --seed.
-double best_silhouette(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::int64_t clusters,
-                       Collectives& ranks) {
+double best_silhouette(const DealtRows& dealt, std::int64_t clusters, Collectives& ranks) {
   double best = -1;
   for (std::uint64_t start = 0; start < 3; ++start)
-    best = std::max(best, kmeans_silhouette(local_rows, rows, cells, clusters, start, ranks));
+    best = std::max(best, kmeans_silhouette(dealt, clusters, start, ranks));
   return best;
 }
 
@@ -50,11 +49,11 @@ struct Clearest {
   std::int64_t clusters = kManyGroups;
   double silhouette = -1;
 };
-Clearest clearest_clusters(const DealtSample& components, std::int64_t cells, Collectives& ranks) {
+Clearest clearest_clusters(const DealtRows& components, Collectives& ranks) {
   Clearest clearest;
   for (const std::int64_t clusters : {kManyGroups, 2 * kManyGroups, 4 * kManyGroups}) {
-    if (clusters > kManyGroups && 10 * clusters > cells) break;
-    const double found = best_silhouette(components.local_rows, components.rows, cells, clusters, ranks);
+    if (clusters > kManyGroups && 10 * clusters > components.cells) break;
+    const double found = best_silhouette(components, clusters, ranks);
     if (found > clearest.silhouette) clearest = {clusters, found};
   }
   return clearest;
@@ -67,20 +66,20 @@ TargetSettings decide_guidance(const TargetSettings& settings, const SequenceEnc
                                const RunInput& input, std::uint64_t seed, Collectives& ranks) {
   TargetSettings decided = settings;
   if (settings.guidance <= 0 || settings.guidance_target != GuidanceTarget::automatic) return decided;
-  const std::vector<std::int64_t> chosen = sample_rows(input.expression.cells, kJudgedCells, seed);
-  const std::int64_t sampled = std::ssize(chosen);
-  if (sampled < kFewestSearched) {
+  if (input.expression.cells < kFewestSearched) {
     decided.guidance_target = GuidanceTarget::sequence;
     log::info("guidance: {} cells are too few to look for groups in; the sequence encoder's answers guide stage 2",
-              sampled);
+              input.expression.cells);
     return decided;
   }
-  const DealtSample components = judged_components(input.components, input.expression.rows, chosen);
-  const std::span<const std::int64_t> mine = std::span(chosen).subspan(
-      static_cast<std::size_t>(components.rows.begin), static_cast<std::size_t>(components.rows.size()));
-  DenseMatrix answers;
-  together(ranks, [&] { answers = sampled_answers(*encoders.whole, for_each_tile, mine); });
-  const GroupsFound groups = find_groups(answers, components.rows, sampled, seed, ranks);
+  const DealtSample components = judged_components(input.components, input.expression, seed);
+  const std::span<const std::int64_t> mine =
+      std::span(components.chosen)
+          .subspan(static_cast<std::size_t>(components.rows.begin), static_cast<std::size_t>(components.rows.size()));
+  DenseMatrix local;
+  together(ranks, [&] { local = sampled_answers(*encoders.whole, for_each_tile, mine); });
+  const DealtRows answers{local, components.rows, components.cells()};
+  const GroupsFound groups = find_groups(answers, seed, ranks);
   if (!groups.shown) {
     decided.guidance_target = GuidanceTarget::components;
     log::info(
@@ -89,8 +88,8 @@ TargetSettings decide_guidance(const TargetSettings& settings, const SequenceEnc
         groups.silhouette);
     return decided;
   }
-  const Clearest known = clearest_clusters(components, sampled, ranks);
-  const double found = best_silhouette(answers, components.rows, sampled, known.clusters, ranks);
+  const Clearest known = clearest_clusters(components.dealt(), ranks);
+  const double found = best_silhouette(answers, known.clusters, ranks);
   const bool weaker = found < kAsClear * known.silhouette;
   decided.guidance_target = weaker ? GuidanceTarget::both : GuidanceTarget::sequence;
   log::info(

@@ -18,18 +18,19 @@ constexpr std::int64_t block_rows = 16384;
 
 /// Calls `work(rows of the block)` on rank 0 for all cells in order.
 template <typename Work>
-void for_each_block(const DenseMatrix& embedding, RowRange rows, std::int64_t cells, Collectives& ranks,
-                    const Work& work) {
-  for (std::int64_t begin = 0; begin < cells; begin += block_rows) {
-    const std::int64_t end = std::min(begin + block_rows, cells);
+void for_each_block(const DealtRows& dealt, Collectives& ranks, const Work& work) {
+  const DenseMatrix& local = dealt.local;
+  const RowRange rows = dealt.rows;
+  for (std::int64_t begin = 0; begin < dealt.cells; begin += block_rows) {
+    const std::int64_t end = std::min(begin + block_rows, dealt.cells);
     const std::int64_t first = std::clamp(begin, rows.begin, rows.end) - rows.begin;
     const std::int64_t last = std::clamp(end, rows.begin, rows.end) - rows.begin;
     DenseMatrix block;
     block.rows = end - begin;
-    block.columns = embedding.columns;
-    block.values = ranks.gather_varied(std::span(embedding.values)
-                                           .subspan(static_cast<std::size_t>(first * embedding.columns),
-                                                    static_cast<std::size_t>((last - first) * embedding.columns)));
+    block.columns = local.columns;
+    block.values = ranks.gather_varied(std::span(local.values)
+                                           .subspan(static_cast<std::size_t>(first * local.columns),
+                                                    static_cast<std::size_t>((last - first) * local.columns)));
     on_root(ranks, [&] { work(block); });
   }
 }
@@ -72,10 +73,9 @@ void append_counts(H5adWriter* writer, const PreparedFile& file, Collectives& ra
 
 }  // namespace
 
-std::string embedding_hash(const DenseMatrix& embedding, RowRange rows, std::int64_t cells, Collectives& ranks) {
+std::string embedding_hash(const DealtRows& embedding, Collectives& ranks) {
   Hasher hasher;
-  for_each_block(embedding, rows, cells, ranks,
-                 [&](const DenseMatrix& block) { hasher.add(std::span<const float>(block.values)); });
+  for_each_block(embedding, ranks, [&](const DenseMatrix& block) { hasher.add(std::span<const float>(block.values)); });
   return hasher.hex();
 }
 
@@ -106,7 +106,7 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
     add_extras(*writer, extras);
   });
   const auto append = [&](const char* name, const DenseMatrix& local) {
-    for_each_block(local, input.expression.rows, cells, ranks,
+    for_each_block({local, input.expression.rows, cells}, ranks,
                    [&](const DenseMatrix& block) { writer->append_obsm(name, block); });
   };
   append(features_name, embedding);

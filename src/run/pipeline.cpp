@@ -83,12 +83,12 @@ Json train_and_cluster(const RunUnderWay& run, const SecondsBefore& before, cons
     save_model_description(folder.path("model"), expression, run.input.file->gene_ids(), share, options, model.shape());
   });
   const DenseMatrix embedding = clock.time("embed", [&] { return embed_stage(run, model); });
-  const std::string hash = embedding_hash(embedding, expression.rows, expression.cells, ranks);
+  const std::string hash = embedding_hash({embedding, expression.rows, expression.cells}, ranks);
   const ClusterOutcome outcome =
       clock.time("cluster", [&] { return cluster_stage(run, embedding, model.shape().predicted_features, hash); });
 
   const std::optional<CellMaps> maps = clock.time_unlogged("maps", [&] {
-    return map_stage(options.report, embedding, expression.rows, expression.cells,
+    return map_stage(options.report, {embedding, expression.rows, expression.cells},
                      static_cast<std::uint64_t>(options.train.seed), ranks);
   });
 

@@ -43,19 +43,19 @@ CellMaps place_all(const DenseMatrix& local, const DenseMatrix& mapped, CellMaps
 
 }  // namespace
 
-std::optional<CellMaps> map_stage(const ReportSettings& settings, const DenseMatrix& embedding, RowRange rows,
-                                  std::int64_t cells, std::uint64_t seed, Collectives& ranks) {
+std::optional<CellMaps> map_stage(const ReportSettings& settings, const DealtRows& embedding, std::uint64_t seed,
+                                  Collectives& ranks) {
   if (!settings.report) return std::nullopt;
-  ensure(rows.size() == embedding.rows, "map_stage: rows do not match");
-  const DealtSample sample = take_rows(embedding, rows, sample_rows(cells, most_mapped_cells, 0));
-  DenseMatrix mapped(0, embedding.columns);
-  mapped.values = ranks.all_gather_varied(std::span<const float>(sample.local_rows.values));
-  mapped.rows = std::min(cells, most_mapped_cells);
+  ensure(embedding.rows.size() == embedding.local.rows, "map_stage: rows do not match");
+  const DealtSample sample = take_rows(embedding, sample_rows(embedding.cells, most_mapped_cells, 0));
+  DenseMatrix mapped(0, embedding.local.columns);
+  mapped.values = ranks.all_gather_varied(std::span<const float>(sample.local.values));
+  mapped.rows = sample.cells();
   CellMaps maps = {DenseMatrix(mapped.rows, 2), DenseMatrix(mapped.rows, 2)};
   log::info("maps: t-SNE and UMAP of {} cells", mapped.rows);
   const int threads = threads_of_root(ranks);
   on_root_alone(ranks, [&] { maps = map_cells(mapped, seed, threads); });
-  if (cells > most_mapped_cells) maps = place_all(embedding, mapped, std::move(maps), ranks);
+  if (embedding.cells > most_mapped_cells) maps = place_all(embedding.local, mapped, std::move(maps), ranks);
   if (!ranks.is_root()) return std::nullopt;
   return maps;
 }

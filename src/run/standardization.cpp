@@ -16,9 +16,8 @@ constexpr std::uint64_t kSeed = 0;  // not --seed: all seeds of a comparison see
 constexpr double kClearer = 1.2;
 
 GroupsFound groups_in(const CellComponents& components, const Expression& expression, Collectives& ranks) {
-  const std::vector<std::int64_t> sample = sample_rows(expression.cells, kJudgedCells, kSeed);
-  const DealtSample judged = judged_components(components, expression.rows, sample);
-  return find_groups(judged.local_rows, judged.rows, std::ssize(sample), kSeed, ranks);
+  const DealtSample judged = judged_components(components, expression, kSeed);
+  return find_groups(judged.dealt(), kSeed, ranks);
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ namespace {
 Json silhouette_in(const DenseMatrix& space, const std::vector<std::int32_t>& clusters,
                    const std::function<void()>& poll) {
   const std::unique_ptr<Collectives> alone = single_rank();
-  const auto score = silhouette_score(space, {0, space.rows}, space.rows, clusters, {}, *alone, poll);
+  const auto score = silhouette_score(undealt(space), clusters, {}, *alone, poll);
   return score ? Json(score->mean) : Json(nullptr);
 }
 

@@ -10,6 +10,7 @@
 #include "masksc/core/options.hpp"
 #include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"
+#include "masksc/metrics/dealt_rows.hpp"
 
 namespace masksc {
 
@@ -46,9 +47,8 @@ std::optional<ClusterCount> given_clusters(const ClusterSettings& settings, std:
 
 /// Decides by `settings`; label_categories is 0 without labels. A collective; throws UserError for more clusters than
 /// cells, and as choose_clusters.
-ClusterCount decide_clusters(const ClusterSettings& settings, std::int64_t label_categories,
-                             const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, std::uint64_t seed,
-                             Collectives& ranks, const std::function<void()>& poll = {});
+ClusterCount decide_clusters(const ClusterSettings& settings, std::int64_t label_categories, const DealtRows& dealt,
+                             std::uint64_t seed, Collectives& ranks, const std::function<void()>& poll = {});
 
 /// A number of clusters from the rows alone, by settings.choice; the same on any number of ranks. A collective.
 /// leiden: the number of Leiden's clusters that hold at least 1 % of the cells (of a sample of 50,000 when there are
@@ -60,8 +60,7 @@ ClusterCount decide_clusters(const ClusterSettings& settings, std::int64_t label
 /// K-means into so many clusters agrees with itself (kmeans_agreement of at least 0.9), else the silhouette's. Leiden's
 /// graph falls apart where types differ weakly, and its communities split types that K-means then cuts at random; the
 /// silhouette overlooks types within types, and does not choose between numbers where it hardly falls.
-std::int64_t choose_clusters(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
-                             const ClusterSettings& settings, std::uint64_t seed, Collectives& ranks,
-                             const std::function<void()>& poll = {});
+std::int64_t choose_clusters(const DealtRows& dealt, const ClusterSettings& settings, std::uint64_t seed,
+                             Collectives& ranks, const std::function<void()>& poll = {});
 
 }  // namespace masksc

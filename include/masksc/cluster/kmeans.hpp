@@ -9,6 +9,7 @@
 
 #include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"
+#include "masksc/metrics/dealt_rows.hpp"
 
 namespace masksc {
 
@@ -41,16 +42,16 @@ struct KMeansProgress {
 /// an iteration. Some clusters stay empty when there are fewer distinct rows than clusters (a warning says so).
 /// `progress`, when given, is where it goes on, and is kept up to date: `poll` may save it.
 /// A collective. Throws UserError for more clusters than cells, InvariantError for values that aren't finite.
-KMeansResult kmeans(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, const KMeansSettings& settings,
-                    Collectives& ranks, const std::function<void()>& poll = {}, KMeansProgress* progress = nullptr);
+KMeansResult kmeans(const DealtRows& dealt, const KMeansSettings& settings, Collectives& ranks,
+                    const std::function<void()>& poll = {}, KMeansProgress* progress = nullptr);
 
 /// The same from the given centres [settings.clusters, columns] (equal on every rank) instead of drawn ones.
-KMeansResult kmeans_from(const DenseMatrix& start, const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
-                         const KMeansSettings& settings, Collectives& ranks, const std::function<void()>& poll = {});
+KMeansResult kmeans_from(const DenseMatrix& start, const DealtRows& dealt, const KMeansSettings& settings,
+                         Collectives& ranks, const std::function<void()>& poll = {});
 
 /// The nearest of the centres [any, columns] (equal on every rank) to each local row, the lowest number of equals; on
 /// `threads` threads. A collective.
-std::vector<std::int32_t> nearest_centres(const DenseMatrix& centres, const DenseMatrix& local_rows, RowRange rows,
-                                          std::int64_t cells, int threads, Collectives& ranks);
+std::vector<std::int32_t> nearest_centres(const DenseMatrix& centres, const DealtRows& dealt, int threads,
+                                          Collectives& ranks);
 
 }  // namespace masksc

@@ -6,6 +6,7 @@
 
 #include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"
+#include "masksc/metrics/dealt_rows.hpp"
 
 namespace masksc {
 
@@ -26,7 +27,6 @@ bool has_leiden();
 /// number of ranks gives the same partition. A collective.
 /// Throws UserError in a build without igraph, InvariantError for values that aren't finite, EnvironmentError when
 /// igraph fails.
-Labels leiden(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, const LeidenSettings& settings,
-              Collectives& ranks);
+Labels leiden(const DealtRows& dealt, const LeidenSettings& settings, Collectives& ranks);
 
 }  // namespace masksc

@@ -13,6 +13,7 @@
 #include "masksc/core/json.hpp"
 #include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"
+#include "masksc/metrics/dealt_rows.hpp"
 #include "masksc/metrics/silhouette.hpp"
 
 namespace masksc {
@@ -27,6 +28,9 @@ struct CellFeatures {
   /// The embedding is what a network predicts of the first of these very components, as many as it has columns, which
   /// alone guided its training: clusters are then counted in these, and looked for in them, too.
   bool predicts_components = false;
+
+  /// One of the two matrices, or what is made of their rows.
+  [[nodiscard]] DealtRows dealt(const DenseMatrix& space) const { return {space, rows, cells}; }
 };
 
 /// Clusters, numbered by size, and scores.

@@ -14,6 +14,7 @@
 #include "masksc/cluster/kmeans.hpp"
 #include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"
+#include "masksc/metrics/dealt_rows.hpp"
 
 namespace masksc {
 
@@ -47,8 +48,8 @@ struct Partition {
 /// Finer centres are sought among at most 50,000 cells (drawn by seed) with 3 restarts, and only where there are at
 /// least 10 cells for each; without any such, and for a single cluster, the answer is K-means'. `poll` and `progress`
 /// as kmeans takes them (progress of K-means proper). A collective; throws as kmeans.
-Partition partition_cells(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells, Clustering clustering,
-                          const KMeansSettings& settings, Collectives& ranks, const std::function<void()>& poll = {},
+Partition partition_cells(const DealtRows& dealt, Clustering clustering, const KMeansSettings& settings,
+                          Collectives& ranks, const std::function<void()>& poll = {},
                           KMeansProgress* progress = nullptr);
 
 }  // namespace masksc

@@ -10,6 +10,7 @@
 
 #include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"
+#include "masksc/metrics/dealt_rows.hpp"
 
 namespace masksc {
 
@@ -18,13 +19,11 @@ namespace masksc {
 /// All rows stream past every rank in blocks; distances and sums are in double and added up in the order of global
 /// rows, so that the values have the same bits on any number of ranks. O(cells^2 * columns / ranks) time.
 /// `poll`, when given, is called once a block. A collective. Throws InvariantError for values that aren't finite.
-std::optional<std::vector<double>> silhouette_values(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
-                                                     std::span<const std::int32_t> local_labels, Collectives& ranks,
-                                                     const std::function<void()>& poll = {});
+std::optional<std::vector<double>> silhouette_values(const DealtRows& dealt, std::span<const std::int32_t> local_labels,
+                                                     Collectives& ranks, const std::function<void()>& poll = {});
 
 /// The mean silhouette over all cells, as scikit-learn's silhouette_score; otherwise as silhouette_values.
-std::optional<double> silhouette(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
-                                 std::span<const std::int32_t> local_labels, Collectives& ranks,
+std::optional<double> silhouette(const DealtRows& dealt, std::span<const std::int32_t> local_labels, Collectives& ranks,
                                  const std::function<void()>& poll = {});
 
 /// A mean silhouette, of a sample where there are very many cells.
@@ -46,8 +45,7 @@ struct SilhouetteSample {
 /// standard deviation / sqrt(cells) was a half to a quarter of the error on data with small or scattered clusters). The
 /// same bits on any number of ranks. Nothing when there are fewer than 2 or more than sampled cells - 1 clusters in the
 /// sample. Otherwise as silhouette.
-std::optional<SilhouetteScore> silhouette_score(const DenseMatrix& local_rows, RowRange rows, std::int64_t cells,
-                                                std::span<const std::int32_t> local_labels,
+std::optional<SilhouetteScore> silhouette_score(const DealtRows& dealt, std::span<const std::int32_t> local_labels,
                                                 const SilhouetteSample& sample, Collectives& ranks,
                                                 const std::function<void()>& poll = {});
 

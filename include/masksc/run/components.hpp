@@ -28,7 +28,7 @@ struct CellComponents {
 /// all cells, or of 65,536 where there are more. The same bits on any number of ranks. A collective.
 CellComponents cell_components(const Expression& expression, at::Device device, Collectives& ranks);
 
-/// The first kJudgedComponents of the `chosen` cells (ascending) that are among the local `rows`.
-DealtSample judged_components(const CellComponents& components, RowRange rows, const std::vector<std::int64_t>& chosen);
+/// The first kJudgedComponents of at most kJudgedCells cells, drawn by seed.
+DealtSample judged_components(const CellComponents& components, const Expression& expression, std::uint64_t seed);
 
 }  // namespace masksc

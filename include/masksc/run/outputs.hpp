@@ -8,13 +8,14 @@
 
 #include "masksc/core/json.hpp"
 #include "masksc/core/types.hpp"
+#include "masksc/metrics/dealt_rows.hpp"
 #include "masksc/report/maps.hpp"
 #include "masksc/run/stages.hpp"
 
 namespace masksc {
 
 /// Hash of the embedding of all cells, in global order; on rank 0. A collective.
-std::string embedding_hash(const DenseMatrix& embedding, RowRange rows, std::int64_t cells, Collectives& ranks);
+std::string embedding_hash(const DealtRows& embedding, Collectives& ranks);
 
 /// What else a result holds, for all cells, on rank 0.
 struct ResultExtras {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "masksc/dist/collectives.hpp"
+#include "masksc/metrics/dealt_rows.hpp"
 #include "masksc/report/page.hpp"
 #include "masksc/report/settings.hpp"
 
@@ -13,8 +14,8 @@ namespace masksc {
 /// t-SNE and UMAP of all cells, on rank 0 (nothing on the others), from the ranks' rows of the embedding. Of more than
 /// most_mapped_cells cells a sample is mapped, on rank 0, and every rank places its own cells among it (place_cells).
 /// Nothing with --report no. Rank 0 has the cores of all ranks of its node, which sleep meanwhile. A collective.
-std::optional<CellMaps> map_stage(const ReportSettings& settings, const DenseMatrix& embedding, RowRange rows,
-                                  std::int64_t cells, std::uint64_t seed, Collectives& ranks);
+std::optional<CellMaps> map_stage(const ReportSettings& settings, const DealtRows& embedding, std::uint64_t seed,
+                                  Collectives& ranks);
 
 /// report.html of the finished run in `folder`, by report_or_warn on rank 0 as map_stage. Nothing with --report no. A
 /// collective.

@@ -34,7 +34,7 @@ ClusterCount over_ranks(const DenseMatrix& x, int ranks, const ClusterSettings& 
   run_as_threads(ranks, [&](Collectives& all) {
     const RowRange rows = rows_of_rank(x.rows, all.rank(), ranks);
     const DenseMatrix mine = part_of(x, rows);
-    counts[static_cast<std::size_t>(all.rank())] = decide_clusters(settings, categories, mine, rows, x.rows, 0, all);
+    counts[static_cast<std::size_t>(all.rank())] = decide_clusters(settings, categories, {mine, rows, x.rows}, 0, all);
   });
   for (const auto& count : counts) EXPECT_EQ(count.clusters, counts[0].clusters);
   return counts[0];

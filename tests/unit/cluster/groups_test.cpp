@@ -22,7 +22,7 @@ GroupsFound groups_of(std::int64_t groups, std::int64_t cells, int ranks) {
   run_as_threads(ranks, [&](Collectives& all) {
     const RowRange rows = rows_of_rank(cells, all.rank(), ranks);
     const DenseMatrix part = part_of(x, rows);
-    const GroupsFound mine = find_groups(part, rows, cells, 0, all);
+    const GroupsFound mine = find_groups({part, rows, cells}, 0, all);
     if (all.is_root()) found = mine;
   });
   return found;

@@ -31,8 +31,8 @@ KMeansResult over_ranks(const DenseMatrix& x, const Ends& ends, const KMeansSett
     const auto r = static_cast<std::size_t>(ranks.rank());
     const RowRange rows = {r == 0 ? 0 : ends[r - 1], ends[r]};
     const DenseMatrix mine = rows.size() > 0 ? part_of(x, rows) : DenseMatrix();
-    results[r] = start != nullptr ? kmeans_from(*start, mine, rows, x.rows, settings, ranks)
-                                  : kmeans(mine, rows, x.rows, settings, ranks);
+    results[r] = start != nullptr ? kmeans_from(*start, {mine, rows, x.rows}, settings, ranks)
+                                  : kmeans({mine, rows, x.rows}, settings, ranks);
     std::copy(results[r].labels.begin(), results[r].labels.end(), labels.begin() + rows.begin);
   });
   for (const auto& result : results) {
@@ -252,7 +252,7 @@ TEST(KMeans, RefusesBadInputOnEveryRank) {
   run_as_threads(3, [&](Collectives& ranks) {
     const RowRange rows = rows_of_rank(6, ranks.rank(), 3);
     try {
-      (void)kmeans(part_of(x, rows), rows, 6, settings, ranks);
+      (void)kmeans({part_of(x, rows), rows, 6}, settings, ranks);
       ADD_FAILURE();
     } catch (const InvariantError& error) {
       EXPECT_THAT(error.what(), testing::HasSubstr("row 4, column 1 is inf"));
@@ -267,7 +267,7 @@ TEST(KMeans, PollsOnceAnIteration) {
   settings.restarts = 1;
   std::int64_t polls = 0;
   const auto alone = single_rank();
-  const auto found = kmeans(x, {0, 100}, 100, settings, *alone, [&] { ++polls; });
+  const auto found = kmeans(undealt(x), settings, *alone, [&] { ++polls; });
   EXPECT_EQ(polls, 3 + found.iterations);  // centres drawn, then iterations
 }
 

@@ -46,7 +46,7 @@ Labels over_ranks(const DenseMatrix& x, int ranks, const LeidenSettings& setting
   whole.codes.resize(static_cast<std::size_t>(x.rows));
   run_as_threads(ranks, [&](Collectives& all) {
     const RowRange rows = rows_of_rank(x.rows, all.rank(), ranks);
-    const Labels local = leiden(part_of(x, rows), rows, x.rows, settings, all);
+    const Labels local = leiden({part_of(x, rows), rows, x.rows}, settings, all);
     std::copy(local.codes.begin(), local.codes.end(), whole.codes.begin() + rows.begin);
     if (all.is_root()) whole.names = local.names;
   });

@@ -39,7 +39,7 @@ Partition over_ranks(const DenseMatrix& x, int ranks, Clustering clustering, con
   Partition whole;
   run_as_threads(ranks, [&](Collectives& all) {
     const RowRange rows = rows_of_rank(x.rows, all.rank(), ranks);
-    Partition part = partition_cells(part_of(x, rows), rows, x.rows, clustering, settings, all);
+    Partition part = partition_cells({part_of(x, rows), rows, x.rows}, clustering, settings, all);
     part.labels = all.gather_varied(std::span<const std::int32_t>(part.labels));
     if (all.is_root()) whole = std::move(part);
   });

@@ -38,8 +38,8 @@ std::vector<double> over_ranks(const Points& points, int ranks, bool uneven) {
     const RowRange rows = deal(points.x.rows, all.rank(), ranks, uneven);
     const DenseMatrix mine = part_of(points.x, rows);
     const Codes labels(points.labels.begin() + rows.begin, points.labels.begin() + rows.end);
-    const auto local = silhouette_values(mine, rows, points.x.rows, labels, all);
-    const auto mean = silhouette(mine, rows, points.x.rows, labels, all);
+    const auto local = silhouette_values({mine, rows, points.x.rows}, labels, all);
+    const auto mean = silhouette({mine, rows, points.x.rows}, labels, all);
     ASSERT_TRUE(local && mean);
     std::copy(local->begin(), local->end(), values.begin() + rows.begin);
     if (all.is_root()) values.back() = *mean;
@@ -119,7 +119,7 @@ TEST(Silhouette, OfASampleIsNearAndKnowsHowNear) {
     run_as_threads(ranks, [&](Collectives& all) {
       const RowRange rows = deal(points.x.rows, all.rank(), ranks, ranks == 3);
       const Codes labels(points.labels.begin() + rows.begin, points.labels.begin() + rows.end);
-      const auto found = silhouette_score(part_of(points.x, rows), rows, points.x.rows, labels,
+      const auto found = silhouette_score({part_of(points.x, rows), rows, points.x.rows}, labels,
                                           {.most_cells = 4000, .size = 900, .seed = seed}, all);
       ASSERT_TRUE(found);
       if (all.is_root()) score = *found;
@@ -143,7 +143,7 @@ TEST(Silhouette, OfAllCellsHasNoError) {
   const Points points = random_points(400, 3, 4);
   const double exact = over_ranks(points, 1, false).back();
   const auto alone = single_rank();
-  const auto found = silhouette_score(points.x, {0, 400}, 400, points.labels, {.most_cells = 400}, *alone);
+  const auto found = silhouette_score(undealt(points.x), points.labels, {.most_cells = 400}, *alone);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->mean, exact);
   EXPECT_EQ(found->standard_error, 0);
@@ -158,13 +158,13 @@ TEST(Silhouette, IsNothingForTooFewOrTooManyClusters) {
     const RowRange rows = rows_of_rank(10, ranks.rank(), ranks.size());
     const auto of = [&](const Codes& labels) {
       const Codes mine(labels.begin() + rows.begin, labels.begin() + rows.end);
-      return silhouette(part_of(points.x, rows), rows, 10, mine, ranks);
+      return silhouette({part_of(points.x, rows), rows, 10}, mine, ranks);
     };
     EXPECT_FALSE(of(Codes(10, 4)));
     EXPECT_FALSE(of(apart));
   });
   const auto alone = single_rank();
-  EXPECT_FALSE(silhouette(DenseMatrix(0, 3), {0, 0}, 0, {}, *alone));
+  EXPECT_FALSE(silhouette(undealt(DenseMatrix(0, 3)), {}, *alone));
 }
 
 TEST(Silhouette, NamesTheRowThatIsNotFinite) {
@@ -174,7 +174,7 @@ TEST(Silhouette, NamesTheRowThatIsNotFinite) {
     const RowRange rows = rows_of_rank(9, ranks.rank(), 2);
     const Codes mine(points.labels.begin() + rows.begin, points.labels.begin() + rows.end);
     try {
-      (void)silhouette(part_of(points.x, rows), rows, 9, mine, ranks);
+      (void)silhouette({part_of(points.x, rows), rows, 9}, mine, ranks);
       ADD_FAILURE() << "no error on rank " << ranks.rank();
     } catch (const InvariantError& error) {
       EXPECT_THAT(error.what(), testing::HasSubstr("row 7, column 1 is nan"));
@@ -186,8 +186,8 @@ TEST(Silhouette, RefusesRowsThatDoNotFollowEachOther) {
   run_as_threads(2, [](Collectives& ranks) {
     const DenseMatrix mine(3, 2);
     const Codes labels(3);
-    EXPECT_THROW((void)silhouette(mine, {0, 3}, 6, labels, ranks), InvariantError);
-    EXPECT_THROW((void)silhouette(mine, {3 * ranks.rank(), 3 * ranks.rank() + 3}, 7, labels, ranks), InvariantError);
+    EXPECT_THROW((void)silhouette({mine, {0, 3}, 6}, labels, ranks), InvariantError);
+    EXPECT_THROW((void)silhouette({mine, {3 * ranks.rank(), 3 * ranks.rank() + 3}, 7}, labels, ranks), InvariantError);
   });
 }
 
@@ -195,7 +195,7 @@ TEST(Silhouette, PollsOnceABlock) {
   const Points points = random_points(2049, 2, 2);
   const auto alone = single_rank();
   int polls = 0;
-  (void)silhouette(points.x, {0, 2049}, 2049, points.labels, *alone, [&] { ++polls; });
+  (void)silhouette(undealt(points.x), points.labels, *alone, [&] { ++polls; });
   EXPECT_EQ(polls, 2);
 }
 
