@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -12,6 +11,7 @@
 #include "masksc/cluster/groups.hpp"
 #include "masksc/cluster/leiden.hpp"
 #include "masksc/core/error.hpp"
+#include "masksc/core/number_of.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 
@@ -20,14 +20,6 @@ namespace {
 
 constexpr std::int64_t most_clusters = 30;    // tried by silhouette
 constexpr std::int64_t percent_of_cells = 1;  // a Leiden cluster below it doesn't count
-
-/// The number in --clusters, if it is one.
-std::optional<std::int64_t> parse_count(const std::string& text) {
-  std::int64_t count = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return count;
-}
 
 std::int64_t count_by_leiden(const DealtRows& dealt, const ClusterSettings& settings, std::uint64_t seed,
                              Collectives& ranks) {
@@ -84,7 +76,7 @@ void describe(OptionTable& table, ClusterSettings& settings) {
 }
 
 void validate(const ClusterSettings& settings) {
-  const auto count = parse_count(settings.clusters);
+  const auto count = number_of<std::int64_t>(settings.clusters);
   if (!settings.clusters.empty() && settings.clusters != "auto" && !(count && *count >= 1)) {
     throw UserError(fmt::format("--clusters is '{}'; give a number of at least 1, or auto", shown(settings.clusters)));
   }
@@ -100,13 +92,13 @@ void validate(const ClusterSettings& settings) {
 }
 
 void check_clusters(const ClusterSettings& settings, std::int64_t cells) {
-  const auto count = parse_count(settings.clusters);
+  const auto count = number_of<std::int64_t>(settings.clusters);
   if (count && *count > cells)
     throw UserError(fmt::format("--clusters is {}, but there are only {} cells; ask for fewer", *count, cells));
 }
 
 std::optional<ClusterCount> given_clusters(const ClusterSettings& settings, std::int64_t label_categories) {
-  if (const auto count = parse_count(settings.clusters)) return ClusterCount{*count, "option"};
+  if (const auto count = number_of<std::int64_t>(settings.clusters)) return ClusterCount{*count, "option"};
   if (settings.clusters.empty() && label_categories > 0) return ClusterCount{label_categories, "labels"};
   return std::nullopt;
 }

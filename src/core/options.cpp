@@ -4,10 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/number_of.hpp"
 #include "masksc/core/text.hpp"
 
 namespace masksc {
@@ -15,11 +15,9 @@ namespace {
 
 template <typename T>
 T parse_number(const std::string& name, std::string_view text, const char* what) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size())
-    throw UserError(fmt::format("--{} needs {}, not '{}'", name, what, shown(text)));
-  return value;
+  const auto value = number_of<T>(text);
+  if (!value) throw UserError(fmt::format("--{} needs {}, not '{}'", name, what, shown(text)));
+  return *value;
 }
 
 bool parse_bool(const std::string& name, std::string_view text) {

@@ -4,11 +4,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 
+#include "masksc/core/number_of.hpp"
 #include "masksc/core/text.hpp"
 
 namespace masksc {
@@ -24,12 +25,7 @@ std::string_view variable(const char* name) {
 }
 
 /// 0 without one, or with a value that is no number.
-int told_columns() {
-  const std::string_view text = variable("MASKSC_TERMINAL");
-  int columns = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), columns);
-  return error == std::errc() && end == text.data() + text.size() && columns > 0 ? columns : 0;
-}
+int told_columns() { return std::max(0, number_of<int>(variable("MASKSC_TERMINAL")).value_or(0)); }
 
 void put(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stderr);

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 
 #include "masksc/core/error.hpp"
 #include "masksc/core/log.hpp"
+#include "masksc/core/number_of.hpp"
 #include "masksc/core/text.hpp"
 
 namespace masksc {
@@ -21,11 +21,7 @@ constexpr std::int64_t usual_block = 256;
 constexpr double copies = 4;
 
 /// 0 for text that is no number of cells.
-std::int64_t parse_block(std::string_view text) {
-  std::int64_t cells = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cells);
-  return error == std::errc() && end == text.data() + text.size() ? cells : 0;
-}
+std::int64_t parse_block(std::string_view text) { return number_of<std::int64_t>(text).value_or(0); }
 
 }  // namespace
 

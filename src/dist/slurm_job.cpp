@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -20,6 +19,7 @@
 
 #include "masksc/core/descriptor.hpp"
 #include "masksc/core/log.hpp"
+#include "masksc/core/number_of.hpp"
 #include "masksc/dist/time_limit.hpp"
 
 namespace masksc {
@@ -35,12 +35,6 @@ std::string variable(const char* name) {
 bool all_digits(std::string_view text) {
   return !text.empty() && text.size() < 18 &&
          std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
-}
-
-std::int64_t to_number(std::string_view digits) {
-  std::int64_t value = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  return value;
 }
 
 /// This process's environment, with times in the one form that parse_end() reads.
@@ -100,7 +94,7 @@ std::optional<std::int64_t> slurm_job_end() {
   const std::string job = variable("SLURM_JOB_ID");
   if (job.empty()) return std::nullopt;
   const std::string end = variable("SLURM_JOB_END_TIME");
-  if (all_digits(end)) return to_number(end);
+  if (all_digits(end)) return number_of<std::int64_t>(end);
   if (!all_digits(job)) {
     log::debug("SLURM_JOB_ID '{}' is not a number: no time limit", job);
     return std::nullopt;

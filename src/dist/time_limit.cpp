@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <ctime>
@@ -13,6 +12,7 @@
 
 #include "masksc/core/error.hpp"
 #include "masksc/core/log.hpp"
+#include "masksc/core/number_of.hpp"
 #include "masksc/core/stop.hpp"
 
 namespace masksc {
@@ -30,11 +30,9 @@ const Clock::time_point program_start = Clock::now();  // when the program's obj
 }
 
 std::int64_t parse_part(const std::string& limit, std::string_view digits) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  const bool whole = error == std::errc() && end == digits.data() + digits.size();
-  if (!whole || value < 0 || value > 1'000'000'000) refuse(limit);
-  return value;
+  const auto value = number_of<std::int64_t>(digits);
+  if (!value || *value < 0 || *value > 1'000'000'000) refuse(limit);
+  return *value;
 }
 
 /// "14:03:20", with the date when it is not within a day.

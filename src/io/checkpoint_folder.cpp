@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "masksc/core/files.hpp"
 #include "masksc/core/log.hpp"
+#include "masksc/core/number_of.hpp"
 
 namespace masksc {
 namespace {
@@ -36,11 +36,9 @@ CheckpointName parse_checkpoint_name(const fs::path& file) {
   const auto dash = stem.rfind('-');
   CheckpointName name;
   if (file.extension() != ".h5" || dash == std::string::npos || dash == 0) return name;
-  const char* const end = stem.data() + stem.size();
-  std::int64_t step = -1;
-  const auto [stop, error] = std::from_chars(stem.data() + dash + 1, end, step);
-  if (error != std::errc() || stop != end || step < 0) return name;
-  return {stem.substr(0, dash), step};
+  const auto step = number_of<std::int64_t>(std::string_view(stem).substr(dash + 1));
+  if (!step || *step < 0) return name;
+  return {stem.substr(0, dash), *step};
 }
 
 std::vector<fs::path> checkpoint_files(const fs::path& folder, const std::string& stage) {

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/number_of.hpp"
 #include "masksc/core/text.hpp"
 
 namespace masksc {
@@ -19,10 +19,8 @@ constexpr std::int64_t kLargestAutoSide = 64;  // the paper's matrix
 constexpr std::int64_t kLargestSide = 1024;
 
 std::optional<std::int64_t> parse_side(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 1 || value > kLargestSide) return {};
-  return value;
+  const auto value = number_of<std::int64_t>(text);
+  return value && *value >= 1 && *value <= kLargestSide ? value : std::nullopt;
 }
 
 /// (g, s), or nothing for "auto".

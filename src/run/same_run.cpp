@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <sstream>
 #include <unordered_map>
 
 #include "masksc/core/error.hpp"
 #include "masksc/core/files.hpp"
+#include "masksc/core/number_of.hpp"
 
 namespace masksc {
 namespace {
@@ -45,9 +45,8 @@ Values read_configuration(const fs::path& path) {
 
 std::int64_t to_number(const Values& values, const std::string& name) {
   const auto found = values.find(name);
-  std::int64_t number = 0;  // also where the text is no number: the difference has been found then
-  if (found != values.end()) std::from_chars(found->second.data(), found->second.data() + found->second.size(), number);
-  return number;
+  // 0 also where the text is no number: the difference has been found then.
+  return found != values.end() ? number_of<std::int64_t>(found->second).value_or(0) : 0;
 }
 
 /// Whether (epochs, max_steps) asks for at least as much training as a run did; max_steps 0 is no limit.

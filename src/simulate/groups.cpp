@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <numeric>
 #include <string_view>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/number_of.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/simulate/draws.hpp"
 #include "streams.hpp"
@@ -27,10 +27,9 @@ constexpr std::int64_t kMostGroups = 10000;
 template <typename T>
 bool parse_all(const std::vector<std::string_view>& parts, std::vector<T>& values) {
   for (const std::string_view part : parts) {
-    T value{};
-    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
-    if (error != std::errc() || end != part.data() + part.size() || !(value > 0)) return false;
-    values.push_back(value);
+    const auto value = number_of<T>(part);
+    if (!value || !(*value > 0)) return false;
+    values.push_back(*value);
   }
   return true;
 }

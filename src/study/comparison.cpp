@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <set>
 
@@ -13,6 +12,7 @@
 #include "masksc/core/error.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/log.hpp"
+#include "masksc/core/number_of.hpp"
 #include "masksc/core/output_folder.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/core/version.hpp"
@@ -88,9 +88,8 @@ ComparedCells compared_cells(const RunOptions& options, DataCache& data, std::st
 std::set<std::int64_t> recorded_seeds(const fs::path& folder, const std::string& method) {
   std::set<std::int64_t> seeds;
   for (const std::string& name : recorded_names(folder)) {
-    std::int64_t seed = 0;
-    std::from_chars(name.data() + name.rfind('-') + 1, name.data() + name.size(), seed);
-    if (name == compared_point_name(method, seed)) seeds.insert(seed);
+    const auto seed = number_of<std::int64_t>(std::string_view(name).substr(name.rfind('-') + 1));
+    if (seed && name == compared_point_name(method, *seed)) seeds.insert(*seed);
   }
   return seeds;
 }

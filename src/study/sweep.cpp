@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -11,6 +10,7 @@
 
 #include "masksc/core/error.hpp"
 #include "masksc/core/hash.hpp"
+#include "masksc/core/number_of.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/io/counts_reader.hpp"
 #include "masksc/io/inputs.hpp"
@@ -204,12 +204,11 @@ int chosen_point(const Sweep& sweep) {
     text = task;
     whose = "SLURM_ARRAY_TASK_ID";
   }
-  std::size_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number >= sweep.points.size())
+  const auto number = number_of<std::size_t>(text);
+  if (!number || *number >= sweep.points.size())
     throw UserError(fmt::format("{} '{}' is no point of this sweep, which has 0 to {} (--list shows them)", whose,
                                 shown(text), sweep.points.size() - 1));
-  return static_cast<int>(number);
+  return static_cast<int>(*number);
 }
 
 std::vector<Point> work_of(const Sweep& sweep, const RunPlace& place, bool with_identities) {

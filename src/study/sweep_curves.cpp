@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <optional>
 
+#include "masksc/core/number_of.hpp"
 #include "masksc/report/svg.hpp"
 #include "masksc/study/sweep_report.hpp"
 #include "table_text.hpp"
@@ -45,11 +45,9 @@ struct FactorAxis {
   std::vector<double> places;
 };
 
-std::optional<double> to_number(const std::string& text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return {};
-  return value;
+std::optional<double> finite_number(const std::string& text) {
+  const auto value = number_of<double>(text);
+  return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
 FactorAxis axis_of(const Json& factor, bool star) {
@@ -60,16 +58,16 @@ FactorAxis axis_of(const Json& factor, bool star) {
   for (const Json& value : factor.at("values")) add(value.get<std::string>());
   if (star) add(factor.at("base").get<std::string>());
   const bool numeric = std::all_of(axis.values.begin(), axis.values.end(),
-                                   [](const std::string& v) { return to_number(v).has_value(); });
+                                   [](const std::string& v) { return finite_number(v).has_value(); });
   if (numeric)
     std::sort(axis.values.begin(), axis.values.end(),
-              [](const std::string& a, const std::string& b) { return *to_number(a) < *to_number(b); });
+              [](const std::string& a, const std::string& b) { return *finite_number(a) < *finite_number(b); });
   const auto count = static_cast<double>(axis.values.size());
   double closest = 1;  // numbers lie where they belong, unless their labels would touch
   if (numeric && count > 1) {
-    const double low = *to_number(axis.values.front());
-    const double range = *to_number(axis.values.back()) - low;
-    for (const std::string& value : axis.values) axis.places.push_back((*to_number(value) - low) / range);
+    const double low = *finite_number(axis.values.front());
+    const double range = *finite_number(axis.values.back()) - low;
+    for (const std::string& value : axis.values) axis.places.push_back((*finite_number(value) - low) / range);
     for (std::size_t i = 1; i < axis.places.size(); ++i)
       closest = std::min(closest, axis.places[i] - axis.places[i - 1]);
   }

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 
 #include "masksc/core/error.hpp"
+#include "masksc/core/number_of.hpp"
 #include "masksc/dist/tree_sum.hpp"
 
 namespace masksc {
@@ -15,11 +15,10 @@ namespace {
 constexpr std::int64_t most_shards = 1024;
 
 std::int64_t parse_count(const char* option, const std::string& value, std::string_view digits) {
-  std::int64_t count = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
-  if (error != std::errc() || end != digits.data() + digits.size() || count < 1)
+  const auto count = number_of<std::int64_t>(digits);
+  if (!count || *count < 1)
     throw UserError(fmt::format("--{} {}: '{}' is not a whole number above 0", option, value, digits));
-  return count;
+  return *count;
 }
 
 }  // namespace
