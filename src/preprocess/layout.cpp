@@ -123,11 +123,28 @@ MatrixLayout lay_out(const PatchedShape& shape, std::int64_t genes) {
           layout.slot_to_column.push_back(gene < genes ? static_cast<std::int32_t>(gene) : -1);
         }
       }
-      // The top left corner is the first of its patch that genes reach.
-      layout.token_has_genes.push_back(top * shape.columns + left < genes ? 1 : 0);
     }
   }
+  mark_tokens(layout);
   return layout;
+}
+
+void mark_tokens(MatrixLayout& layout) {
+  layout.token_has_genes.clear();
+  const std::int64_t size = layout.patch_genes();
+  for (std::int64_t token = 0; token < layout.tokens(); ++token) {
+    const auto first = layout.slot_to_column.begin() + token * size;
+    layout.token_has_genes.push_back(std::any_of(first, first + size, [](std::int32_t c) { return c >= 0; }) ? 1 : 0);
+  }
+}
+
+std::vector<std::pair<std::int64_t, std::int64_t>> token_places(const MatrixLayout& layout) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> places;
+  const std::int64_t across = layout.patches_across();
+  for (std::int64_t token = 0; token < layout.tokens(); ++token)
+    if (layout.token_has_genes[static_cast<std::size_t>(token)] != 0)
+      places.emplace_back(token / across, token % across);
+  return places;
 }
 
 }  // namespace masksc

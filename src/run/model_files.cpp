@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "masksc/core/files.hpp"
-#include "masksc/core/hash.hpp"
+#include <array>
+#include <vector>
+
 #include "masksc/core/version.hpp"
 #include "masksc/io/result_names.hpp"
 #include "masksc/io/safetensors.hpp"
@@ -26,51 +27,8 @@ void add_all(std::vector<ArraySource>& arrays, const FlatParameters& parameters)
 
 }  // namespace
 
-std::string genes_hash(const Expression& expression) {
-  Hasher hasher;
-  for (const std::string& name : expression.gene_names) hasher.add(name + "\n");
-  hasher.add(std::span<const std::int32_t>(expression.layout.slot_to_column));
-  hasher.add(std::span<const float>(expression.scaling.mean));
-  hasher.add(std::span<const float>(expression.scaling.inverse_sd));
-  if (expression.scaling.counts) hasher.add(std::string("counts"));
-  return hasher.hex();
-}
-
 const char* features_from(const AutoencoderShape& shape) {
   return shape.predicted_features ? features_from_components : features_from_tokens;
-}
-
-Json describe_expression(const Expression& expression) {
-  return {{"genes", expression.gene_names},
-          {"target_total", expression.target_total},
-          {"mean", expression.scaling.mean},
-          {"inverse_sd", expression.scaling.inverse_sd},
-          {"clip", expression.scaling.clip},
-          {"counts", expression.scaling.counts},
-          {"batches", expression.scaling.batches},
-          {"batch_statistics", !expression.batch_of_cell.empty()},
-          {"matrix", {expression.layout.rows, expression.layout.columns}},
-          {"patch", {expression.layout.patch_rows, expression.layout.patch_columns}},
-          {"slot_to_column", expression.layout.slot_to_column}};
-}
-
-void save_model_description(const std::filesystem::path& folder, const Expression& expression,
-                            std::span<const std::string> gene_ids, double share, const RunOptions& options,
-                            const AutoencoderShape& shape) {
-  RunOptions copy = options;
-  Json description = {{"format", kModelFormat},
-                      {"version", version_and_commit()},
-                      {"settings", result_values(describe_run(copy))},
-                      {"predicted_features", shape.predicted_features},
-                      {"expression", describe_expression(expression)},
-                      {"genes_hash", genes_hash(expression)},
-                      {"share_of_counts", std::round(1e4 * share) / 1e4}};  // the same on any number of ranks
-  if (!gene_ids.empty()) {
-    Json ids = Json::array();
-    for (const std::int64_t gene : expression.genes) ids.push_back(gene_ids[static_cast<std::size_t>(gene)]);
-    description["gene_ids"] = ids;
-  }
-  write_file(folder / "model.json", description.dump() + "\n");
 }
 
 void save_sequence_encoder(const std::filesystem::path& file, const SequenceEncoder& encoder,
@@ -98,15 +56,6 @@ void load_sequence_encoder(const std::filesystem::path& file, SequenceEncoder& e
   });
   broadcast(ranks, encoder.parameters().values());
   for (const at::Tensor& tensor : encoder.running()) broadcast(ranks, tensor);
-}
-
-std::vector<std::pair<std::int64_t, std::int64_t>> token_places(const MatrixLayout& layout) {
-  std::vector<std::pair<std::int64_t, std::int64_t>> places;
-  const std::int64_t across = layout.patches_across();
-  for (std::int64_t token = 0; token < layout.tokens(); ++token)
-    if (layout.token_has_genes[static_cast<std::size_t>(token)] != 0)
-      places.emplace_back(token / across, token % across);
-  return places;
 }
 
 void save_autoencoder(const std::filesystem::path& file, const MaskedAutoencoder& model, Targets& targets) {

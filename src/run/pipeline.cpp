@@ -21,6 +21,7 @@
 #include "masksc/model/mask.hpp"
 #include "masksc/model/threads.hpp"
 #include "masksc/run/folder.hpp"
+#include "masksc/run/model_description.hpp"
 #include "masksc/run/model_files.hpp"
 #include "masksc/run/outputs.hpp"
 #include "masksc/run/report_stage.hpp"

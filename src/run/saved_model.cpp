@@ -3,18 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <unordered_map>
 
 #include "masksc/core/error.hpp"
 #include "masksc/core/files.hpp"
-#include "masksc/core/json_text.hpp"
 #include "masksc/core/text.hpp"
 #include "masksc/io/sealed_file.hpp"
 #include "masksc/model/distributed.hpp"
 #include "masksc/preprocess/normalize.hpp"
-#include "masksc/run/model_files.hpp"
-#include "masksc/run/options.hpp"
 #include "masksc/train/checkpoint.hpp"
 
 namespace masksc {
@@ -38,67 +34,6 @@ std::string read_description(const std::filesystem::path& folder) {
   return read_file(file);
 }
 
-MatrixLayout layout_of(const Json& e) {
-  MatrixLayout layout;
-  layout.rows = e.at("matrix").at(0);
-  layout.columns = e.at("matrix").at(1);
-  layout.patch_rows = e.at("patch").at(0);
-  layout.patch_columns = e.at("patch").at(1);
-  layout.slot_to_column = e.at("slot_to_column").get<std::vector<std::int32_t>>();
-  return layout;
-}
-
-/// Whether the numbers of a description fit each other: they come from a file.
-bool is_sound(const Expression& expression) {
-  const MatrixLayout& layout = expression.layout;
-  const auto genes = static_cast<std::int64_t>(expression.gene_names.size());
-  constexpr std::int64_t most = 1 << 20;
-  const GeneScaling& scaling = expression.scaling;
-  if (genes < 1 || scaling.batches < 1 || scaling.batches > most ||
-      static_cast<std::int64_t>(scaling.mean.size()) != scaling.batches * genes ||
-      scaling.inverse_sd.size() != scaling.mean.size() || !(expression.target_total > 0))
-    return false;
-  if (layout.patch_rows < 1 || layout.patch_columns < 1 || layout.rows < layout.patch_rows || layout.rows > most ||
-      layout.columns < layout.patch_columns || layout.columns > most || layout.rows % layout.patch_rows != 0 ||
-      layout.columns % layout.patch_columns != 0)
-    return false;
-  if (static_cast<std::int64_t>(layout.slot_to_column.size()) != layout.rows * layout.columns) return false;
-  std::vector<std::int32_t> columns;  // every gene has one place
-  for (const std::int32_t column : layout.slot_to_column)
-    if (column != -1) columns.push_back(column);
-  std::sort(columns.begin(), columns.end());
-  for (std::int64_t gene = 0; gene < genes; ++gene)
-    if (std::ssize(columns) != genes || columns[static_cast<std::size_t>(gene)] != gene) return false;
-  return true;
-}
-
-void mark_tokens(MatrixLayout& layout) {
-  const std::int64_t size = layout.patch_genes();
-  for (std::int64_t token = 0; token < layout.tokens(); ++token) {
-    const auto first = layout.slot_to_column.begin() + token * size;
-    layout.token_has_genes.push_back(std::any_of(first, first + size, [](std::int32_t c) { return c >= 0; }) ? 1 : 0);
-  }
-}
-
-Expression expression_of(const Json& e) {
-  Expression expression;
-  expression.gene_names = e.at("genes").get<std::vector<std::string>>();
-  expression.target_total = e.at("target_total");
-  expression.scaling = {e.at("mean").get<std::vector<float>>(), e.at("inverse_sd").get<std::vector<float>>(),
-                        e.at("clip").get<float>(), e.value("batches", std::int64_t{1}), e.value("counts", false)};
-  expression.layout = layout_of(e);
-  return expression;
-}
-
-ModelSettings model_settings(const Json& settings) {
-  RunOptions options;
-  OptionTable table = describe_run(options);
-  for (const auto& [name, value] : settings.items())
-    if (table.find(name) != nullptr) table.set(name, value.get<std::string>(), "in model.json");
-  validate(options.model);
-  return options.model;
-}
-
 /// Length of a bias, 0 when the file has none.
 std::int64_t outputs_of(const Seal& seal, const std::string& layer) {
   const SealedArray* bias = seal.find("weights/" + layer + ".bias");
@@ -110,28 +45,10 @@ std::int64_t outputs_of(const Seal& seal, const std::string& layer) {
 SavedModel load_model(const std::filesystem::path& given, at::Device device, Collectives& ranks) {
   const std::filesystem::path folder = model_folder(given);
   const std::string text = of_root(ranks, [&] { return read_description(folder); });
-  const std::string subject = fmt::format("'{}'", (folder / "model.json").string());
-  const Json description = parse_json(text, subject);
-  SavedModel model;
+  SavedModel model{read_model_description(text, fmt::format("'{}'", (folder / "model.json").string())), {}};
   AutoencoderShape shape;
-  read_json(subject, [&] {
-    const auto format = description.at("format").get<std::string>();
-    model.version = description.value("version", "");
-    if (std::find(kReadModelFormats.begin(), kReadModelFormats.end(), format) == kReadModelFormats.end())
-      throw UserError(fmt::format("{} is a '{}' of mask-sc {}; this one reads '{}'", subject, shown(format),
-                                  shown(model.version), kModelFormat));
-    model.expression = expression_of(description.at("expression"));
-    model.batch_statistics = description.at("expression").value("batch_statistics", false);
-    model.gene_ids = description.value("gene_ids", std::vector<std::string>());
-    model.share_of_counts = description.value("share_of_counts", 0.0);
-    shape.model = model_settings(description.at("settings"));
-    shape.predicted_features = description.value("predicted_features", false);
-    return 0;
-  });
-  Expression& expression = model.expression;
-  if (!is_sound(expression) || (!model.gene_ids.empty() && model.gene_ids.size() != expression.gene_names.size()))
-    throw UserError(fmt::format("{} is damaged: its genes, scaling and matrix do not fit each other", subject));
-  mark_tokens(expression.layout);
+  shape.model = model.model;
+  shape.predicted_features = model.predicted_features;
 
   const std::filesystem::path weights = folder / "masked_autoencoder.h5";
   std::optional<Seal> seal;
@@ -143,8 +60,8 @@ SavedModel load_model(const std::filesystem::path& given, at::Device device, Col
   if (shape.target_features < 1) throw UserError(fmt::format("'{}' has no output layer", weights.string()));
   if (shape.predicted_features && shape.teacher_features < 1)
     throw UserError(fmt::format("'{}' has no layer for the features that its model.json tells of", weights.string()));
-  shape.patch_genes = expression.layout.patch_genes();
-  shape.token_places = token_places(expression.layout);
+  shape.patch_genes = model.expression.layout.patch_genes();
+  shape.token_places = token_places(model.expression.layout);
   model.network = std::make_unique<MaskedAutoencoder>(shape, 0, device);
   on_root(ranks, [&] {
     read_parameters(*seal, "weights", model.network->parameters(), model.network->parameters().values());

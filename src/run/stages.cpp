@@ -7,6 +7,7 @@
 #include "masksc/embed/embed.hpp"
 #include "masksc/model/threads.hpp"
 #include "masksc/run/guidance.hpp"
+#include "masksc/run/model_description.hpp"
 #include "masksc/run/model_files.hpp"
 #include "masksc/train/recording.hpp"
 #include "masksc/train/sequence_trainer.hpp"

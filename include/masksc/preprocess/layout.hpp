@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace masksc {
@@ -49,6 +50,12 @@ PatchedShape choose_shape(const std::string& matrix, const std::string& patch, s
 
 /// Throws UserError for settings that no number of genes could satisfy.
 void validate_shape(const std::string& matrix, const std::string& patch, Tokens tokens = Tokens::patches);
+
+/// Sets token_has_genes by the slots.
+void mark_tokens(MatrixLayout& layout);
+
+/// Where in the grid of patches, by row and column, the tokens that hold genes are.
+std::vector<std::pair<std::int64_t, std::int64_t>> token_places(const MatrixLayout& layout);
 
 /// The first `genes` slots of the matrix (row by row) hold columns 0 .. genes-1, the others padding.
 MatrixLayout lay_out(const PatchedShape& shape, std::int64_t genes);

@@ -10,16 +10,12 @@
 #include "masksc/dist/collectives.hpp"
 #include "masksc/model/masked_autoencoder.hpp"
 #include "masksc/preprocess/prepare.hpp"
+#include "masksc/run/model_description.hpp"
 
 namespace masksc {
 
-struct SavedModel {
-  Expression expression;  // genes, target total, scaling and layout; no cells
+struct SavedModel : ModelDescription {
   std::unique_ptr<MaskedAutoencoder> network;
-  std::vector<std::string> gene_ids;  // of its genes, beside their names; empty where its data had none
-  double share_of_counts = 0;         // that its genes had in its data; 0: unknown (older models)
-  bool batch_statistics = false;  // trained with --batch-statistics: new cells are standardised within their batches
-  std::string version;            // of the mask-sc that trained it
 };
 
 /// Reads model.json and masked_autoencoder.h5 in `given`, or in model/ of a run's folder, on rank 0; every rank gets
