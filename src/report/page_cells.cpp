@@ -1,4 +1,4 @@
-// The cells' side of the page: maps, columns, genes, clusters against labels, silhouettes, markers.
+// The cells' side of the page: maps, columns, genes, clusters against labels and batches, silhouettes, markers.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -91,18 +91,18 @@ Json pack_genes(const RunContent& run, const CsrMatrix& expression, const std::v
   return packed;
 }
 
-/// How many cells of each label are in each cluster. Null without a column of that name.
-Json confusion_of(const RunContent& run) {
+/// How many cells of each category of obs[name] are in each cluster. Null without such a column.
+Json counts_in_clusters(const RunContent& run, const std::string& name) {
   const auto column = std::find_if(run.columns.begin() + 1, run.columns.end(),
-                                   [&](const ObsColumn& c) { return c.name == run.labels && !c.categories.empty(); });
-  if (run.labels.empty() || column == run.columns.end()) return nullptr;
+                                   [&](const ObsColumn& c) { return c.name == name && !c.categories.empty(); });
+  if (name.empty() || column == run.columns.end()) return nullptr;
   const Labels& labels = column->categories;
   std::vector<std::vector<std::int64_t>> counts(labels.names.size(),
                                                 std::vector<std::int64_t>(run.clusters.names.size()));
   for (std::size_t i = 0; i < labels.codes.size(); ++i)
     if (labels.codes[i] >= 0)
       ++counts[static_cast<std::size_t>(labels.codes[i])][static_cast<std::size_t>(run.clusters.codes[i])];
-  return {{"column", run.labels}, {"labels", labels.names}, {"clusters", run.clusters.names}, {"counts", counts}};
+  return {{"column", name}, {"labels", labels.names}, {"clusters", run.clusters.names}, {"counts", counts}};
 }
 
 /// Silhouettes of the `clusters` of `cells`, numbers of rows of a space. Null where they have none.
@@ -199,7 +199,8 @@ void add_cells(Json& page, const RunContent& run, const PageSettings& settings) 
   page["columns"] = Json::array();
   for (const ObsColumn& column : run.columns) page["columns"].push_back(pack_column(column));
   page["genes"] = pack_genes(run, expression, coloured_genes(run, settings.genes, markers));
-  page["confusion"] = confusion_of(run);
+  page["confusion"] = counts_in_clusters(run, run.labels);
+  page["batches"] = run.batches == run.labels ? Json() : counts_in_clusters(run, run.batches);
   page["silhouettes"] = silhouettes_of(run);
   page["markers"] = nullptr;
   if (k < 2) return;

@@ -5,7 +5,7 @@
 
 namespace masksc::detail {
 
-/// cells (those shown), all_cells, maps, columns, genes, confusion, silhouettes, markers, dots
+/// cells (those shown), all_cells, maps, columns, genes, confusion, batches, silhouettes, markers, dots
 void add_cells(Json& page, const RunContent& run, const PageSettings& settings);
 
 /// summary, training, attention, configuration, command

@@ -59,6 +59,7 @@ void read_identity(RunContent& run) {
   const Json record = trained ? read_json_file(path) : run.metrics;
   read_json(fmt::format("'{}'", (trained ? path : run.folder / "metrics.json").string()), [&] {
     run.labels = record.at("labels").get<std::string>();
+    run.batches = run.metrics.value("batch", "");
     run.inputs = texts_of(trained ? record.at("input").at("path") : record.at("input"));
     run.model = trained ? std::string() : record.at("model").get<std::string>();
     // Absolute where this version wrote them.

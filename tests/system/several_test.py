@@ -162,6 +162,9 @@ class Trained(unittest.TestCase):
     def test_statistics_of_each_batch(self):
         plain = self.train("plain", *self.inputs)
         output = self.train("statistics", *self.inputs, "--batch-statistics", "--report", "yes")
+        shares = support.page_data(output / "report.html")["batches"]
+        self.assertEqual((shares["column"], shares["labels"], [sum(row) for row in shares["counts"]]),
+                         ("batch", ["d", "e"], [60, 50]))
         alone = self.train("alone", *self.inputs, "--batch-statistics", ranks=1)
         self.assertNotEqual(support.metrics(output)["embedding_hash"], support.metrics(plain)["embedding_hash"])
         np.testing.assert_allclose(*(anndata.read_h5ad(o / "result.h5ad").obsm["X_masksc"] for o in (output, alone)),

@@ -36,6 +36,7 @@ struct RunContent {
   std::string model;                // folder of the model of masksc_embed; "": model/ in the run's own
   std::vector<std::string> inputs;  // the files of counts, with absolute paths
   std::string labels;               // the label column
+  std::string batches;              // the column of batches; ""
   std::string sequence_model;       // the folder that stage 1 came from; ""
   std::string reference;            // of masksc_embed, the cells whose labels were transferred; ""
   std::int64_t all_cells = 0;       // of the run; what follows is of the `shown` ones

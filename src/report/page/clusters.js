@@ -1,19 +1,21 @@
-// Clusters against labels, their silhouettes, their markers.
-section("agreement", data.silhouettes || data.confusion, () => {
+// Clusters against labels and batches, their silhouettes, their markers.
+section("agreement", data.silhouettes || data.confusion || data.batches, () => {
   $("confusion").hidden = !data.confusion;
+  $("batches").hidden = !data.batches;
   $("silhouettes").hidden = !data.silhouettes;
   $("silhouette-note").textContent = data.silhouettes ? data.silhouettes.note : "";
-  if (data.confusion) paint_confusion(data.confusion);
+  if (data.confusion) paint_counts("confusion", "label", data.confusion);
+  if (data.batches) paint_counts("batches", "batch", data.batches);
   if (data.silhouettes) paint_silhouettes(data.silhouettes);
 });
 
-function paint_confusion({labels, clusters, counts, column}) {
+function paint_counts(plot, kind, {labels, clusters, counts, column}) {
   const shares = counts.map(row => { const all = row.reduce((a, b) => a + b, 0); return row.map(n => all ? n / all : 0); });
-  draw("confusion", [{
+  draw(plot, [{
     type: "heatmap", x: clusters.map(plain), y: labels.map(plain), z: shares, zmin: 0, zmax: 1, customdata: counts,
     xgap: 1, ygap: 1, colorscale: [[0, css("--panel")], [1, css("--accent")]],
-    colorbar: {thickness: 10, title: {text: "share"}}, hovertemplate: "label %{y}<br>cluster %{x}<br>%{customdata} cells, %{z:.0%} of the label<extra></extra>",
-  }], layout(`Where the cells of each label are (${plain(column)})`, {
+    colorbar: {thickness: 10, title: {text: "share"}}, hovertemplate: `${kind} %{y}<br>cluster %{x}<br>%{customdata} cells, %{z:.0%} of the ${kind}<extra></extra>`,
+  }], layout(`Where the cells of each ${kind} are (${plain(column)})`, {
     xaxis: {type: "category", title: {text: "cluster"}}, yaxis: {type: "category", autorange: "reversed"},
     height: Math.max(340, 90 + 22 * labels.length),
   }));

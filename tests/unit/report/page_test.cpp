@@ -44,8 +44,11 @@ RunContent small_run() {
     run.counts.row_start.push_back(static_cast<std::int64_t>(run.counts.indices.size()));
   }
   run.clusters = {{0, 0, 0, 1, 1, 1}, {"0", "1"}};
-  run.columns = {{"masksc", run.clusters, {}}, {"type", {{0, 0, 1, 1, 1, -1}, {"T", "B"}}, {}}};
+  run.columns = {{"masksc", run.clusters, {}},
+                 {"type", {{0, 0, 1, 1, 1, -1}, {"T", "B"}}, {}},
+                 {"donor", {{0, 1, 0, 1, 0, 0}, {"D1", "D2"}}, {}}};
   run.labels = "type";
+  run.batches = "donor";
   run.features = DenseMatrix(6, 2);
   for (std::int64_t i = 0; i < 6; ++i) run.features.row(i)[0] = static_cast<float>(i < 3 ? i : 100 + i);
   run.components = DenseMatrix(6, 1);  // where the clusters are none
@@ -80,7 +83,8 @@ TEST(Page, HoldsWhatTheRunSays) {
   const Json page = page_of_run(small_run(), {});
   EXPECT_EQ(page.at("confusion").at("counts"), Json({{2, 0}, {1, 2}}));  // a cell without a label is left out
   EXPECT_EQ(page.at("markers").at(0).at(0).at("gene"), "<img src=x>");
-  EXPECT_EQ(page.at("columns").size(), 2U);
+  EXPECT_EQ(page.at("batches").at("counts"), Json({{2, 2}, {1, 1}}));
+  EXPECT_EQ(page.at("columns").size(), 3U);
   EXPECT_EQ(page.at("cells"), page.at("all_cells"));
   EXPECT_FALSE(page.at("training").at("train").at("loss").get<std::string>().empty());
   EXPECT_TRUE(page.at("attention").is_null());
