@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <vector>
 
 #include "masksc/core/version.hpp"
@@ -14,15 +13,12 @@
 namespace masksc {
 namespace {
 
-constexpr std::array<const char*, 4> running_names = {"norm1.running_mean", "norm1.running_var", "norm2.running_mean",
-                                                      "norm2.running_var"};
-
 constexpr const char* encoder_kind = "sequence encoder";
 
 /// All parameters, in host memory.
-void add_all(std::vector<ArraySource>& arrays, const FlatParameters& parameters) {
+void add_all(std::vector<ArraySource>& arrays, const FlatParameters& parameters, const std::string& group) {
   const ParameterShare all = deal_parameters(parameters, 1).front();
-  add_parameters(arrays, parameters, "weights", all, host_part(parameters.values(), all, false));
+  add_parameters(arrays, parameters, group, all, host_part(parameters.values(), all, false));
 }
 
 }  // namespace
@@ -34,9 +30,9 @@ const char* features_from(const AutoencoderShape& shape) {
 void save_sequence_encoder(const std::filesystem::path& file, const SequenceEncoder& encoder,
                            const std::string& genes_hash) {
   std::vector<ArraySource> arrays;
-  add_all(arrays, encoder.parameters());
-  for (std::size_t i = 0; i < running_names.size(); ++i)
-    add_tensor(arrays, std::string("weights/") + running_names[i], encoder.running()[i].cpu());
+  add_all(arrays, encoder.parameters(), "weights");
+  for (std::size_t i = 0; i < SequenceEncoder::running_names.size(); ++i)
+    add_tensor(arrays, std::string("weights/") + SequenceEncoder::running_names[i], encoder.running()[i].cpu());
   write_sealed(file, encoder_kind, {{"genes_hash", genes_hash}}, std::move(arrays));
 }
 
@@ -51,8 +47,8 @@ void load_sequence_encoder(const std::filesystem::path& file, SequenceEncoder& e
                       "--standardize",
                       file.string()));
     read_parameters(in, "weights", encoder.parameters(), encoder.parameters().values());
-    for (std::size_t i = 0; i < running_names.size(); ++i)
-      read_tensor(in, std::string("weights/") + running_names[i], encoder.running()[i]);
+    for (std::size_t i = 0; i < SequenceEncoder::running_names.size(); ++i)
+      read_tensor(in, std::string("weights/") + SequenceEncoder::running_names[i], encoder.running()[i]);
   });
   broadcast(ranks, encoder.parameters().values());
   for (const at::Tensor& tensor : encoder.running()) broadcast(ranks, tensor);
@@ -60,12 +56,11 @@ void load_sequence_encoder(const std::filesystem::path& file, SequenceEncoder& e
 
 void save_autoencoder(const std::filesystem::path& file, const MaskedAutoencoder& model, Targets& targets) {
   std::vector<ArraySource> arrays;
-  add_all(arrays, model.parameters());
+  add_all(arrays, model.parameters(), "weights");
   for (const auto& [name, tensor] : targets.statistics()) add_tensor(arrays, "targets/" + name, tensor->cpu());
   write_sealed(file, "masked autoencoder", Json::object(), std::move(arrays));
   std::vector<ArraySource> weights;
-  const ParameterShare all = deal_parameters(model.parameters(), 1).front();
-  add_parameters(weights, model.parameters(), "", all, host_part(model.parameters().values(), all, false));
+  add_all(weights, model.parameters(), "");
   std::filesystem::path plain = file;
   write_safetensors(plain.replace_extension(".safetensors"), weights,
                     {{"format", "pt"}, {"version", version_and_commit()}});

@@ -28,9 +28,6 @@ double epoch_learning_rate(std::int64_t epoch, const SequenceSettings& settings)
   return settings.learning_rate * (0.5 * (1 + std::cos(std::numbers::pi * done)) + 1e-3);
 }
 
-constexpr std::array<const char*, 4> running_names = {"norm1.running_mean", "norm1.running_var", "norm2.running_mean",
-                                                      "norm2.running_var"};
-
 /// Parameters and moments are dealt out over the ranks, which all have them; rank 0 has the running statistics.
 SavedState state_of(const SequenceEncoder& encoder, const AdamW& adam, Collectives& ranks, bool copy) {
   const FlatParameters& parameters = encoder.parameters();
@@ -41,8 +38,9 @@ SavedState state_of(const SequenceEncoder& encoder, const AdamW& adam, Collectiv
   add_parameters(state.arrays, parameters, "adam_m", mine, host_part(adam.first_moment(), mine, copy));
   add_parameters(state.arrays, parameters, "adam_v", mine, host_part(adam.second_moment(), mine, copy));
   if (ranks.is_root())
-    for (std::size_t i = 0; i < running_names.size(); ++i)
-      add_tensor(state.arrays, std::string("running/") + running_names[i], encoder.running()[i].cpu().clone());
+    for (std::size_t i = 0; i < SequenceEncoder::running_names.size(); ++i)
+      add_tensor(state.arrays, std::string("running/") + SequenceEncoder::running_names[i],
+                 encoder.running()[i].cpu().clone());
   return state;
 }
 
@@ -52,8 +50,8 @@ void restore(const Checkpoint& checkpoint, SequenceEncoder& encoder, AdamW& adam
     read_parameters(*checkpoint.seal, "weights", parameters, parameters.values());
     read_parameters(*checkpoint.seal, "adam_m", parameters, adam.first_moment());
     read_parameters(*checkpoint.seal, "adam_v", parameters, adam.second_moment());
-    for (std::size_t i = 0; i < running_names.size(); ++i)
-      read_tensor(*checkpoint.seal, std::string("running/") + running_names[i], encoder.running()[i]);
+    for (std::size_t i = 0; i < SequenceEncoder::running_names.size(); ++i)
+      read_tensor(*checkpoint.seal, std::string("running/") + SequenceEncoder::running_names[i], encoder.running()[i]);
   });
   for (const at::Tensor& tensor : {parameters.values(), adam.first_moment(), adam.second_moment()})
     broadcast(ranks, tensor);
