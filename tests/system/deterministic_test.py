@@ -1,4 +1,4 @@
-"""--deterministic: the same bits on 1, 2, 4 and 8 ranks, also when a run goes on on other ranks than it began on."""
+"""--deterministic: the same bits on 1, 2, 4 and 8 ranks (checkpoint_test: also when a run goes on on other ranks)."""
 import unittest
 
 import anndata
@@ -52,29 +52,6 @@ class AnyRanks(unittest.TestCase):
             done = support.train(folder(1), *(OPTIONS + options if options else OPTIONS[1:]), ranks=1)
             self.assertEqual(done.codes, [2], done)
             self.assertIn("virtual-shards" if options else "deterministic", done.err)
-
-    def test_goes_on_on_other_ranks(self):
-        output = support.fresh("deterministic", "moved")
-        arguments = [*OPTIONS, "--checkpoint-every-steps", "2"]
-        running = support.Running("masksc_train", "--input", support.SIMULATED, "--labels", "group", "--output", output,
-                                  *support.without(support.SMALL, OPTIONS), *arguments, ranks=2)
-        reached = support.wait_for(lambda: b'"step":5' in log_bytes(output), 120, running)
-        running.kill()
-        self.assertTrue(reached)
-        done = support.train(output, *arguments, ranks=4)
-        self.assertEqual(done.codes, [0] * 4, done)
-        resumed = [line["step"] for line in support.log_lines(output)
-                   if line.get("event") == "resumed" and line["stage"] == "train"]
-        self.assertEqual(len(resumed), 1, "killed in stage 2, it resumes there")
-        for name in ("weights_hash", "embedding_hash"):
-            self.assertEqual(support.metrics(output)[name], support.metrics(folder(1))[name], name)
-
-
-def log_bytes(output):
-    """Of stage 2 only."""
-    path = output / "log.jsonl"
-    return b"\n".join(line for line in path.read_bytes().splitlines() if b'"loss"' in line and b'"train"' in line) \
-        if path.exists() else b""
 
 
 class EachCellOnce(unittest.TestCase):

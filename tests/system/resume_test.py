@@ -1,17 +1,14 @@
 """A run that is killed and started again ends with the bits of one that never was."""
 import unittest
 
+import kills
 import support
 
 
 def killed_after(output, stage, step, *arguments):
     """Starts the base run anew and kills all of its processes once `stage` has logged `step`."""
-    running = support.Running("masksc_train", "--input", support.SIMULATED, "--labels", "group", "--output", output,
-                              *support.SMALL, *arguments)
-    reached = support.wait_for(lambda: any(line["step"] >= step for line in support.whole_steps(output, stage)), 120,
-                               running)
-    running.kill()
-    return reached
+    return kills.killed(output, kills.Moment("step", stage, step),
+                        ["--input", support.SIMULATED, "--labels", "group", *support.SMALL, *arguments])
 
 
 class Killed(unittest.TestCase):
@@ -45,9 +42,6 @@ class Killed(unittest.TestCase):
 
     def test_at_the_first_step(self):
         self.check("first", "train", 1)
-
-    def test_in_the_sequence_encoder(self):
-        self.check("sequence", "sequence", 2)
 
     def test_torn_last_line_is_repaired(self):
         output = support.fresh("resume", "torn")
