@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 const masksc::ProgramInfo program = {
     "masksc_report", "Writes report.html, the page of a finished run, comparison or sweep, or its figures for a paper.",
     "masksc_report DIR [--report-genes GENE] [--output FILE] [--clusters FILE.h5ad]\n"
-    "       masksc_report DIR --figures svg|pdf|png [--output FOLDER]\n"
+    "       masksc_report DIR --figures svg|pdf|png [--output FOLDER] [--clusters FILE.h5ad]\n"
     "       DIR is the --output of masksc_train, masksc_embed, masksc_compare or masksc_sweep",
     "folder"};
 
@@ -44,10 +44,10 @@ masksc::OptionTable describe(ReportOptions& options) {
   table.add("folder", options.folder, "folder of a finished run, comparison or sweep", "DIR");
   table.add("output", options.output,
             "the page, DIR/report.html without it (FILE.html of --clusters); or the folder of the figures, DIR/figures "
-            "without it",
+            "without it (FILE-figures)",
             "PATH");
   table.add("clusters", options.clusters,
-            "the page shows these clusters, which masksc_cluster made of DIR/result.h5ad, in place of the run's",
+            "page or figures show these clusters, which masksc_cluster made of DIR/result.h5ad, in place of the run's",
             "FILE");
   table.add("column", options.column, "which clusters, where --clusters holds several", "NAME");
   table.add_choice("figures", options.wanted,
@@ -65,9 +65,21 @@ masksc::FigureFormat format_of(Wanted wanted) {
   return wanted == Wanted::png ? masksc::FigureFormat::png : masksc::FigureFormat::svg;
 }
 
-void write_figures(const fs::path& folder, const fs::path& to, masksc::FigureFormat format, int threads) {
+std::optional<masksc::OtherClusters> other_clusters(const ReportOptions& options) {
+  if (options.clusters.empty()) return std::nullopt;
+  return masksc::OtherClusters{options.clusters, options.column};
+}
+
+fs::path figures_path(const ReportOptions& options) {
+  if (!options.output.empty()) return options.output;
+  if (!options.clusters.empty()) return fs::path(options.clusters).replace_extension("").string() + "-figures";
+  return fs::path(options.folder) / "figures";
+}
+
+void write_figures(const fs::path& to, const ReportOptions& options, int threads) {
+  const masksc::FigureFormat format = format_of(options.wanted);
   masksc::check_format(format);
-  const std::vector<masksc::Figure> figures = masksc::figures_of(folder, threads);
+  const std::vector<masksc::Figure> figures = masksc::figures_of(options.folder, threads, other_clusters(options));
   masksc::make_folder(to);
   for (const masksc::Figure& figure : figures)
     masksc::log::info("figure: {}", masksc::write_figure(to / figure.name, figure.svg, format).string());
@@ -86,9 +98,7 @@ void write_page_to(const fs::path& page, const ReportOptions& options, int threa
       throw masksc::UserError(
           fmt::format("--output {} exists and is no page of mask-sc; give another name", page.string()));
   }
-  std::optional<masksc::OtherClusters> other;
-  if (!options.clusters.empty()) other = {options.clusters, options.column};
-  masksc::write_report(options.folder, page, {options.genes, threads}, other);
+  masksc::write_report(options.folder, page, {options.genes, threads}, other_clusters(options));
 }
 
 masksc::ExitCode run(masksc::Runtime& runtime, const ReportOptions& options) {
@@ -97,17 +107,13 @@ masksc::ExitCode run(masksc::Runtime& runtime, const ReportOptions& options) {
   masksc::on_root(world, [&] {
     if (options.folder.empty()) throw masksc::UserError("which run? give the folder that was its --output");
     masksc::require_at_least("threads", options.threads, 0);
-    const fs::path folder = options.folder;
-    if (options.wanted != Wanted::page && !options.clusters.empty())
-      throw masksc::UserError("--clusters is for the page: leave it out of --figures");
     if (options.clusters.empty() && !options.column.empty())
       throw masksc::UserError("--column names clusters of the file that --clusters gives, which is missing");
     const int threads = options.threads > 0 ? static_cast<int>(options.threads) : runtime.cores_per_rank();
     if (options.wanted == Wanted::page)
       write_page_to(page_path(options), options, threads);
     else
-      write_figures(folder, options.output.empty() ? folder / "figures" : fs::path(options.output),
-                    format_of(options.wanted), threads);
+      write_figures(figures_path(options), options, threads);
   });
   return masksc::ExitCode::done;
 }

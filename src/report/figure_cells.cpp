@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <map>
+#include <set>
+#include <utility>
 
 #include "masksc/core/text.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
@@ -28,6 +32,10 @@ constexpr std::array<const char*, 20> colours = {
 
 std::string colour_of(std::int32_t code) {
   return code < 0 ? "#c9c9c9" : colours[static_cast<std::size_t>(code) % colours.size()];
+}
+
+std::int32_t place_of(const CellsPanel& panel, std::int32_t code) {
+  return code < 0 || panel.places.empty() ? code : panel.places[static_cast<std::size_t>(code)];
 }
 
 /// Up to `longest` characters, and an ellipsis where there were more.
@@ -59,7 +67,7 @@ void draw_panel(Svg& svg, double x, double y, const CellsPanel& panel) {
     const auto point = panel.points.row(cell);
     const double px = x + side / 2 + scale * (point[0] - (low[0] + high[0]) / 2);
     const double py = y + side / 2 - scale * (point[1] - (low[1] + high[1]) / 2);
-    svg.circle(px, py, radius, colour_of(panel.colours.codes[static_cast<std::size_t>(cell)]));
+    svg.circle(px, py, radius, colour_of(place_of(panel, panel.colours.codes[static_cast<std::size_t>(cell)])));
   }
   if (std::cmp_less(drawn.size(), panel.points.rows))
     svg.text(x + 4, y + side - 5, fmt::format("{} of {} cells", drawn.size(), panel.points.rows),
@@ -108,18 +116,39 @@ void draw_section(Svg& svg, double x, double y, const Section& section) {
     const double kx = x + key * static_cast<double>(n % in_row);
     const std::size_t row = n / in_row;
     const double ky = legend_y + key_height * static_cast<double>(row);
-    svg.circle(kx + 5, ky - 4, 4, colour_of(static_cast<std::int32_t>(n)));
+    svg.circle(kx + 5, ky - 4, 4, colour_of(place_of(*section.panels.front(), static_cast<std::int32_t>(n))));
     svg.text(kx + key_indent, ky, shortened(section.names()[n], longest), {.size = 11});
   }
 }
 
 }  // namespace
 
+std::vector<std::int32_t> matching_places(const Labels& clusters, const Labels& labels) {
+  std::map<std::pair<std::int32_t, std::int32_t>, std::int64_t> common;  // cells of a (cluster, label)
+  for (std::size_t cell = 0; cell < clusters.codes.size(); ++cell)
+    if (clusters.codes[cell] >= 0 && labels.codes[cell] >= 0) ++common[{clusters.codes[cell], labels.codes[cell]}];
+  std::vector<std::pair<std::int64_t, std::pair<std::int32_t, std::int32_t>>> pairs;
+  for (const auto& [pair, cells] : common) pairs.emplace_back(-cells, pair);
+  std::sort(pairs.begin(), pairs.end());
+  std::vector<std::int32_t> places(clusters.names.size(), -1);
+  std::set<std::int32_t> taken;
+  for (const auto& [_, pair] : pairs) {
+    std::int32_t& place = places[static_cast<std::size_t>(pair.first)];
+    if (place < 0 && taken.insert(pair.second).second) place = pair.second;
+  }
+  auto next = static_cast<std::int32_t>(labels.names.size());
+  for (std::int32_t& place : places)
+    if (place < 0) place = next++;
+  return places;
+}
+
 std::string cells_figure(const std::vector<CellsPanel>& panels) {
   std::vector<Section> sections;
   for (const CellsPanel& panel : panels) {
     if (panel.points.rows == 0) continue;
-    if (sections.empty() || sections.back().names() != panel.colours.names) sections.emplace_back();
+    if (sections.empty() || sections.back().names() != panel.colours.names ||
+        sections.back().panels.front()->places != panel.places)
+      sections.emplace_back();
     sections.back().panels.push_back(&panel);
   }
   if (sections.empty()) return "";

@@ -10,6 +10,7 @@
 #include "masksc/core/json.hpp"
 #include "masksc/core/json_text.hpp"
 #include "masksc/core/log.hpp"
+#include "masksc/core/output_folder.hpp"
 #include "masksc/io/annotations.hpp"
 #include "masksc/io/result_names.hpp"
 #include "masksc/report/figures.hpp"
@@ -49,9 +50,10 @@ fs::path first_result(const fs::path& folder, const Json& points, const std::str
 struct MappedCells {
   std::vector<CellsPanel> tsne, umap;
 
-  void add(const std::string& title, const CellMaps& maps, const Labels& colours) {
-    tsne.push_back({title, maps.tsne, colours});
-    umap.push_back({title, maps.umap, colours});
+  void add(const std::string& title, const CellMaps& maps, const Labels& colours,
+           const std::vector<std::int32_t>& places = {}) {
+    tsne.push_back({title, maps.tsne, colours, places});
+    umap.push_back({title, maps.umap, colours, places});
   }
   [[nodiscard]] std::vector<Figure> figures() const {
     return {{"figure4_cells", cells_figure(tsne)}, {"figure4_cells_umap", cells_figure(umap)}};
@@ -98,13 +100,15 @@ std::vector<Figure> of_sweep(const fs::path& folder) {
   });
 }
 
-std::vector<Figure> of_run(const fs::path& folder, int threads) {
-  const RunContent run = read_attended_run(folder);
+std::vector<Figure> of_run(const fs::path& folder, int threads, const std::optional<OtherClusters>& other) {
+  const RunContent run = read_attended_run(folder, other);
   const CellMaps maps =
       run.maps ? *run.maps : map_cells(run.features, run.metrics.at("seed").get<std::uint64_t>(), threads);
   MappedCells cells;
-  if (const ObsColumn* labels = find_column(run.columns, run.labels)) cells.add(run.labels, maps, labels->categories);
-  cells.add("mask-sc", maps, run.clusters);
+  const ObsColumn* labels = find_column(run.columns, run.labels);
+  if (labels != nullptr) cells.add(run.labels, maps, labels->categories);
+  cells.add(other ? run.columns.front().name : "mask-sc", maps, run.clusters,
+            labels != nullptr ? matching_places(run.clusters, labels->categories) : std::vector<std::int32_t>());
   std::vector<Figure> figures = cells.figures();
   if (run.attention) figures.push_back({"figure6_attention", attention_figure(*run.attention, run.clusters.names)});
   return figures;
@@ -112,10 +116,15 @@ std::vector<Figure> of_run(const fs::path& folder, int threads) {
 
 }  // namespace
 
-std::vector<Figure> figures_of(const fs::path& folder, int threads) {
+std::vector<Figure> figures_of(const fs::path& folder, int threads, const std::optional<OtherClusters>& other) {
+  const FolderContent content = content_of(folder);
+  const bool study = content == FolderContent::comparison || content == FolderContent::sweep;
+  if (study && other)
+    throw UserError(fmt::format("--clusters: '{}' is {}, whose figures are not of one run: leave the option out",
+                                folder.string(), described(content)));
   std::vector<Figure> figures = there(folder / "comparison.json") ? of_comparison(folder, threads)
                                 : there(folder / "sweep.json")    ? of_sweep(folder)
-                                                                  : of_run(folder, threads);
+                                                                  : of_run(folder, threads, other);
   std::erase_if(figures, [](const Figure& figure) { return figure.svg.empty(); });
   if (figures.empty()) throw UserError(fmt::format("'{}' holds nothing that could be drawn", folder.string()));
   return figures;

@@ -138,6 +138,12 @@ class Report(unittest.TestCase):
         self.assertEqual([column["name"] for column in data["columns"][:2]], ["three", "masksc"])
         self.assertEqual(len(data["markers"]), 3)
         self.assertEqual(PAGE.read_bytes(), before)
+        drawn = other.with_name("report_clusters-figures")
+        shutil.rmtree(drawn, ignore_errors=True)
+        done = support.run("masksc_report", support.BASE, "--clusters", other, "--figures", "svg", ranks=1)
+        self.assertEqual(done.codes, [0], done)
+        circles = (drawn / "figure4_cells.svg").read_text().count("<circle")
+        self.assertEqual(circles, 2 * support.CELLS + support.GROUPS + 3, "cells and names of labels and clusters")
         page.write_text("my own notes")
         for words, *arguments in ((["is no page"], "--clusters", other),
                                   (["holds no clusters of masksc_cluster"], "--clusters", support.BASE / "result.h5ad"),

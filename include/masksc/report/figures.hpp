@@ -18,10 +18,16 @@ std::string bars_figure(const Json& methods);
 /// One map of a figure.
 struct CellsPanel {
   std::string title;
-  DenseMatrix points;  // [cells, 2]
-  Labels colours;      // one code a cell; -1 is grey
+  DenseMatrix points;                     // [cells, 2]
+  Labels colours;                         // one code a cell; -1 is grey
+  std::vector<std::int32_t> places = {};  // of each name among the colours; empty: the names' order
 };
-/// Panels side by side, at most four in a row; those that follow each other with the same names share a legend. Of more
+/// Places for `clusters` so that each has the colour of the category of `labels`, in its own order, whose cells it
+/// holds; of two clusters of one category the one with more of its cells has it, the other gets a colour that is free.
+std::vector<std::int32_t> matching_places(const Labels& clusters, const Labels& labels);
+
+/// Panels side by side, at most four in a row; those that follow each other with the same names and places share a
+/// legend. Of more
 /// than 10,000 cells a sample is drawn, and said so.
 std::string cells_figure(const std::vector<CellsPanel>& panels);
 

@@ -69,6 +69,18 @@ TEST(Figures, PanelsOfOtherNamesHaveALegendOfTheirOwn) {
   EXPECT_EQ(count_of(cells_figure({one, two}), "<circle"), 6 + 2 + 1);
 }
 
+TEST(Figures, ClustersHaveTheColoursOfTheirLabels) {
+  const Labels labels{{0, 0, 0, 1, 1, 2, 2, -1}, {"x", "y", "z"}};
+  const Labels clusters{{2, 2, 1, 0, 0, 3, 3, 1}, {"0", "1", "2", "3", "4"}};  // two hold x; 4 is empty
+  const std::vector<std::int32_t> places = matching_places(clusters, labels);
+  EXPECT_THAT(places, testing::ElementsAre(1, 3, 0, 2, 4));
+  CellsPanel panel{"clusters", DenseMatrix(8, 2), clusters, places};
+  const std::string svg = cells_figure({panel});
+  EXPECT_EQ(count_of(svg, "#1f77b4"), 2 + 1);  // the cells of cluster 2, and its name
+  EXPECT_EQ(count_of(svg, "#ff7f0e"), 2 + 1);
+  EXPECT_EQ(count_of(cells_figure({{"labels", DenseMatrix(8, 2), labels, {}}, panel}), "<circle"), 8 + 3 + 8 + 5);
+}
+
 TEST(Figures, AttentionIsOnTheScaleOfItsCell) {
   AttentionGrid grid{2, 4, 1, 2, std::vector<std::string>(8, "g"), {}};
   grid.cells.push_back({7, 0, {0, 0, 0, 0, 0, 0, 0, 4}, {0, 0, 0, 0.25F}});
