@@ -10,6 +10,7 @@
 #include "masksc/dist/collectives.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 #include "masksc/metrics/silhouette.hpp"
+#include "masksc/report/figures.hpp"
 #include "masksc/report/markers.hpp"
 #include "masksc/report/settings.hpp"
 #include "pack.hpp"
@@ -91,12 +92,18 @@ Json pack_genes(const RunContent& run, const CsrMatrix& expression, const std::v
   return packed;
 }
 
-/// How many cells of each category of obs[name] are in each cluster. Null without such a column.
-Json counts_in_clusters(const RunContent& run, const std::string& name) {
+/// The categories of obs[name]; null without such a column, or where it is the clusters'.
+const Labels* categories_of(const RunContent& run, const std::string& name) {
   const auto column = std::find_if(run.columns.begin() + 1, run.columns.end(),
                                    [&](const ObsColumn& c) { return c.name == name && !c.categories.empty(); });
-  if (name.empty() || column == run.columns.end()) return nullptr;
-  const Labels& labels = column->categories;
+  return name.empty() || column == run.columns.end() ? nullptr : &column->categories;
+}
+
+/// How many cells of each category of obs[name] are in each cluster. Null without such a column.
+Json counts_in_clusters(const RunContent& run, const std::string& name) {
+  const Labels* const categories = categories_of(run, name);
+  if (categories == nullptr) return nullptr;
+  const Labels& labels = *categories;
   std::vector<std::vector<std::int64_t>> counts(labels.names.size(),
                                                 std::vector<std::int64_t>(run.clusters.names.size()));
   for (std::size_t i = 0; i < labels.codes.size(); ++i)
@@ -198,6 +205,8 @@ void add_cells(Json& page, const RunContent& run, const PageSettings& settings) 
   }
   page["columns"] = Json::array();
   for (const ObsColumn& column : run.columns) page["columns"].push_back(pack_column(column));
+  if (const Labels* const labels = categories_of(run, run.labels))
+    page["columns"][0]["colours"] = matching_places(run.clusters, *labels);
   page["genes"] = pack_genes(run, expression, coloured_genes(run, settings.genes, markers));
   page["confusion"] = counts_in_clusters(run, run.labels);
   page["batches"] = run.batches == run.labels ? Json() : counts_in_clusters(run, run.batches);

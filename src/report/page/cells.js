@@ -39,7 +39,7 @@ function category_traces(points, column, size) {
     text: members.map(i => plain(cell_name(i))), hovertemplate: `%{text}<br>${plain(column.name)}: ${plain(name)}<extra></extra>`,
     marker: {size, color: colour, opacity: 0.8},
   });
-  const traces = rows.map((members, code) => trace(column.names[code], members, colour_of(code)));
+  const traces = rows.map((members, code) => trace(column.names[code], members, colour_of(column.colours ? column.colours[code] : code)));
   if (missing.length) traces.unshift(trace("missing", missing, css("--line")));
   return traces;
 }

@@ -85,6 +85,7 @@ TEST(Page, HoldsWhatTheRunSays) {
   EXPECT_EQ(page.at("markers").at(0).at(0).at("gene"), "<img src=x>");
   EXPECT_EQ(page.at("batches").at("counts"), Json({{2, 2}, {1, 1}}));
   EXPECT_EQ(page.at("columns").size(), 3U);
+  EXPECT_EQ(page.at("columns").at(0).at("colours"), Json({0, 1})) << "those of the labels T and B";
   EXPECT_EQ(page.at("cells"), page.at("all_cells"));
   EXPECT_FALSE(page.at("training").at("train").at("loss").get<std::string>().empty());
   EXPECT_TRUE(page.at("attention").is_null());
