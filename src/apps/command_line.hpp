@@ -1,4 +1,4 @@
-// Command line and configuration files for a table of options: parsing, --help, --version, the resolved configuration.
+// The command line for a table of options: parsing, --help, --version, --config.
 #pragma once
 
 #include <string>
@@ -15,10 +15,6 @@ struct ProgramInfo {
   std::string usage;            // the line after "Usage: "
   std::string positional = {};  // the option that a word without dashes sets; "": there is none
 };
-
-/// Sets the options of `table` from the text of a configuration (INI: name = value, # starts a comment); `path` is for
-/// messages. Throws UserError: lines of another form, unknown names, values that don't parse, paths.
-void apply_configuration(const std::string& text, const std::string& path, OptionTable& table);
 
 /// Whether the command line asks for --help, --version, --man or --completion, which are printed if `speaks`: then
 /// there is nothing to run. Throws UserError for unknown options (with the nearest known name).

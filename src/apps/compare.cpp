@@ -1,6 +1,7 @@
 // masksc_compare: every method on one data set, in one table.
 #include <fmt/format.h>
 
+#include "masksc/core/configuration.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/dist/runtime.hpp"
 #include "masksc/dist/time_limit.hpp"

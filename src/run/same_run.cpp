@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <sstream>
 #include <unordered_map>
 
+#include "masksc/core/configuration.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/number_of.hpp"
@@ -31,16 +31,9 @@ std::string without_training(const fs::path& root, const std::string& option) {
                      root.string(), option == "labels" ? "--labels COLUMN" : "--keep-input");
 }
 
-/// The `name = value` lines of a configuration that this program wrote.
 Values read_configuration(const fs::path& path) {
-  Values values;
-  std::istringstream text(read_file(path));
-  for (std::string line; std::getline(text, line);) {
-    const auto equals = line.find(" = ");
-    if (!line.empty() && line[0] != '#' && equals != std::string::npos)
-      values[line.substr(0, equals)] = line.substr(equals + 3);
-  }
-  return values;
+  const auto entries = configuration_entries(read_file(path), path.string());
+  return {entries.begin(), entries.end()};
 }
 
 std::int64_t to_number(const Values& values, const std::string& name) {

@@ -1,5 +1,6 @@
 // Texts of configurations: what is taken comes back from the configuration that a run saves.
-#include "../../../src/apps/command_line.hpp"
+#include "masksc/core/configuration.hpp"
+
 #include "common.hpp"
 #include "settings.hpp"
 

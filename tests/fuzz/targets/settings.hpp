@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include "../../../src/apps/command_line.hpp"
 #include "common.hpp"
 #include "masksc/cluster/choose.hpp"
+#include "masksc/core/configuration.hpp"
 #include "masksc/io/counts_reader.hpp"
 #include "masksc/plan/settings.hpp"
 #include "masksc/preprocess/prepare.hpp"
