@@ -54,6 +54,9 @@ Json summary_of(const Json& m) {
   add_card(cards, "clusters", fmt::format("{}", m.at("clusters").get<std::int64_t>()),
            "by " + m.at("clusters_by").get<std::string>() + merged_note(m) +
                (m.value("clusters_in", "") == "components" ? ", of principal components" : ""));
+  if (const Json batches = m.value("batch_nmi", Json()); batches.is_number())
+    add_card(cards, "NMI of clusters and batches", fmt::format("{:.3f}", batches.get<double>()),
+             "0 where each cluster has all batches alike");
   add_card(cards, "cells", fmt::format("{}", m.at("cells").get<std::int64_t>()));
   add_card(cards, "genes used", fmt::format("{}", m.at("genes").get<std::int64_t>()),
            m.value("standardize", "") == "residuals" ? "as Pearson residuals of their counts" : "");

@@ -216,6 +216,7 @@ Json embed_new_cells(const EmbedOptions& options, const RunPlace& place) {
                   {"reference", options.reference.empty() ? "" : fs::absolute(options.reference).string()},
                   {"labels", options.counts.labels},
                   {"batch", input.file->batch_column()},
+                  {"batch_nmi", batch_nmi(input.batches, input.file->batch_column(), outcome.all, ranks)},
                   {"model", fs::absolute(options.model).string()},
                   {"features_from", features_from(model.network->shape())},
                   {"weights_hash", weights},

@@ -64,6 +64,21 @@ std::optional<double> share_alike(const Labels& own, const Labels& other) {
   return static_cast<double>(alike) / static_cast<double>(labelled);
 }
 
+Json batch_nmi(const Labels& batches, const std::string& column, std::span<const std::int32_t> clusters,
+               const Collectives& ranks) {
+  constexpr double high = 0.2;
+  if (!ranks.is_root() || count_categories(batches) < 2) return nullptr;
+  const LabelledCells both = labelled_cells(batches, clusters);
+  const double agreement = normalized_mutual_information(both.labels, both.clusters);
+  if (agreement >= high)
+    log::warning(
+        "clusters follow the batches of '{}' (normalized mutual information {:.2f}): the batches hold other types of "
+        "cells, or differ in how they were measured; the page shows which clusters are of which batch, and "
+        "--batch-statistics takes out differences of level and spread",
+        shown(column), agreement);
+  return agreement;
+}
+
 std::vector<std::string> note_labels(const Labels& labels, const std::string& column, bool number_of_clusters,
                                      const Collectives& ranks, const std::string& replaced) {
   std::vector<std::string> notes;

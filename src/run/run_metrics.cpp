@@ -7,6 +7,7 @@
 #include "masksc/dist/gpu_name.hpp"
 #include "masksc/model/device.hpp"
 #include "masksc/plan/cost.hpp"
+#include "masksc/run/labels.hpp"
 #include "masksc/run/model_files.hpp"
 #include "masksc/run/plan_input.hpp"
 #include "masksc/run/standardization.hpp"
@@ -54,6 +55,7 @@ Json run_metrics(const RunOptions& options, const RunParts& parts, const TrainCo
        {"genes", expression.genes.size()},
        {"ranks", ranks.size()},
        {"batch", parts.input.file->batch_column()},
+       {"batch_nmi", batch_nmi(parts.input.batches, parts.input.file->batch_column(), parts.clusters.all, ranks)},
        {"standardize", standardized_as(options, expression)},
        {"guided_by", parts.targets.guided_by()},
        {"features_from", features_from(parts.model.shape())},

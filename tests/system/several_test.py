@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import scipy.sparse
+from sklearn.metrics import normalized_mutual_info_score
 
 import support
 
@@ -162,7 +163,12 @@ class Trained(unittest.TestCase):
     def test_statistics_of_each_batch(self):
         plain = self.train("plain", *self.inputs)
         output = self.train("statistics", *self.inputs, "--batch-statistics", "--report", "yes")
-        shares = support.page_data(output / "report.html")["batches"]
+        page = support.page_data(output / "report.html")
+        result = anndata.read_h5ad(output / "result.h5ad")
+        agreement = normalized_mutual_info_score(result.obs["batch"], result.obs["masksc"])
+        self.assertAlmostEqual(support.metrics(output)["batch_nmi"], agreement)
+        self.assertIn(f"{agreement:.3f}", [card["value"] for card in page["summary"] if "batches" in card["name"]])
+        shares = page["batches"]
         self.assertEqual((shares["column"], shares["labels"], [sum(row) for row in shares["counts"]]),
                          ("batch", ["d", "e"], [60, 50]))
         alone = self.train("alone", *self.inputs, "--batch-statistics", ranks=1)

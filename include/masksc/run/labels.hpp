@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "masksc/core/json.hpp"
 #include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"
 #include "masksc/io/prepared.hpp"
@@ -30,6 +32,11 @@ void check_types(const Labels& labels, const std::string& option, const std::str
 /// Of the cells that have a label in `own`, the share that has the same one in `other`; nothing where no label is in
 /// both. Both of all cells.
 std::optional<double> share_alike(const Labels& own, const Labels& other);
+
+/// How much the clusters say of the batches of `column`: their normalized mutual information, on rank 0, which warns
+/// where it is high; null elsewhere, and where there are no batches or one. `clusters` of all cells, on rank 0.
+Json batch_nmi(const Labels& batches, const std::string& column, std::span<const std::int32_t> clusters,
+               const Collectives& ranks);
 
 /// What users should know of the labels of `column` before clusters are compared with them, a sentence each: cells
 /// without one, a single category, a column that the clusters will be in (`replaced`). Rank 0 tells it on the log. Not
