@@ -26,6 +26,14 @@ void leave_as_asked(TrainContext& context, const std::string& stage, std::int64_
       fmt::format("stopped on request ({}) {}; start {} to resume", stop_reason(), where, context.again));
 }
 
+Json describe_position(const BatchPlan& plan, std::int64_t step, std::int64_t total, double loss) {
+  return {{"epoch", step / plan.steps},
+          {"cursor", plan.batch(step % plan.steps).begin},  // cells of that epoch's order that were used
+          {"cells", plan.cells},
+          {"total_steps", total},
+          {"loss", loss}};
+}
+
 double SaveClock::elapsed() const { return last_.seconds(); }
 
 void SaveClock::saved(double seconds) {

@@ -199,11 +199,7 @@ void train_sequence_encoder(SequenceEncoder& encoder, const SequenceJob& job, Tr
     ranks.end_step();
     saver.after_step(done, epoch + 1, epoch_ends, /*last=*/false, votes, [&](bool copy) {
       SavedState state = state_of(encoder, adam, ranks, copy);
-      state.header = {{"epoch", done / steps},
-                      {"cursor", loader.plan().batch(done % steps).begin},
-                      {"cells", loader.plan().cells},
-                      {"total_steps", total},
-                      {"loss", loss}};
+      state.header = describe_position(loader.plan(), done, total, loss);
       state.header.update(job.description);
       return state;
     });

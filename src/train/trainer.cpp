@@ -7,13 +7,12 @@
 #include <cmath>
 #include <set>
 
+#include "device_batch.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/progress.hpp"
 #include "masksc/core/stop.hpp"
 #include "masksc/core/stopwatch.hpp"
 #include "masksc/data/loader.hpp"
-#include "masksc/model/device_random.hpp"
-#include "masksc/model/mask.hpp"
 #include "masksc/train/moment.hpp"
 
 namespace masksc {
@@ -62,58 +61,6 @@ class BadSteps {
   std::int64_t went_back_at_ = 0;
 };
 
-/// A batch on the device, and the passes that it is cut into.
-struct DeviceBatch {
-  DeviceBatch(const Batch& batch, const AutoencoderShape& shape, std::uint64_t seed, std::uint32_t epoch,
-              std::int64_t micro_batch, bool deterministic, const TrainContext& context)
-      : global_cells(batch.global_cells),
-        copies(deterministic),
-        part_rows(batch.part_rows),
-        pass_rows(std::min(micro_batch, part_rows)),
-        passes_of_part((part_rows + pass_rows - 1) / pass_rows),
-        passes(passes_of_part * (batch.rows / part_rows)),
-        key{seed, epoch, 0, to_tensor(batch.cells, {batch.rows}, context.device)},
-        patches(dense_rows(batch, context).view({batch.rows, -1, shape.patch_genes})),
-        weights(to_tensor(batch.weights, context.device)) {
-    const std::int64_t visible = visible_tokens(shape.tokens(), shape.model.mask_ratio);
-    DeviceMasks masks = draw_masks_of(seed, epoch, key.cells, shape.tokens(), visible);
-    keep = std::move(masks.visible);
-    masked = std::move(masks.masked);
-  }
-  [[nodiscard]] RowRange rows_of(std::int64_t pass) const {
-    const std::int64_t part = pass / passes_of_part * part_rows;
-    const std::int64_t first = pass % passes_of_part * pass_rows;
-    return {part + first, part + std::min(first + pass_rows, part_rows)};
-  }
-  /// With --deterministic a copy: the bits of a product may depend on where its rows lie in memory.
-  [[nodiscard]] at::Tensor rows(const at::Tensor& whole, std::int64_t pass) const {
-    const RowRange range = rows_of(pass);
-    const at::Tensor part = whole.narrow(0, range.begin, range.size());
-    return copies ? part.clone() : part;
-  }
-  /// Patches, weights, visible and masked tokens of a pass, and its cells.
-  [[nodiscard]] std::vector<at::Tensor> inputs(std::int64_t pass) const {
-    return {rows(patches, pass), rows(weights, pass), rows(keep, pass), rows(masked, pass), rows(key.cells, pass)};
-  }
-  [[nodiscard]] DropoutKey key_of(const at::Tensor& cells) const {
-    DropoutKey mine = key;
-    mine.cells = cells;
-    return mine;
-  }
-
-  std::int64_t global_cells;
-  bool copies;
-  std::int64_t part_rows;
-  std::int64_t pass_rows;
-  std::int64_t passes_of_part;
-  std::int64_t passes;
-  DropoutKey key;
-  at::Tensor patches;
-  at::Tensor weights;
-  at::Tensor keep;
-  at::Tensor masked;
-};
-
 /// Names ranks that compute over 20 % longer than the median rank, each once; times under a second tell nothing. A
 /// collective.
 void report_laggards(double compute_seconds, std::int64_t step, std::set<std::size_t>& named, TrainContext& context) {
@@ -148,17 +95,6 @@ Json describe_step(std::int64_t epoch, std::int64_t step, RowRange cells, double
                {"seconds", describe(report.seconds)}};
   if (report.skipped) line["skipped"] = true;
   return line;
-}
-
-/// Where a run is after `step` steps, as its checkpoint says.
-Json describe_position(const BatchPlan& plan, std::int64_t step, std::int64_t total, std::int64_t bad_steps,
-                       double loss) {
-  return {{"epoch", step / plan.steps},
-          {"cursor", plan.batch(step % plan.steps).begin},  // cells of that epoch's order that were used
-          {"cells", plan.cells},
-          {"total_steps", total},
-          {"bad_steps", bad_steps},
-          {"loss", loss}};
 }
 
 double number_or_nan(const Json& value) { return value.is_number() ? value.get<double>() : std::nan(""); }
@@ -262,7 +198,8 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     if (bad_steps.count() == 0 || last || report.votes.stop)
       saver.after_step(step + 1, epoch + 1, epoch_ends, last, report.votes, [&](bool copy) {
         SavedState state = engine.state(copy);
-        state.header.update(describe_position(loader.plan(), step + 1, total, bad_steps.count(), outcome.loss));
+        state.header.update(describe_position(loader.plan(), step + 1, total, outcome.loss));
+        state.header["bad_steps"] = bad_steps.count();
         state.header.update(job.description);
         return state;
       });

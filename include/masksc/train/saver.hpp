@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "masksc/core/stopwatch.hpp"
+#include "masksc/data/epoch_order.hpp"
 #include "masksc/io/checkpoint_folder.hpp"
 #include "masksc/train/context.hpp"
 #include "masksc/train/settings.hpp"
@@ -45,6 +46,9 @@ struct SavedState {
   Json header;
   std::vector<ArraySource> arrays;
 };
+
+/// Where a training is after `step` of `total` steps, as the header of its checkpoint says it.
+Json describe_position(const BatchPlan& plan, std::int64_t step, std::int64_t total, double loss);
 
 class Saver {
  public:
