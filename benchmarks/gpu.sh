@@ -27,8 +27,9 @@ root=$MASKSC_ROOT
 packed=$root/gpu_bundle
 [ -f "$packed/programs.tar.gz" ] || fail 2 "no programs in '$packed': make it with benchmarks/gpu_bundle.sh and bring it here"
 { read -r commit && read -r torch_version; } <"$packed/versions"
-here=$(git -C "$root" rev-parse --short=${#commit} HEAD 2>/dev/null || echo "$commit")
-[ "$here" = "${commit%%+*}" ] || say "the programs in '$packed' are of commit $commit, this folder is at $here"
+clean=${commit%-dirty}
+here=$(git -C "$root" rev-parse --short=${#clean} HEAD 2>/dev/null || echo "$clean")
+[ "$here" = "$clean" ] || say "the programs in '$packed' are of commit $commit, this folder is at $here"
 
 found=$(python3 -c 'import torch; print(torch.__version__, torch.__path__[0])') || fail 3 "python3 has no torch"
 [ "${found%% *}" = "$torch_version" ] || fail 3 "python3 has torch ${found%% *}, the programs were built with $torch_version"
@@ -70,7 +71,7 @@ part() {
 # head_of_rows TITLES DASHES: the head of a table, whose first columns these are.
 # shellcheck disable=SC2016,SC2317
 head_of_rows() {
-  printf '`benchmark_step` with the model above, bf16, one run each:\n\n'
+  printf '`benchmark_step` with the model of the paper (64 x 64, patches of 4, width 768, 12 + 8 blocks), bf16, one run each:\n\n'
   printf '| %s | cells/s | TFLOP/s (by its formula) | peak GiB | last loss |\n|%s|---|---|---|---|\n' "$1" "$2"
 }
 

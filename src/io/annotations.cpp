@@ -58,7 +58,17 @@ bool has_obs_column(const std::filesystem::path& path, const std::string& name) 
         fmt::format("obs['{}'] of '{}' holds the names of the cells: choose another column for the clusters",
                     shown(name), path.string()));
   const std::vector<std::string> columns = ordered_columns(file, "obs");
+  for (const std::string& column : columns)
+    if (column.starts_with(name + "/"))
+      throw UserError(
+          fmt::format("obs['{}'] of '{}' lies where obs['{}'] would: choose another column for the clusters",
+                      shown(column), path.string(), shown(name)));
   return std::find(columns.begin(), columns.end(), name) != columns.end();
+}
+
+std::vector<std::string> read_cell_names(const std::filesystem::path& path) {
+  const ArrayFile file = open_h5ad_file(path);
+  return read_frame_names(file, "obs", frame_rows(file, "obs"));
 }
 
 std::int64_t count_cells(const std::filesystem::path& path) {

@@ -23,12 +23,11 @@ std::string unpacking(const Descriptor& file, const std::filesystem::path& path)
   std::array<std::byte, 2> first{};
   if (read_at(file, 0, first) != first.size()) return "";
   const std::string name = path.string();
-  const char* command = nullptr;
-  if (first == std::array{std::byte{0x1F}, std::byte{0x8B}})
-    command = name.ends_with(".tar.gz") || name.ends_with(".tgz") ? "tar -xzf" : "gunzip";
-  else if (first == std::array{std::byte{'P'}, std::byte{'K'}})
-    command = "unzip";
-  return command == nullptr ? "" : fmt::format("{} {}", command, quoted_word(name));
+  if (first == std::array{std::byte{'P'}, std::byte{'K'}}) return "unzip " + quoted_word(name);
+  if (first != std::array{std::byte{0x1F}, std::byte{0x8B}}) return "";
+  if (name.ends_with(".tar.gz") || name.ends_with(".tgz")) return "tar -xzf " + quoted_word(name);
+  if (name.ends_with(".gz")) return "gunzip " + quoted_word(name);
+  return fmt::format("gunzip -c {} > {}", quoted_word(name), quoted_word(name + ".unpacked"));
 }
 
 /// Throws UserError with the reason why `path` can't be a readable HDF5 file.

@@ -81,7 +81,9 @@ void copy_with_clusters(const std::filesystem::path& from, const std::filesystem
   });
 }
 
-ClusterColumn read_added_clusters(const std::filesystem::path& path, const std::string& name) {
+namespace {
+
+ClusterColumn read_added(const std::filesystem::path& path, const std::string& name) {
   const ArrayFile file = ArrayFile::open(path);
   const bool any = file.exists("uns") && file.exists(cluster_records) && file.info(cluster_records).is_group();
   const std::vector<std::string> names = any ? file.children(cluster_records) : std::vector<std::string>();
@@ -107,7 +109,20 @@ ClusterColumn read_added_clusters(const std::filesystem::path& path, const std::
     else
       found.record[key] = file.read_text(metrics + "/" + key).front();
   }
+  const std::string features = std::string(cluster_records) + "/" + column + "/options/features";
+  if (file.exists(features) && file.info(features).kind == ArrayInfo::Kind::text && file.info(features).size() == 1)
+    found.record["features_of"] = file.read_text(features).front();
   return found;
+}
+
+}  // namespace
+
+ClusterColumn read_added_clusters(const std::filesystem::path& path, const std::string& name) {
+  run_apart(fmt::format("'{}'", path.string()), [&] {  // a rehearsal
+    static_cast<void>(read_added(path, name));
+    return std::string();
+  });
+  return read_added(path, name);
 }
 
 }  // namespace masksc

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "joined_reader.hpp"
+#include "masksc/core/apart.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/core/files.hpp"
 #include "masksc/core/text.hpp"
@@ -83,6 +84,17 @@ std::vector<std::string> short_names(std::span<const fs::path> files) {
   names.clear();
   for (const fs::path& file : files) names.push_back(full_path(file).string());
   return names;
+}
+
+std::string subject_of(std::span<const fs::path> files) {
+  std::string subject = fmt::format("'{}'", files.front().string());
+  if (files.size() > 1) subject += fmt::format(" or one of the {} other inputs", files.size() - 1);
+  return subject;
+}
+
+std::string look_at_inputs(const std::vector<fs::path>& files, const InputSettings& settings,
+                           const std::function<std::string(const CountsReader&)>& look) {
+  return run_apart(subject_of(files), [&] { return look(*open_inputs(files, settings)); });
 }
 
 std::unique_ptr<CountsReader> open_inputs(const std::vector<fs::path>& files, const InputSettings& settings) {

@@ -164,7 +164,8 @@ std::vector<std::int64_t> kept_rows(const std::filesystem::path& prepared) {
 }  // namespace
 
 PreparationReport prepare_counts(const std::vector<std::filesystem::path>& from, const InputSettings& settings,
-                                 const std::filesystem::path& to, const std::filesystem::path& keep) {
+                                 const std::filesystem::path& to, const std::filesystem::path& keep,
+                                 const std::function<void(const CountsReader&)>& check) {
   ensure(!from.empty(), "prepare_counts: an input");
   const StagedFile removed_after_a_crash(to);
   const StagedFile this_too(keep.empty() ? to : keep);
@@ -174,6 +175,7 @@ PreparationReport prepare_counts(const std::vector<std::filesystem::path>& from,
     }
     const auto reader = open_inputs(from, settings);
     log::info("reading {}: {} cells x {} genes", reader->path(), reader->cells(), reader->genes());
+    if (check) check(*reader);
     PreparationReport report = write_prepared(*reader, to);
     if (!keep.empty())
       report.not_kept = from.size() > 1 ? keep_obs(from, settings, kept_rows(to), keep)
@@ -181,9 +183,7 @@ PreparationReport prepare_counts(const std::vector<std::filesystem::path>& from,
     return report_text(report);
   };
   try {
-    std::string subject = fmt::format("'{}'", from.front().string());
-    if (from.size() > 1) subject += fmt::format(" or one of the {} other inputs", from.size() - 1);
-    return parse_report(run_apart(subject, work));
+    return parse_report(run_apart(subject_of(from), work));
   } catch (...) {
     std::error_code ignored;
     if (!keep.empty()) std::filesystem::remove(to, ignored);  // both files or none

@@ -21,7 +21,7 @@ void describe(OptionTable& table, PlanSettings& s) {
       "tell memory, FLOP and time of this configuration on other machines (--plan-ranks of --plan-device); needs no "
       "input, output or GPU");
   table.add_switch("json", s.json, "the plan as JSON, with nothing else on standard output");
-  table.add("plan-cells", s.cells, "cells of the data, unless --input tells");
+  table.add("plan-cells", s.cells, fmt::format("cells of the data (0: those of --input; {} without one)", kUsualCells));
   table.add("plan-genes", s.genes,
             "usable genes of the data (0: those of --input; without one a full --matrix, 2000 with --matrix auto)");
   table.add("plan-density", s.density, "assumed: share of a cell's genes that have counts");
@@ -45,7 +45,7 @@ void describe(OptionTable& table, PlanSettings& s) {
 
 void validate(const PlanSettings& s) {
   if (s.json && !s.plan) throw UserError("--json goes with --plan; a run writes its numbers to metrics.json");
-  require_within("plan-cells", s.cells, 1, 10'000'000'000);  // times genes: bytes that still fit std::int64_t
+  require_within("plan-cells", s.cells, 0, 10'000'000'000);  // times genes: bytes that still fit std::int64_t
   require_within("plan-genes", s.genes, 0, 10'000'000);
   require_within("plan-density", s.density, 0.0, 1.0);
   require_within("plan-ranks", s.ranks, 1, 1'000'000);

@@ -24,23 +24,6 @@ constexpr std::int64_t kBlockRows = 1024;  // read at a time from disk
 constexpr float kClip = 10.0F;
 constexpr double kOverdispersion = 0.01;  // 1 / theta
 
-/// Genes that the settings admit, in file order, whether they have counts or not.
-std::vector<std::int64_t> admitted_genes(std::span<const std::string> gene_names,
-                                         std::span<const std::uint8_t> highly_variable,
-                                         const PreparationSettings& settings, Collectives& ranks) {
-  if (!settings.genes.empty() && settings.genes != kFlagged) return read_gene_list(settings.genes, gene_names, ranks);
-  std::vector<std::int64_t> genes(gene_names.size());
-  std::iota(genes.begin(), genes.end(), std::int64_t{0});
-  if (settings.genes.empty()) return genes;
-  if (highly_variable.empty())
-    throw UserError(
-        "--genes highly_variable needs flags (True or False, no texts) in var['highly_variable'] of the input, which "
-        "has none; run scanpy's pp.highly_variable_genes first, or give --genes a file with names");
-  std::erase_if(genes, [&](std::int64_t gene) { return highly_variable[static_cast<std::size_t>(gene)] == 0; });
-  if (genes.empty()) throw UserError("--genes highly_variable: var['highly_variable'] of the input flags no gene");
-  return genes;
-}
-
 /// `usable` by descending normalised dispersion, ranked among all genes with counts as scanpy does after filter_genes.
 std::vector<std::int64_t> rank_genes(const ShardRows& shard, std::int64_t cells, double median,
                                      std::span<const std::uint8_t> expressed, std::span<const std::int64_t> usable,
@@ -167,6 +150,22 @@ Expression prepare(ShardRows shard, const ShardFacts& facts, const PreparationSe
 }
 
 }  // namespace
+
+std::vector<std::int64_t> admitted_genes(std::span<const std::string> gene_names,
+                                         std::span<const std::uint8_t> highly_variable,
+                                         const PreparationSettings& settings, Collectives& ranks) {
+  if (!settings.genes.empty() && settings.genes != kFlagged) return read_gene_list(settings.genes, gene_names, ranks);
+  std::vector<std::int64_t> genes(gene_names.size());
+  std::iota(genes.begin(), genes.end(), std::int64_t{0});
+  if (settings.genes.empty()) return genes;
+  if (highly_variable.empty())
+    throw UserError(
+        "--genes highly_variable needs flags (True or False, no texts) in var['highly_variable'] of the input, which "
+        "has none; run scanpy's pp.highly_variable_genes first, or give --genes a file with names");
+  std::erase_if(genes, [&](std::int64_t gene) { return highly_variable[static_cast<std::size_t>(gene)] == 0; });
+  if (genes.empty()) throw UserError("--genes highly_variable: var['highly_variable'] of the input flags no gene");
+  return genes;
+}
 
 void describe(OptionTable& table, PreparationSettings& settings) {
   table.begin_group("Preparation");

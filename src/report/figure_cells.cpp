@@ -30,8 +30,19 @@ constexpr std::array<const char*, 20> colours = {
     "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf", "#bcbd22", "#7f7f7f",
     "#aec7e8", "#ffbb78", "#98df8a", "#ff9896", "#c5b0d5", "#c49c94", "#f7b6d2", "#9edae5", "#dbdb8d", "#393b79"};
 
+/// "#rrggbb" of hsl(hue 55% 50%), which report.html has beyond its list.
+std::string further_colour(std::int32_t code) {
+  const double hue = std::fmod(137.5 * code, 360);
+  const auto part = [&](double shift) {
+    const double k = std::fmod(shift + hue / 30, 12);
+    return std::lround(255 * (0.5 - 0.275 * std::max(-1.0, std::min({k - 3, 9 - k, 1.0}))));
+  };
+  return fmt::format("#{:02x}{:02x}{:02x}", part(0), part(8), part(4));
+}
+
 std::string colour_of(std::int32_t code) {
-  return code < 0 ? "#c9c9c9" : colours[static_cast<std::size_t>(code) % colours.size()];
+  if (code < 0) return "#c9c9c9";
+  return std::cmp_less(code, colours.size()) ? colours[static_cast<std::size_t>(code)] : further_colour(code);
 }
 
 std::int32_t place_of(const CellsPanel& panel, std::int32_t code) {
@@ -136,9 +147,12 @@ std::vector<std::int32_t> matching_places(const Labels& clusters, const Labels& 
     std::int32_t& place = places[static_cast<std::size_t>(pair.first)];
     if (place < 0 && taken.insert(pair.second).second) place = pair.second;
   }
-  auto next = static_cast<std::int32_t>(labels.names.size());
+  std::int32_t next = 0;
   for (std::int32_t& place : places)
-    if (place < 0) place = next++;
+    if (place < 0) {
+      while (taken.contains(next)) ++next;
+      place = next++;
+    }
   return places;
 }
 

@@ -14,6 +14,7 @@
 #include "masksc/io/counts_reader.hpp"
 #include "masksc/io/h5ad_copy.hpp"
 #include "masksc/io/result_names.hpp"
+#include "masksc/metrics/agreement.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 
 namespace masksc {
@@ -101,19 +102,44 @@ void read_result(RunContent& run, const std::filesystem::path& result) {
                              chosen(column.numbers, run.shown)});
 }
 
+/// ARI and NMI of clusters of all cells with the run's labels, whatever they were compared with where they were made.
+void score_against_labels(RunContent& run, const std::filesystem::path& result,
+                          const std::vector<std::int32_t>& clusters) {
+  const auto known = std::find_if(run.columns.begin(), run.columns.end(),
+                                  [&](const ObsColumn& c) { return c.name == run.labels && !c.categories.empty(); });
+  run.metrics["ari"] = run.metrics["nmi"] = nullptr;
+  if (run.labels.empty() || known == run.columns.end()) return;
+  const LabelledCells both = labelled_cells(read_obs_labels(result, run.labels, "labels"), clusters);
+  if (both.labels.empty()) return;
+  run.metrics["ari"] = adjusted_rand_index(both.labels, both.clusters);
+  run.metrics["nmi"] = normalized_mutual_information(both.labels, both.clusters);
+}
+
 void take_other_clusters(RunContent& run, const std::filesystem::path& result, const OtherClusters& other) {
   const ClusterColumn added = read_added_clusters(other.file, other.column);
-  if (std::ssize(added.labels.codes) != run.all_cells ||
-      read_record_text(other.file, weights_key) != read_record_text(result, weights_key))
-    throw UserError(fmt::format("--clusters '{}' was not made of '{}': give what masksc_cluster made of that file",
-                                other.file.string(), result.string()));
+  const auto alike = [&](const char* key) {
+    return read_record_text(other.file, key) == read_record_text(result, key);
+  };
+  if (std::ssize(added.labels.codes) != run.all_cells || !alike(weights_key) || !alike(embedding_key) ||
+      chosen(read_cell_names(other.file), run.shown) != run.cells)
+    throw UserError(
+        fmt::format("--clusters '{}' was not made of '{}', or its cells were put in another order since: give what "
+                    "masksc_cluster made of that file",
+                    other.file.string(), result.string()));
+  if (std::count(added.labels.codes.begin(), added.labels.codes.end(), -1) > 0)
+    throw UserError(fmt::format("--clusters: obs['{}'] of '{}' leaves cells without a cluster", shown(added.name),
+                                other.file.string()));
   run.clusters = {chosen(added.labels.codes, run.shown), added.labels.names};
   std::erase_if(run.columns, [&](const ObsColumn& column) { return column.name == added.name; });
   run.columns.insert(run.columns.begin(), {added.name, run.clusters, {}});
   run.clusters_of = other.file.filename().string();
-  for (const char* key : {"ari", "nmi", "silhouette", "silhouette_standard_error", "silhouette_cells", "silhouette_pca",
-                          "clusters", "clusters_by", "clusters_in", "merged_from"})
+  for (const char* key : {"silhouette", "silhouette_standard_error", "silhouette_cells", "silhouette_pca", "clusters",
+                          "clusters_by", "clusters_in", "merged_from"})
     run.metrics[key] = added.record.value(key, Json());
+  score_against_labels(run, result, added.labels.codes);
+  // Other features than the page shows: their silhouette would stand for what is drawn.
+  if (const auto features = added.record.value("features_of", std::string(features_name)); features != features_name)
+    for (const char* key : {"silhouette", "silhouette_standard_error", "silhouette_cells"}) run.metrics[key] = nullptr;
 }
 
 }  // namespace

@@ -70,11 +70,11 @@ class PassingFiles {
 fs::path prepared_form(const EmbedOptions& options, const SavedModel& model, fs::path& kept, PassingFiles& passing) {
   const std::vector<fs::path> files = listed_inputs(options.inputs);
   if (const auto given = given_prepared(files, options.counts, options.keep_input)) return *given;
-  const std::unique_ptr<CountsReader> reader = open_inputs(files, options.counts);
-  static_cast<void>(match_genes(model, reader->gene_names(), reader->gene_ids()));
   const fs::path path = passing.add(fs::path(options.output) / prepared_name);
   if (options.keep_input) kept = passing.add(fs::path(options.output) / kept_name);
-  prepare_aloud(files, options.counts, path, kept);
+  prepare_aloud(files, options.counts, path, kept, [&](const CountsReader& reader) {
+    static_cast<void>(match_genes(model, reader.gene_names(), reader.gene_ids()));
+  });
   return path;
 }
 

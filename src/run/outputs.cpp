@@ -92,10 +92,11 @@ void write_result(const std::filesystem::path& path, const RunInput& input, cons
     if (!input.kept.empty()) writer->keep(input.kept, written_names(extras), columns);
     writer->add_obs(clusters_name, name_clusters(outcome.all, outcome.clusters));
     const std::string labels = input.file->label_column();
-    if (!input.labels.empty() && !writer->has("obs/" + labels)) writer->add_obs(labels, input.labels);
     const std::string batch = input.file->batch_column();
+    // Batches first: a column 'batch/type' of labels would make a group in their place.
     if (!input.batches.empty() && !writer->has("obs/" + batch) && (input.labels.empty() || batch != labels))
       writer->add_obs(batch, input.batches);
+    if (!input.labels.empty() && !writer->has("obs/" + labels)) writer->add_obs(labels, input.labels);
     std::vector<std::uint8_t> used(static_cast<std::size_t>(input.file->genes()), 0);
     for (const std::int64_t gene : input.expression.genes) used[static_cast<std::size_t>(gene)] = 1;
     writer->add_var(used_genes_name, used);

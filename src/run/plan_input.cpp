@@ -1,7 +1,11 @@
 #include "masksc/run/plan_input.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <span>
+#include <utility>
 
+#include "masksc/core/json.hpp"
 #include "masksc/data/loader.hpp"
 #include "masksc/io/inputs.hpp"
 #include "masksc/io/prepared.hpp"
@@ -32,9 +36,11 @@ MatrixLayout planned_layout(const RunOptions& o) {
   return lay_out(shape, std::min(genes, shape.rows * shape.columns));
 }
 
+std::int64_t planned_cells(const RunOptions& o) { return o.plan.cells > 0 ? o.plan.cells : kUsualCells; }
+
 /// Counts that are not 0, of so many genes.
 std::int64_t nonzeros_of(const RunOptions& o, std::int64_t genes) {
-  return static_cast<std::int64_t>(o.plan.density * static_cast<double>(genes) * static_cast<double>(o.plan.cells));
+  return static_cast<std::int64_t>(o.plan.density * static_cast<double>(genes) * static_cast<double>(planned_cells(o)));
 }
 
 /// What decides about memory and speed of the training step.
@@ -103,22 +109,26 @@ PlanInput planned_model(const RunOptions& o, const MatrixLayout& layout) {
 }
 
 RunOptions sized_as_input(RunOptions o) {
-  const PlanSettings unset;
-  if (o.inputs.empty() || (o.plan.cells != unset.cells && o.plan.genes != unset.genes)) return o;
+  if (o.inputs.empty() || (o.plan.cells > 0 && o.plan.genes > 0)) return o;
   o.counts.labels.clear();
-  const std::vector<std::filesystem::path> files = listed_inputs(o.inputs);
-  const auto take = [&](std::int64_t cells, std::int64_t genes) {
-    if (o.plan.cells == unset.cells) o.plan.cells = cells;
-    if (o.plan.genes == unset.genes) o.plan.genes = genes;
+  const std::unique_ptr<Collectives> alone = single_rank();
+  const auto size_of = [&](std::int64_t cells, std::span<const std::string> genes,
+                           std::span<const std::uint8_t> flags) {
+    return std::pair(cells, std::ssize(admitted_genes(genes, flags, o.preparation, *alone)));
   };
+  const std::vector<std::filesystem::path> files = listed_inputs(o.inputs);
+  std::pair<std::int64_t, std::int64_t> size;
   if (const auto prepared = given_prepared(files, o.counts, false)) {
-    const std::unique_ptr<Collectives> alone = single_rank();
     const PreparedFile file(*prepared, *alone);
-    take(file.cells(), std::ssize(file.gene_names()));
+    size = size_of(file.cells(), file.gene_names(), file.highly_variable());
   } else {
-    const std::unique_ptr<CountsReader> reader = open_inputs(files, o.counts);
-    take(reader->cells(), reader->genes());
+    const std::string text = look_at_inputs(files, o.counts, [&](const CountsReader& reader) {
+      return Json(size_of(reader.cells(), reader.gene_names(), reader.highly_variable())).dump();
+    });
+    size = parse_json(text).get<std::pair<std::int64_t, std::int64_t>>();
   }
+  if (o.plan.cells == 0) o.plan.cells = size.first;
+  if (o.plan.genes == 0) o.plan.genes = size.second;
   return o;
 }
 
@@ -126,7 +136,7 @@ PlanInput plan_input(const RunOptions& o) {
   validate(o);
   validate_deterministic(o.train, o.engine, o.plan.ranks);
   PlanInput input = planned_model(o, planned_layout(o));
-  input.cells = o.plan.cells;
+  input.cells = planned_cells(o);
   const std::int64_t places = input.tokens * input.patch_genes;
   const std::int64_t genes = o.plan.genes > 0 ? o.plan.genes : places;
   input.nonzeros = nonzeros_of(o, genes);

@@ -20,8 +20,9 @@ std::optional<std::filesystem::path> given_prepared(const std::vector<std::files
 }
 
 std::vector<std::string> prepare_aloud(const std::vector<std::filesystem::path>& files, const InputSettings& settings,
-                                       const std::filesystem::path& path, const std::filesystem::path& kept) {
-  std::vector<std::string> warnings = warnings_of(prepare_counts(files, settings, path, kept));
+                                       const std::filesystem::path& path, const std::filesystem::path& kept,
+                                       const std::function<void(const CountsReader&)>& check) {
+  std::vector<std::string> warnings = warnings_of(prepare_counts(files, settings, path, kept, check));
   for (const std::string& warning : warnings) log::warning("{}", warning);
   return warnings;
 }

@@ -1,5 +1,6 @@
 """masksc_cluster: other clusters of cells that are embedded already."""
 import re
+import shutil
 import unittest
 import warnings
 
@@ -238,6 +239,18 @@ class Refused(unittest.TestCase):
 
     def test_the_column_that_names_the_cells(self):
         self.check(["obs['_index']", "names of the cells"], "--column", "_index")
+
+    def test_a_column_where_another_ones_groups_lie(self):
+        nested = support.fresh("cluster", "nested.h5ad")
+        shutil.copy(support.BASE / "result.h5ad", nested)
+        with h5py.File(nested, "a") as file:
+            file["obs/of/two"] = np.arange(support.CELLS)
+            file["obs"].attrs["column-order"] = np.append(file["obs"].attrs["column-order"], "of/two")
+        output = support.fresh("cluster", "unmade.h5ad")
+        done = support.run("masksc_cluster", "--input", nested, "--output", output, "--column", "of", ranks=1)
+        self.assertEqual(done.codes, [2], done)
+        self.assertIn("obs['of/two']", done.err)
+        self.assertFalse(output.exists())
 
     def test_an_output_that_is_there(self):
         output = support.fresh("taken.h5ad")

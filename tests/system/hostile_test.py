@@ -103,6 +103,13 @@ class Crashes(Hostile):
             if trained.codes == [2, 2]:
                 self.assertFalse(output.exists())
             shutil.rmtree(output, ignore_errors=True)
+            embedded = support.run("masksc_embed", "--model", support.BASE, "--input", self.file, "--output", output, ranks=1)
+            self.assertIn(embedded.codes, ([2], [0]), embedded)
+            shutil.rmtree(output, ignore_errors=True)
+            planned = support.run("masksc_train", "--plan", "--plan-ranks", "2", "--input", self.file, ranks=1)
+            self.assertIn(planned.codes, ([2], [0]), planned)
+            for other in (embedded, planned):
+                self.assertNotIn("Process received signal", other.err)
 
 
 class Chunks(Hostile):

@@ -3,6 +3,8 @@ import json
 import subprocess
 import unittest
 
+import anndata
+
 import support
 
 PAPER = ["--config", str(support.ROOT / "configs" / "paper.ini")]
@@ -53,6 +55,12 @@ class Plan(unittest.TestCase):
         self.assertLess(found["parameters"], json.loads(direct("--plan", "--json").stdout)["parameters"])  # 25 genes a patch
         done = direct("--plan", "--json", "--plan-cells", "1000", "--plan-ranks", "2", "--input", str(support.SIMULATED))
         self.assertEqual(json.loads(done.stdout)["cells"], 1000)
+        genes = support.fresh("plan_genes.txt")
+        genes.write_text("\n".join(anndata.read_h5ad(support.SIMULATED).var_names[:64]))
+        listed = direct("--plan", "--json", "--plan-ranks", "2", "--input", str(support.SIMULATED), "--genes", str(genes),
+                        "--plan-cells", "4271")
+        few = direct("--plan", "--json", "--plan-ranks", "2", "--plan-genes", "64")
+        self.assertEqual(json.loads(listed.stdout), json.loads(few.stdout))
 
     def test_genes_that_do_not_fill_the_matrix(self):
         self.assertEqual(plan("--plan-genes", "2048")["tokens"]["all"], 128)

@@ -144,6 +144,17 @@ class Report(unittest.TestCase):
         self.assertEqual(done.codes, [0], done)
         circles = (drawn / "figure4_cells.svg").read_text().count("<circle")
         self.assertEqual(circles, 2 * support.CELLS + support.GROUPS + 3, "cells and names of labels and clusters")
+        curated, shuffled = (support.fresh("report", name) for name in ("curated.h5ad", "shuffled.h5ad"))
+        curated.parent.mkdir(parents=True, exist_ok=True)
+        data = anndata.read_h5ad(other)
+        data[::-1].copy().write_h5ad(shuffled)
+        data.obs["three"] = data.obs["three"].where(data.obs["three"] != "2")
+        data.write_h5ad(curated)
+        for words, file in ((["leaves cells without a cluster"], curated), (["was not made of", "another order"], shuffled)):
+            done = support.run("masksc_report", support.BASE, "--clusters", file, ranks=1)
+            self.assertEqual(done.codes, [2], done)
+            for word in words:
+                self.assertIn(word, done.err)
         page.write_text("my own notes")
         for words, *arguments in ((["is no page"], "--clusters", other),
                                   (["holds no clusters of masksc_cluster"], "--clusters", support.BASE / "result.h5ad"),

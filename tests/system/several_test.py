@@ -160,6 +160,20 @@ class Trained(unittest.TestCase):
         fewer = support.train(output, *SHORT, data=self.files[0])
         self.assertEqual(fewer.codes, [2, 2], "another input")
 
+    def test_labels_that_lie_below_the_batches(self):
+        data = anndata.read_h5ad(self.files[0])
+        data.obs["batch/type"] = data.obs["group"]
+        path = support.fresh(FOLDER, "below.h5ad")
+        data.write_h5ad(path)
+        other = support.fresh(FOLDER, "below_too.h5ad")
+        data.write_h5ad(other)
+        output = support.fresh(FOLDER, "below")
+        done = support.train(output, *SHORT, "--input", other, data=path, labels="batch/type")
+        self.assertEqual(done.codes, [0, 0], done)
+        columns = anndata.read_h5ad(output / "result.h5ad").obs
+        self.assertEqual(list(columns["batch"]), ["below"] * data.n_obs + ["below_too"] * data.n_obs)
+        self.assertIn(list(data.obs["group"]) * 2, [list(columns[name]) for name in columns])
+
     def test_statistics_of_each_batch(self):
         plain = self.train("plain", *self.inputs)
         output = self.train("statistics", *self.inputs, "--batch-statistics", "--report", "yes")

@@ -22,8 +22,11 @@ struct ObsColumn {
 std::vector<ObsColumn> read_obs(const std::filesystem::path& path);
 
 /// Whether obs has a column `name`. Throws UserError when that is the one with the names of the cells, which can't be
-/// replaced, and as read_obs.
+/// replaced, or where the groups of a column NAME/... lie, and as read_obs.
 bool has_obs_column(const std::filesystem::path& path, const std::string& name);
+
+/// Of all cells. Throws UserError.
+std::vector<std::string> read_cell_names(const std::filesystem::path& path);
 
 /// Cells of an h5ad file. Throws UserError when it is none, or has none.
 std::int64_t count_cells(const std::filesystem::path& path);

@@ -22,7 +22,8 @@ struct ClusterColumn {
 void copy_with_clusters(const std::filesystem::path& from, const std::filesystem::path& to, const ClusterColumn& added);
 
 /// The clusters of that name which copy_with_clusters has added, or for "" the only ones; of the record numbers and
-/// texts of its `metrics`. Throws UserError when there are none, or several and no name.
+/// texts of its `metrics`, and as features_of the array of obsm that they were looked for in. Throws UserError when
+/// there are none, or several and no name.
 ClusterColumn read_added_clusters(const std::filesystem::path& path, const std::string& name);
 
 }  // namespace masksc

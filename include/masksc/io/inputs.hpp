@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -20,6 +21,9 @@ std::vector<std::filesystem::path> listed_inputs(std::span<const std::string> gi
 /// of the folders above, at the first level at which all differ.
 std::vector<std::string> short_names(std::span<const std::filesystem::path> files);
 
+/// "'a.h5ad' or one of the 2 other inputs": for messages.
+std::string subject_of(std::span<const std::filesystem::path> files);
+
 /// One reader of all `files`. One file alone is read as it is. Of several:
 /// - genes are joined by name (of equal names of a file the second is NAME-1): settings.join says which stay, in the
 ///   order in which the files have them first; what a file lacks is 0. highly_variable: flagged in every file, none
@@ -32,5 +36,9 @@ std::vector<std::string> short_names(std::span<const std::filesystem::path> file
 /// for a batch key that only some files have, or that a single one lacks.
 std::unique_ptr<CountsReader> open_inputs(const std::vector<std::filesystem::path>& files,
                                           const InputSettings& settings);
+
+/// What `look` says of the reader of `files`, which is open in a process of its own meanwhile (run_apart).
+std::string look_at_inputs(const std::vector<std::filesystem::path>& files, const InputSettings& settings,
+                           const std::function<std::string(const CountsReader&)>& look);
 
 }  // namespace masksc

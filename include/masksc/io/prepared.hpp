@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,9 +48,11 @@ PreparationReport write_prepared(CountsReader& reader, const std::filesystem::pa
 /// Opens the counts `from`, joined where they are several (open_inputs), and writes the prepared file `to`, in a
 /// process of its own: a file that crashes HDF5 is a UserError like any other damage. Says what it reads on the log.
 /// Unless empty, `keep` is the file to write with all that one h5ad input holds beside its counts, or what obs of
-/// several has, for the cells that are left: see H5adWriter::keep. Then there are both files or none.
+/// several has, for the cells that are left: see H5adWriter::keep. Then there are both files or none. `check` is called
+/// in that process once the inputs are open; the UserError that it throws comes out here.
 PreparationReport prepare_counts(const std::vector<std::filesystem::path>& from, const InputSettings& settings,
-                                 const std::filesystem::path& to, const std::filesystem::path& keep = {});
+                                 const std::filesystem::path& to, const std::filesystem::path& keep = {},
+                                 const std::function<void(const CountsReader&)>& check = {});
 
 /// Throws UserError for settings that choose counts or features: of the prepared file `path` that was done before.
 void refuse_choices(const std::filesystem::path& path, const InputSettings& settings);

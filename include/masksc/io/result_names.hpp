@@ -30,8 +30,9 @@ inline bool is_transferred(std::string_view column) {
 // In var (which genes the model saw) and uns (configuration and metrics).
 inline constexpr const char* used_genes_name = "masksc";
 inline constexpr const char* run_name = "masksc";
-inline constexpr const char* weights_key = "uns/masksc/metrics/weights_hash";    // of the model that embedded the cells
-inline constexpr const char* features_key = "uns/masksc/metrics/features_from";  // one of these:
+inline constexpr const char* weights_key = "uns/masksc/metrics/weights_hash";  // of the model that embedded the cells
+inline constexpr const char* embedding_key = "uns/masksc/metrics/embedding_hash";  // of these cells'
+inline constexpr const char* features_key = "uns/masksc/metrics/features_from";    // one of these:
 inline constexpr const char* features_from_tokens = "tokens";          // X_masksc is the mean of the encoded patches
 inline constexpr const char* features_from_components = "components";  // what that mean predicts of the components
 inline constexpr const char* guided_key = "uns/masksc/metrics/guided_by";  // of a training: X_masksc_pca are these

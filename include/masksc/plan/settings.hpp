@@ -9,10 +9,13 @@
 
 namespace masksc {
 
+/// Of the paper's PBMC.
+inline constexpr std::int64_t kUsualCells = 4271;
+
 struct PlanSettings {
   bool plan = false;
   bool json = false;
-  std::int64_t cells = 4271;
+  std::int64_t cells = 0;  // 0: those of --input, kUsualCells without one
   std::int64_t genes = 0;  // 0: a full --matrix, 2000 with --matrix auto
   double density = 0.1;    // share of a cell's genes that have counts
   std::int64_t ranks = 8;

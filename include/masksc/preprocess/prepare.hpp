@@ -113,6 +113,12 @@ GeneScaling residual_scaling(const Expression& expression, Collectives& ranks);
 /// What share of a cell's counts the chosen genes hold, in the mean of the first 2000 cells. A collective.
 double share_of_counts(const Expression& expression, Collectives& ranks);
 
+/// Genes that settings.genes admits, ascending, whether they have counts or not. A collective. Throws UserError for
+/// names that are unknown and flags that are not there.
+std::vector<std::int64_t> admitted_genes(std::span<const std::string> gene_names,
+                                         std::span<const std::uint8_t> highly_variable,
+                                         const PreparationSettings& settings, Collectives& ranks);
+
 /// `counts`: this rank's `rows` of `cells`, with all genes of the file; `highly_variable`: the file's own choice of
 /// genes, may be empty; `batches`: of all cells, for --batch-statistics, may be empty. A collective. Throws UserError
 /// when settings and data do not fit.

@@ -10,7 +10,8 @@ namespace masksc {
 /// The model that `options` make of a matrix of this layout: of PlanInput the shape of model and targets.
 PlanInput planned_model(const RunOptions& options, const MatrixLayout& layout);
 
-/// `options` with the cells and genes of --input, where there is one and --plan-cells and --plan-genes do not say.
+/// `options` with the cells of --input and the genes of it that --genes admits, where there is one and --plan-cells and
+/// --plan-genes do not say.
 /// Throws UserError for an input that can't be read.
 RunOptions sized_as_input(RunOptions options);
 

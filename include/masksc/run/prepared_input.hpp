@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,8 +17,9 @@ std::optional<std::filesystem::path> given_prepared(const std::vector<std::files
                                                     const InputSettings& settings, bool keep_input);
 
 /// prepare_counts() of `files` to `path`, and what else they hold to `kept` (empty: nowhere). Says what was
-/// odd, and returns it.
+/// odd, and returns it. `check` as prepare_counts takes it.
 std::vector<std::string> prepare_aloud(const std::vector<std::filesystem::path>& files, const InputSettings& settings,
-                                       const std::filesystem::path& path, const std::filesystem::path& kept = {});
+                                       const std::filesystem::path& path, const std::filesystem::path& kept = {},
+                                       const std::function<void(const CountsReader&)>& check = {});
 
 }  // namespace masksc

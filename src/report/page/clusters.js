@@ -12,7 +12,7 @@ section("agreement", data.silhouettes || data.confusion || data.batches, () => {
 function paint_counts(plot, kind, {labels, clusters, counts, column}) {
   const shares = counts.map(row => { const all = row.reduce((a, b) => a + b, 0); return row.map(n => all ? n / all : 0); });
   draw(plot, [{
-    type: "heatmap", x: clusters.map(plain), y: labels.map(plain), z: shares, zmin: 0, zmax: Math.max(...shares.flat()), customdata: counts,
+    type: "heatmap", x: clusters.map(plain), y: labels.map(plain), z: shares, zmin: 0, zmax: shares.reduce((most, row) => row.reduce((a, b) => Math.max(a, b), most), 0), customdata: counts,
     xgap: 1, ygap: 1, colorscale: [[0, css("--panel")], [1, css("--accent")]],
     colorbar: {thickness: 10, title: {text: "share"}}, hovertemplate: `${kind} %{y}<br>cluster %{x}<br>%{customdata} cells, %{z:.0%} of the ${kind}<extra></extra>`,
   }], layout(`Where the cells of each ${kind} are (${plain(column)})`, {

@@ -63,7 +63,7 @@ TEST(Settings, StandOnTheCommandLineOnly) {
 TEST(Settings, RefuseValuesOutOfRange) {
   for (const auto& [name, value] : {std::pair{"plan-ranks", "0"},
                                     {"plan-gpus-per-node", "0"},
-                                    {"plan-cells", "0"},
+                                    {"plan-cells", "-1"},
                                     {"plan-genes", "-1"},
                                     {"plan-utilization", "0"},
                                     {"plan-utilization", "1.5"},
