@@ -32,8 +32,12 @@ std::string without_training(const fs::path& root, const std::string& option) {
 }
 
 Values read_configuration(const fs::path& path) {
-  const auto entries = configuration_entries(read_file(path), path.string());
-  return {entries.begin(), entries.end()};
+  try {
+    const auto entries = configuration_entries(read_file(path), path.string());
+    return {entries.begin(), entries.end()};
+  } catch (const UserError& e) {
+    throw UserError(fmt::format("{}; {}", e.what(), start_over));
+  }
 }
 
 std::int64_t to_number(const Values& values, const std::string& name) {
