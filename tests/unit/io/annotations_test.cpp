@@ -46,7 +46,8 @@ TEST(Annotations, ColumnsWithASlashInTheirName) {
   for (const ObsColumn& column : read_obs(folder / "a.h5ad")) names.push_back(column.name);
   EXPECT_THAT(names, ElementsAre("b/c", "b/d/e", "kind"));
   EXPECT_TRUE(has_obs_column(folder / "a.h5ad", "b/c"));
-  EXPECT_FALSE(has_obs_column(folder / "a.h5ad", "b"));
+  EXPECT_FALSE(has_obs_column(folder / "a.h5ad", "bc"));
+  EXPECT_THROW(has_obs_column(folder / "a.h5ad", "b"), UserError) << "a group of b/c lies there";
   EXPECT_THAT(read_obs_labels(folder / "a.h5ad", "b/d/e").codes, ElementsAre(0, 1, 0, 1, 1));
 }
 
