@@ -102,17 +102,22 @@ void read_result(RunContent& run, const std::filesystem::path& result) {
                              chosen(column.numbers, run.shown)});
 }
 
-/// ARI and NMI of clusters of all cells with the run's labels, whatever they were compared with where they were made.
-void score_against_labels(RunContent& run, const std::filesystem::path& result,
-                          const std::vector<std::int32_t>& clusters) {
-  const auto known = std::find_if(run.columns.begin(), run.columns.end(),
-                                  [&](const ObsColumn& c) { return c.name == run.labels && !c.categories.empty(); });
-  run.metrics["ari"] = run.metrics["nmi"] = nullptr;
-  if (run.labels.empty() || known == run.columns.end()) return;
-  const LabelledCells both = labelled_cells(read_obs_labels(result, run.labels, "labels"), clusters);
-  if (both.labels.empty()) return;
-  run.metrics["ari"] = adjusted_rand_index(both.labels, both.clusters);
-  run.metrics["nmi"] = normalized_mutual_information(both.labels, both.clusters);
+/// ARI and NMI of clusters of all cells with the run's labels and batches, whatever they were compared with where they
+/// were made.
+void score_against_columns(RunContent& run, const std::filesystem::path& result,
+                           const std::vector<std::int32_t>& clusters) {
+  const auto cells_of = [&](const std::string& name) {
+    const bool known = std::any_of(run.columns.begin(), run.columns.end(),
+                                   [&](const ObsColumn& c) { return c.name == name && !c.categories.empty(); });
+    return name.empty() || !known ? LabelledCells() : labelled_cells(read_obs_labels(result, name, "labels"), clusters);
+  };
+  const LabelledCells types = cells_of(run.labels), batches = cells_of(run.batches);
+  const auto nmi = [](const LabelledCells& cells) {
+    return cells.labels.empty() ? Json() : Json(normalized_mutual_information(cells.labels, cells.clusters));
+  };
+  run.metrics["ari"] = types.labels.empty() ? Json() : Json(adjusted_rand_index(types.labels, types.clusters));
+  run.metrics["nmi"] = nmi(types);
+  run.metrics["batch_nmi"] = nmi(batches);
 }
 
 void take_other_clusters(RunContent& run, const std::filesystem::path& result, const OtherClusters& other) {
@@ -136,7 +141,7 @@ void take_other_clusters(RunContent& run, const std::filesystem::path& result, c
   for (const char* key : {"silhouette", "silhouette_standard_error", "silhouette_cells", "silhouette_pca", "clusters",
                           "clusters_by", "clusters_in", "merged_from"})
     run.metrics[key] = added.record.value(key, Json());
-  score_against_labels(run, result, added.labels.codes);
+  score_against_columns(run, result, added.labels.codes);
   // Other features than the page shows: their silhouette would stand for what is drawn.
   if (const auto features = added.record.value("features_of", std::string(features_name)); features != features_name)
     for (const char* key : {"silhouette", "silhouette_standard_error", "silhouette_cells"}) run.metrics[key] = nullptr;
