@@ -33,7 +33,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void check(const EmbedOptions& o) {
+void validate(const EmbedOptions& o) {
+  require_at_least("reference-neighbours", o.reference_neighbours, 1);
+  require_at_least("seed", o.seed, 0);
+  require_at_least("threads", o.threads, 0);
+  require_one_of("device", o.device, {"auto", "cpu", "cuda"});
+  validate(o.cluster);
+  validate(o.report);
+}
+
+/// Files and folders. On rank 0.
+void check_paths(const EmbedOptions& o) {
   if (o.model.empty()) throw UserError("--model is missing: give the folder of a finished run, or its model/");
   if (o.inputs.empty()) throw UserError("--input is missing: give the file of counts");
   if (o.output.empty()) throw UserError("--output is missing: give the folder of the results");
@@ -139,6 +149,20 @@ DenseMatrix embed(const SavedModel& model, const Expression& expression, bool qu
   return std::move(embedding.values);
 }
 
+/// What metrics.json says of the model and of what was given to it.
+Json describe_sources(const EmbedOptions& options, const std::vector<std::string>& inputs, const SavedModel& model,
+                      const std::string& weights) {
+  return {{"genes_of_model", model.expression.gene_names.size()},
+          {"seed", options.seed},
+          {"input", one_or_all(inputs)},
+          {"reference", options.reference.empty() ? "" : fs::absolute(options.reference).string()},
+          {"labels", options.counts.labels},
+          {"model", fs::absolute(options.model).string()},
+          {"features_from", features_from(model.network->shape())},
+          {"weights_hash", weights},
+          {"version", version_and_commit()}};
+}
+
 }  // namespace
 
 OptionTable describe_embed(EmbedOptions& o) {
@@ -173,19 +197,14 @@ OptionTable describe_embed(EmbedOptions& o) {
 Json embed_new_cells(const EmbedOptions& options, const RunPlace& place) {
   Collectives& ranks = place.ranks;
   const Stopwatch stopwatch;
-  require_at_least("reference-neighbours", options.reference_neighbours, 1);
-  require_at_least("seed", options.seed, 0);
-  require_at_least("threads", options.threads, 0);
-  require_one_of("device", options.device, {"auto", "cpu", "cuda"});
-  validate(options.cluster);
-  validate(options.report);
+  validate(options);
   std::optional<OutputLock> lock;
   std::vector<std::string> inputs;  // absolute, on rank 0
   on_root(ranks, [&] {
-    check(options);
+    check_paths(options);
     inputs = identify(options.inputs).paths;
     lock.emplace(options.output, FolderContent::embedding);
-    check(options);  // another may just have ended
+    check_paths(options);  // another may just have ended
   });
   use_cores(options.threads, place);
   const SavedModel model = load_model(options.model, choose_device(options.device, place), ranks);
@@ -209,19 +228,11 @@ Json embed_new_cells(const EmbedOptions& options, const RunPlace& place) {
   Json metrics = score_json(outcome);
   metrics.update({{"cells", expression.cells},
                   {"genes", cells.match.known},
-                  {"genes_of_model", model.expression.gene_names.size()},
                   {"ranks", ranks.size()},
-                  {"seed", options.seed},
-                  {"input", one_or_all(inputs)},
-                  {"reference", options.reference.empty() ? "" : fs::absolute(options.reference).string()},
-                  {"labels", options.counts.labels},
                   {"batch", input.file->batch_column()},
                   {"batch_nmi", batch_nmi(input.batches, input.file->batch_column(), outcome.all, ranks)},
-                  {"model", fs::absolute(options.model).string()},
-                  {"features_from", features_from(model.network->shape())},
-                  {"weights_hash", weights},
-                  {"embedding_hash", hash},
-                  {"version", version_and_commit()}});
+                  {"embedding_hash", hash}});
+  metrics.update(describe_sources(options, inputs, model, weights));
   ResultExtras extras =
       transfer(options, embedding, weights, features_from(model.network->shape()), input.labels, metrics, ranks);
   extras.maps = map_stage(options.report, {embedding, expression.rows, expression.cells},

@@ -119,6 +119,7 @@ void RunFolder::share() {
   ranks_.broadcast(std::span(&state, 1));
   state_ = static_cast<FolderState>(state);
   recorded_.fingerprint = broadcast_text(ranks_, recorded_.fingerprint);
+  standardized_ = broadcast_text(ranks_, standardized_);
 }
 
 Json RunFolder::read_record(const char* record) const {
@@ -133,6 +134,7 @@ void RunFolder::look() {
 void RunFolder::start_anew() {
   state_ = FolderState::empty;
   recorded_ = {};
+  standardized_.clear();
   note_.clear();
   replace_ = true;
 }
@@ -148,6 +150,7 @@ void RunFolder::check_replaced() const {
 void RunFolder::find() {
   state_ = FolderState::empty;
   recorded_ = {};
+  standardized_.clear();
   replace_ = false;
   note_.clear();
   if (!fs::exists(root_)) return;
@@ -189,6 +192,7 @@ void RunFolder::find_run() {
       recorded_ = {texts_of(record.at("input").value("path", Json(""))),
                    record.at("input").value("bytes", std::int64_t{0}),
                    record.at("input").value("modified", std::int64_t{0}), record.at("input").value("fingerprint", "")};
+      standardized_ = record.value("standardized", "");
       labels_ = record.value("labels", "");
       sequence_model_ = record.value("sequence_model", "");
     });
@@ -211,6 +215,7 @@ void RunFolder::find_run() {
   if (state_ == FolderState::interrupted && options_.run.resume == "never" && !requeued) {
     replace_ = true;
     state_ = FolderState::empty;
+    standardized_.clear();
     return;
   }
   refuse_other_settings(root_, options_, {labels_, sequence_model_});
@@ -227,7 +232,7 @@ void RunFolder::check_data(const std::string& fingerprint) {
                               fmt::join(recorded_.paths, "', '"), start_over));
 }
 
-void RunFolder::begin(const InputIdentity& input, const std::string& configuration) {
+void RunFolder::begin(const InputIdentity& input, const std::string& configuration, const std::string& standardized) {
   on_root(ranks_, [&] {
     if (!note_.empty()) log::warning("{}", note_);
     if (replace_) {
@@ -241,6 +246,7 @@ void RunFolder::begin(const InputIdentity& input, const std::string& configurati
                      {"bytes", input.bytes},
                      {"modified", input.modified},
                      {"fingerprint", input.fingerprint}}},
+                   {"standardized", standardized},
                    {"labels", options_.counts.labels},
                    {"sequence_model", options_.sequence.model},
                    {"sequence_model_path", absolute_text(options_.sequence.model)},

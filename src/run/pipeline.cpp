@@ -234,7 +234,7 @@ Json run_pipeline(const RunOptions& options, const RunPlace& place) {
     check_nccl(options.run, device);
     if (options.engine.cuda_graph) static_cast<void>(cuda_recorder(device));  // now, and not after stage 1
     RunInput input = prepare_input(options, folder, place);
-    decide_standardization(options, input, device, ranks);
+    decide_standardization(options, folder.recorded_standardized(), input, device, ranks);
     check_fit(options, input);
     const SequenceEncoders given = given_sequence_encoders(options, input.expression, device, ranks);
     const std::unique_ptr<NcclCollectives> nccl = choose_nccl(options.run, device, ranks);
@@ -242,7 +242,7 @@ Json run_pipeline(const RunOptions& options, const RunPlace& place) {
     ranks.watch(std::chrono::seconds(options.run.collective_timeout), heartbeat->peers());
     const double prepare_seconds = preparing.seconds();
     const std::string configuration = resolved_configuration(options);
-    folder.begin(input.identity, configuration);
+    folder.begin(input.identity, configuration, standardized_as(options, input.expression));
     if (ranks.is_root()) warn_if_slow(working_type(options.train.precision, device), device);
     log::info("{} rank{} on {}, {} thread{} each", ranks.size(), ranks.size() == 1 ? "" : "s", device.str(),
               compute_threads(), compute_threads() == 1 ? "" : "s");

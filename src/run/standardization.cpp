@@ -22,10 +22,13 @@ GroupsFound groups_in(const CellComponents& components, const Expression& expres
 
 }  // namespace
 
-void decide_standardization(const RunOptions& options, RunInput& input, at::Device device, Collectives& ranks) {
+void decide_standardization(const RunOptions& options, const std::string& recorded, RunInput& input, at::Device device,
+                            Collectives& ranks) {
   Expression& expression = input.expression;
+  const bool decides = options.preparation.standardize == Standardize::automatic && !options.counts.allow_noninteger;
+  if (decides && recorded == "residuals") expression.scaling = residual_scaling(expression, ranks);
   input.components = cell_components(expression, device, ranks);
-  if (options.preparation.standardize != Standardize::automatic || options.counts.allow_noninteger) return;
+  if (!decides || recorded == "residuals" || recorded == "yes") return;
   const GroupsFound of_logs = groups_in(input.components, expression, ranks);
   // Few, clear groups, seen in 4 or 2 clusters: 8 clusters of residuals would not compare.
   if (of_logs.shown && of_logs.silhouette < kShowsGroups) return;

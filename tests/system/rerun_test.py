@@ -84,6 +84,18 @@ class StartedAgain(unittest.TestCase):
         self.assertEqual(done.codes, [0, 0], done)
         self.assertEqual(support.metrics(self.output)["guided_by"], "components")
 
+    def test_what_genes_are_standardised_by_is_not_decided_again(self):
+        for path in (self.output / "checkpoints").glob("*.h5"):
+            path.unlink()
+        record = self.output / "checkpoints" / "run.json"
+        decided = json.loads(record.read_text())
+        self.assertEqual(decided["standardized"], self.before["standardize"])
+        other = {"yes": "residuals", "residuals": "yes"}[decided["standardized"]]
+        record.write_text(json.dumps({**decided, "standardized": other}))
+        done = support.train(self.output, "--epochs", "5")
+        self.assertEqual(done.codes, [0, 0], done)
+        self.assertEqual(support.metrics(self.output)["standardize"], other)
+
     def test_what_a_run_lacks_is_named(self):
         for name in ("checkpoints/run.json", "config.ini"):
             (self.output / name).unlink()

@@ -51,6 +51,8 @@ class RunFolder {
 
   [[nodiscard]] FolderState state() const { return state_; }
   [[nodiscard]] const InputIdentity& recorded_input() const { return recorded_; }
+  /// What --standardize came to in the run that goes on; "" where it is not known, and where no run goes on.
+  [[nodiscard]] const std::string& recorded_standardized() const { return standardized_; }
 
   /// When the folder's run has other data it is replaced, if --overwrite, or this throws UserError. Not a collective:
   /// equal on all ranks.
@@ -58,8 +60,9 @@ class RunFolder {
   /// Makes the folder if it is not there (for the prepared file and the heartbeats), keeps others from it, and looks
   /// again. A collective. Throws UserError while another run uses it.
   void make();
-  /// The run starts: folder made, an overwritten run removed, config.ini and run.json written. A collective.
-  void begin(const InputIdentity& input, const std::string& configuration);
+  /// The run starts: folder made, an overwritten run removed, config.ini and run.json written, the latter with what
+  /// --standardize came to. A collective.
+  void begin(const InputIdentity& input, const std::string& configuration, const std::string& standardized);
   /// Removes what a run left that never began: its prepared file, its heartbeats, and the folder if it made it; others
   /// may have that then. On rank 0.
   void abandon() noexcept;
@@ -82,6 +85,7 @@ class RunFolder {
   std::filesystem::path root_;
   FolderState state_ = FolderState::empty;
   InputIdentity recorded_;
+  std::string standardized_;
   std::string labels_;
   std::string sequence_model_;
   bool replace_ = false;  // what is there goes when the run begins
