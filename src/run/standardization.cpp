@@ -28,7 +28,12 @@ void decide_standardization(const RunOptions& options, const std::string& record
   const bool decides = options.preparation.standardize == Standardize::automatic && !options.counts.allow_noninteger;
   if (decides && recorded == "residuals") expression.scaling = residual_scaling(expression, ranks);
   input.components = cell_components(expression, device, ranks);
-  if (!decides || recorded == "residuals" || recorded == "yes") return;
+  if (!decides) return;
+  if (recorded == "residuals" || recorded == "yes") {
+    log::info("standardisation: {} are taken, as this run began",
+              expression.scaling.counts ? "Pearson residuals of the counts" : "log values");
+    return;
+  }
   const GroupsFound of_logs = groups_in(input.components, expression, ranks);
   // Few, clear groups, seen in 4 or 2 clusters: 8 clusters of residuals would not compare.
   if (of_logs.shown && of_logs.silhouette < kShowsGroups) return;

@@ -85,7 +85,7 @@ class StartedAgain(unittest.TestCase):
         self.assertEqual(support.metrics(self.output)["guided_by"], "components")
 
     def test_what_genes_are_standardised_by_is_not_decided_again(self):
-        for path in (self.output / "checkpoints").glob("*.h5"):
+        for path in (*(self.output / "checkpoints").glob("*.h5"), *(self.output / "model").glob("*.h5")):
             path.unlink()
         record = self.output / "checkpoints" / "run.json"
         decided = json.loads(record.read_text())
