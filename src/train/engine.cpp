@@ -217,20 +217,20 @@ StepReport TrainingEngine::step(const StepPasses& passes, double guidance_weight
   divide_passes(report.seconds, computed.since(begun), moments);
   RECORD_USER_SCOPE("update");
 
-  // Every rank sees the same numbers, so all decide alike. Owned gradients are all of them, or this rank's slices.
+  // Every rank sees the same numbers, so all decide alike. Owned gradients are all of them, whose norm is then rank 0's
+  // (of one sum processors of other kinds make other bits), or this rank's slices.
   const auto vote = [](bool yes) { return yes ? 1.0 : 0.0; };
   std::array scalars = {masked,
                         guidance,
                         vote(votes.stop),
                         vote(votes.save),
                         vote(votes.writing),
-                        squared_norm(parameters_, exchange_.owned())};
+                        exchange_.sharded() || ranks_.is_root() ? squared_norm(parameters_, exchange_.owned()) : 0};
   report.seconds.exposed = exchange_.exposed_seconds();
-  const auto summed = std::span<double>(scalars).first(exchange_.sharded() ? scalars.size() : scalars.size() - 1);
   if (shards_ > 0)
-    tree_all_reduce(ranks_, summed);
+    tree_all_reduce(ranks_, scalars);
   else
-    ranks_.all_reduce(summed);
+    ranks_.all_reduce(std::span<double>(scalars));
   report.masked_loss = scalars[0];
   report.guidance_loss = scalars[1];
   report.loss = report.masked_loss + guidance_weight * report.guidance_loss;
