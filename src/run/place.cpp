@@ -13,17 +13,18 @@
 namespace masksc {
 namespace {
 
-/// LibTorch's kernels add in an order that follows the width of a processor's vectors.
+/// LibTorch's kernels round otherwise where a processor has no fused multiply-add; those for AVX2 and AVX512 agree.
 void warn_of_mixed_processors(Collectives& ranks) {
-  const std::string mine = cpu_instructions();
+  std::string mine = cpu_instructions();
+  if (mine == "AVX512") mine = "AVX2";
   const std::string of_rank_zero = of_root(ranks, [&] { return mine; });
   const int first = ranks.all_reduce(std::int32_t{mine == of_rank_zero ? ranks.size() : ranks.rank()}, ReduceOp::min);
   if (first == ranks.size()) return;
   const std::string other = broadcast_text(ranks, fmt::format("{} on host {}", mine, host_name()), first);
   if (ranks.is_root())
     log::warning(
-        "rank {} computes with {}, rank 0 with {}: their copies of the weights will differ by rounding; with "
-        "ATEN_CPU_CAPABILITY=avx2 in the environment of all ranks (default, where a processor lacks that) they do not",
+        "rank {} computes with {}, rank 0 with {}: their copies of the weights will differ by rounding until the end "
+        "of a training; with ATEN_CPU_CAPABILITY=default in the environment of all ranks they do not",
         first, other, mine);
 }
 

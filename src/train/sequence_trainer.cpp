@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "agreed_weights.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/progress.hpp"
 #include "masksc/core/stop.hpp"
@@ -205,6 +206,8 @@ void train_sequence_encoder(SequenceEncoder& encoder, const SequenceJob& job, Tr
     });
     if (votes.stop) leave_as_asked(context, "sequence", done, fmt::format("at step {} of stage 1", done));
   }
+  agree_on_weights(encoder.parameters(), "sequence", done, context);
+  for (const at::Tensor& tensor : encoder.running()) broadcast(ranks, tensor);
 }
 
 }  // namespace masksc

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "agreed_weights.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/progress.hpp"
 #include "masksc/core/stop.hpp"
@@ -159,6 +160,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     if (report.votes.stop && !last)
       leave_as_asked(context, "train", step.number, fmt::format("at step {} of {}", step.number, steps.total()));
   }
+  agree_on_weights(model.parameters(), "train", outcome.steps, context);
   outcome.seconds = all.seconds();
   outcome.hidden = engine.exchange().mean_hidden();
   return outcome;

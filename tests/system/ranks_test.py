@@ -40,15 +40,27 @@ class Ranks(unittest.TestCase):
 
 
 class Processors(unittest.TestCase):
-    def test_ranks_that_round_otherwise_are_told(self):
-        output = support.fresh("ranks", "mixed")
+    """Kernels of LibTorch for processors of other kinds, on one rank of two."""
+
+    def errors_beside(self, capability):
+        output = support.fresh("ranks", f"mixed_{capability}")
         options = ["--input", support.SIMULATED, "--output", output, "--labels", "group",
                    *support.without(support.SMALL, ["--epochs"]), "--epochs", "1"]
-        other = 'if [ "$OMPI_COMM_WORLD_RANK" = 1 ]; then export ATEN_CPU_CAPABILITY=default; fi; exec "$@"'
+        other = f'if [ "$OMPI_COMM_WORLD_RANK" = 1 ]; then export ATEN_CPU_CAPABILITY={capability}; fi; exec "$@"'
         done = subprocess.run(support.mpirun(2, ["sh", "-c", other, "sh", support.program("masksc_train"), *options]),
                               capture_output=True, text=True, env=support.environment(), timeout=300)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("rank 1 computes with DEFAULT on host", done.stderr)
+        return done.stderr
+
+    def test_ranks_that_round_otherwise_are_told(self):
+        errors = self.errors_beside("default")
+        self.assertIn("rank 1 computes with DEFAULT on host", errors)
+        self.assertIn("rank 1 rounds otherwise than rank 0", errors)
+
+    def test_vectors_of_another_width_round_alike(self):
+        errors = self.errors_beside("avx2")
+        self.assertNotIn("rank 1 computes", errors)
+        self.assertNotIn("rounds otherwise", errors)
 
 
 if __name__ == "__main__":

@@ -67,10 +67,11 @@ inline Targets targets_of(const Expression& expression, Collectives& ranks, int 
 }
 
 struct Course {
-  std::vector<double> losses;  // of each step as it was done; NaN where not finite
-  std::vector<Json> events;    // the other lines of the log
-  at::Tensor weights;
-  std::int64_t optimizer_elements = 0;  // of a moment on rank 0
+  std::vector<double> losses;             // of each step as it was done; NaN where not finite
+  std::vector<Json> events;               // the other lines of the log
+  at::Tensor weights;                     // of rank 0
+  std::vector<at::Tensor> other_weights;  // of the others
+  std::int64_t optimizer_elements = 0;    // of a moment on rank 0
 };
 
 struct CourseOptions {
@@ -90,11 +91,13 @@ struct CourseOptions {
   bool resident = false;  // cells stay there
   std::function<std::unique_ptr<Recorder>()> recorder = nullptr;
   std::function<void(int rank)> before_step = nullptr;
+  std::function<void(int rank, at::Tensor& weights)> change_weights = nullptr;  // before all
 };
 
 /// Trains on `size` ranks; rank 0's losses and weights.
 inline Course course(int size, const CourseOptions& options) {
   Course result;
+  result.other_weights.resize(static_cast<std::size_t>(size - 1));
   const TemporaryFolder logs;
   run_as_threads(size, [&](Collectives& ranks) {
     Expression expression = small_expression(cells, side, patch, ranks);
@@ -103,6 +106,8 @@ inline Course course(int size, const CourseOptions& options) {
     if (options.spoil) options.spoil(expression);
     MaskedAutoencoder model(small_shape(options.dropout, options.decoder, options.positions), 4, options.device);
     model.set_recompute(options.recompute);
+    at::Tensor weights = model.parameters().values();
+    if (options.change_weights) options.change_weights(ranks.rank(), weights);
     TrainingEngine engine(model.parameters(), options.train, options.engine, ranks, options.threads, nullptr,
                           options.recorder ? options.recorder() : nullptr);
     RunLog log(logs / std::to_string(ranks.rank()));
@@ -129,7 +134,8 @@ inline Course course(int size, const CourseOptions& options) {
       job.checkpoints = checkpoints.get();
     }
     train(model, engine, job, context);
-    if (ranks.is_root()) result.weights = model.parameters().values().cpu().clone();
+    (ranks.is_root() ? result.weights : result.other_weights[static_cast<std::size_t>(ranks.rank() - 1)]) =
+        weights.cpu().clone();
     if (ranks.is_root()) result.optimizer_elements = engine.optimizer_elements();
   });
   std::ifstream lines(logs / "0");

@@ -39,6 +39,18 @@ TEST(Train, NamesARankThatTakesAFifthLonger) {
   EXPECT_THAT(warnings[0], testing::HasSubstr("rank 1 computes"));
 }
 
+TEST(Train, RanksThatRoundOtherwiseTakeTheWeightsOfRankZero) {
+  CourseOptions options;
+  options.train.max_steps = 2;
+  options.change_weights = [](int rank, at::Tensor& weights) { weights.add_(rank == 2 ? 1e-4 : 0); };
+  const Course ended = course(3, options);
+  for (const at::Tensor& weights : ended.other_weights) EXPECT_TRUE(at::equal(weights, ended.weights));
+  const Json& told = ended.events.back();
+  EXPECT_EQ(told.at("event"), "warning");
+  EXPECT_THAT(told.at("message").get<std::string>(),
+              testing::HasSubstr("rank 2 rounds otherwise than rank 0: weights differed by up to 1.0e-04"));
+}
+
 TEST(Train, TheSameRunTwiceHasTheSameBits) {
   EXPECT_TRUE(at::equal(course(3, short_training()).weights, course(3, short_training()).weights));
 }
