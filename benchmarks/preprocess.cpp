@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "masksc/core/log.hpp"
-#include "masksc/data/loader.hpp"
+#include "masksc/data/densifier.hpp"
 #include "masksc/io/counts_reader.hpp"
 #include "masksc/preprocess/prepare.hpp"
 

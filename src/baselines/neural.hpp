@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "masksc/baselines/baseline.hpp"
-#include "masksc/data/loader.hpp"
+#include "masksc/data/densifier.hpp"
 #include "masksc/model/parameters.hpp"
 #include "masksc/model/torch.hpp"
 

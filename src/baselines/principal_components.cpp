@@ -6,7 +6,7 @@
 #include "masksc/baselines/features.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/dist/collectives.hpp"
-#include "masksc/preprocess/prepare.hpp"
+#include "masksc/preprocess/scaling.hpp"
 
 namespace masksc {
 namespace {

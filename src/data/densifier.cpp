@@ -1,7 +1,7 @@
+#include "masksc/data/densifier.hpp"
+
 #include <algorithm>
 #include <cmath>
-
-#include "masksc/data/loader.hpp"
 
 namespace masksc {
 

@@ -18,13 +18,6 @@ std::int64_t BatchPlan::total_steps(std::int64_t epochs, std::int64_t max_steps)
   return epochs > most / steps ? most : epochs * steps;  // which does not overflow
 }
 
-std::int64_t BatchPlan::step_of(std::int64_t position) const {
-  std::int64_t step = std::min(position * steps / cells, steps - 1);
-  while (step + 1 < steps && batch(step).end <= position) ++step;
-  while (step > 0 && batch(step).begin > position) --step;
-  return step;
-}
-
 RowRange BatchPlan::slice(std::int64_t step, int part, int parts) const {
   const RowRange whole = batch(step);
   const RowRange slice = rows_of_rank(whole.size(), part, parts);

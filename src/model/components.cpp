@@ -31,8 +31,7 @@ struct Moments {
   std::int64_t cells = 0;
 };
 
-Moments sum_moments(const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
-                    std::int64_t genes, Collectives& ranks, at::Device device) {
+Moments sum_moments(const ForEachTile& for_each_tile, std::int64_t genes, Collectives& ranks, at::Device device) {
   const auto options = at::TensorOptions(at::kDouble).device(device);
   Moments moments{at::zeros({genes, genes}, options), at::zeros({genes}, options)};
   together(ranks, [&] {
@@ -95,8 +94,8 @@ at::Tensor leading_eigenvectors(const at::Tensor& matrix, std::int64_t count) {
 
 }  // namespace
 
-ComponentAxes component_axes(const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
-                             std::int64_t genes, std::int64_t count, Collectives& ranks, at::Device device) {
+ComponentAxes component_axes(const ForEachTile& for_each_tile, std::int64_t genes, std::int64_t count,
+                             Collectives& ranks, at::Device device) {
   const at::NoGradGuard no_gradient;
   release_kept_memory();  // that of training is of no use for one large matrix
   Moments moments = sum_moments(for_each_tile, genes, ranks, device);

@@ -21,10 +21,7 @@ at::Tensor gather_rows(const at::Tensor& local, std::int64_t real, Collectives& 
       .to(local.device());
 }
 
-}  // namespace
-
-at::Tensor unit_length(const at::Tensor& z) { return z / z.norm(2, -1, true).clamp_min(1e-12); }
-
+/// The loss of whole batches z1, z2 [g, B, d], summed over groups; differentiable.
 at::Tensor contrastive_loss_sum(const at::Tensor& z1, const at::Tensor& z2, ContrastiveLoss kind, double temperature) {
   const std::int64_t cells = z1.size(1);
   if (kind == ContrastiveLoss::eq1) {
@@ -39,6 +36,10 @@ at::Tensor contrastive_loss_sum(const at::Tensor& z1, const at::Tensor& z2, Cont
   return -(log_probability.diagonal(cells, 1, 2).sum() + log_probability.diagonal(-cells, 1, 2).sum()) /
          static_cast<double>(2 * cells);
 }
+
+}  // namespace
+
+at::Tensor unit_length(const at::Tensor& z) { return z / z.norm(2, -1, true).clamp_min(1e-12); }
 
 ContrastiveResult contrastive_loss(const at::Tensor& view1, const at::Tensor& view2, std::int64_t real,
                                    ContrastiveLoss kind, double temperature, Collectives& ranks) {

@@ -126,8 +126,8 @@ at::Tensor Targets::raw_teacher(const at::Tensor& patches) const {
   return at::cat(parts, 1);
 }
 
-void Targets::standardise(const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
-                          std::int64_t cells, const at::Tensor& loadings, Collectives& ranks, int exact_threads) {
+void Targets::standardise(const ForEachTile& for_each_tile, std::int64_t cells, const at::Tensor& loadings,
+                          Collectives& ranks, int exact_threads) {
   const bool contrastive = settings_.target != Target::raw;  // raw expression was standardised as genes, or not, before
   const bool guided = settings_.guidance > 0;
   if (!contrastive && !guided) return;

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "masksc/data/loader.hpp"
+#include "masksc/data/epoch_order.hpp"
 #include "masksc/plan/cost.hpp"
 
 namespace masksc {

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "masksc/core/error.hpp"
-#include "masksc/data/loader.hpp"
+#include "masksc/data/epoch_order.hpp"
 #include "masksc/plan/plan.hpp"
 
 namespace masksc {

@@ -1,28 +1,21 @@
 #include "masksc/preprocess/prepare.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <filesystem>
-#include <limits>
 #include <numeric>
 
 #include "masksc/core/error.hpp"
 #include "masksc/core/log.hpp"
-#include "masksc/core/text.hpp"
 #include "masksc/preprocess/coexpression.hpp"
 #include "masksc/preprocess/gene_list.hpp"
-#include "masksc/preprocess/moments.hpp"
 #include "masksc/preprocess/normalize.hpp"
+#include "masksc/preprocess/scaling.hpp"
 #include "masksc/preprocess/variable_genes.hpp"
 #include "shard_rows.hpp"
 
 namespace masksc {
 namespace {
-
-constexpr const char* kFlagged = "highly_variable";
-constexpr std::int64_t kBlockRows = 1024;  // read at a time from disk
-constexpr float kClip = 10.0F;
-constexpr double kOverdispersion = 0.01;  // 1 / theta
 
 /// `usable` by descending normalised dispersion, ranked among all genes with counts as scanpy does after filter_genes.
 std::vector<std::int64_t> rank_genes(const ShardRows& shard, std::int64_t cells, double median,
@@ -45,20 +38,6 @@ std::vector<std::int64_t> rank_genes(const ShardRows& shard, std::int64_t cells,
   std::vector<std::int64_t> order = by_descending_score(usable_scores);
   for (std::int64_t& gene : order) gene = usable[static_cast<std::size_t>(gene)];
   return order;
-}
-
-GeneScaling scaling_of(const Expression& expression, std::int64_t batches, Standardize standardize,
-                       Collectives& ranks) {
-  const auto genes = static_cast<std::size_t>(expression.values.columns);
-  if (standardize == Standardize::no)
-    return {std::vector<float>(genes, 0.0F), std::vector<float>(genes, 1.0F), std::numeric_limits<float>::max()};
-  if (expression.batch_of_cell.empty()) batches = 1;
-  if (standardize == Standardize::residuals) {
-    MomentSums sums = sums_of(MomentSums::Of::normalized_counts, expression, batches, ranks);
-    return residual_scaling(sums, batches, ranks);
-  }
-  MomentSums sums = sums_of(MomentSums::Of::logs, expression, batches, ranks);
-  return standardisation(sums, batches, ranks);
 }
 
 void report(std::int64_t cells, std::size_t all, std::size_t admitted, std::size_t usable, const Expression& chosen,
@@ -88,6 +67,17 @@ void check_shard(const ShardRows& shard, const ShardFacts& facts) {
   ensure(facts.highly_variable.empty() || facts.highly_variable.size() == genes, "prepare_expression: one flag a gene");
   ensure(facts.batches.empty() || static_cast<std::int64_t>(facts.batches.codes.size()) == facts.cells,
          "prepare_expression: one batch a cell");
+}
+
+/// Puts the columns of `shard`, which are `genes`, in the order of coexpression_order. A collective.
+void order_by_coexpression(ShardRows& shard, std::int64_t cells, std::vector<std::int64_t>& genes, Collectives& ranks) {
+  CsrMatrix correlated;
+  together(ranks, [&] { correlated = shard.only([&](std::int64_t cell) { return is_correlated_cell(cell, cells); }); });
+  const auto order = coexpression_order(correlated, cells, shard.rows(), ranks);
+  shard.select(order);
+  const auto in_file_order = genes;
+  std::transform(order.begin(), order.end(), genes.begin(),
+                 [&](std::int64_t column) { return in_file_order[static_cast<std::size_t>(column)]; });
 }
 
 Expression prepare(ShardRows shard, const ShardFacts& facts, const PreparationSettings& settings, Collectives& ranks) {
@@ -125,16 +115,7 @@ Expression prepare(ShardRows shard, const ShardFacts& facts, const PreparationSe
 
   Expression expression;
   shard.select(genes);
-  if (settings.gene_order == GeneOrder::coexpression) {
-    CsrMatrix correlated;
-    together(ranks,
-             [&] { correlated = shard.only([&](std::int64_t cell) { return is_correlated_cell(cell, cells); }); });
-    const auto order = coexpression_order(correlated, cells, shard.rows(), ranks);
-    shard.select(order);
-    const auto in_file_order = genes;
-    std::transform(order.begin(), order.end(), genes.begin(),
-                   [&](std::int64_t column) { return in_file_order[static_cast<std::size_t>(column)]; });
-  }
+  if (settings.gene_order == GeneOrder::coexpression) order_by_coexpression(shard, cells, genes, ranks);
   expression.cells = cells;
   expression.rows = shard.rows();
   expression.target_total = median;
@@ -154,7 +135,8 @@ Expression prepare(ShardRows shard, const ShardFacts& facts, const PreparationSe
 std::vector<std::int64_t> admitted_genes(std::span<const std::string> gene_names,
                                          std::span<const std::uint8_t> highly_variable,
                                          const PreparationSettings& settings, Collectives& ranks) {
-  if (!settings.genes.empty() && settings.genes != kFlagged) return read_gene_list(settings.genes, gene_names, ranks);
+  if (!settings.genes.empty() && settings.genes != flagged_genes)
+    return read_gene_list(settings.genes, gene_names, ranks);
   std::vector<std::int64_t> genes(gene_names.size());
   std::iota(genes.begin(), genes.end(), std::int64_t{0});
   if (settings.genes.empty()) return genes;
@@ -167,77 +149,13 @@ std::vector<std::int64_t> admitted_genes(std::span<const std::string> gene_names
   return genes;
 }
 
-void describe(OptionTable& table, PreparationSettings& settings) {
-  table.begin_group("Preparation");
-  table.add("matrix", settings.matrix,
-            "genes of a cell as a matrix: auto (largest square the genes fill, at most 64x64) or GxS", "auto|GxS");
-  table.add_choice("tokens", settings.tokens, {{"patches", Tokens::patches}, {"sequences", Tokens::sequences}},
-                   "what a token is: a square patch of the matrix, or one of its rows");
-  table.add("patch", settings.patch, "side of a square patch in genes; auto: a quarter of the matrix side", "auto|N");
-  table.add(
-      "genes", settings.genes,
-      "genes to choose from: a file with one name a line, or highly_variable (the flag in var); all when empty. The "
-      "most variable of them fill the matrix",
-      "FILE|highly_variable");
-  table.add_choice(
-      "gene-order", settings.gene_order,
-      {{"file", GeneOrder::file}, {"variable", GeneOrder::variable}, {"coexpression", GeneOrder::coexpression}},
-      "order of the genes in the matrix: the file's, the most variable first, or neighbours that vary together");
-  table.add_choice(
-      "standardize", settings.standardize,
-      {{"auto", Standardize::automatic},
-       {"yes", Standardize::yes},
-       {"no", Standardize::no},
-       {"residuals", Standardize::residuals}},
-      "each gene's log values standardised (yes), Pearson residuals of its counts (residuals), both clipped at "
-      "10, or log values (no); auto: yes, but residuals where log values show no groups of cells or residuals show "
-      "clearer ones");
-  table.add_switch("batch-statistics", settings.batch_statistics,
-                   "standardise each gene within each batch (--batch-key, or each of several inputs)");
-}
-
-void validate(const PreparationSettings& settings) {
-  validate_shape(settings.matrix, settings.patch, settings.tokens);
-  if (settings.batch_statistics && settings.standardize == Standardize::no)
-    throw UserError("--batch-statistics is a way to standardise: leave --standardize no out");
-  std::error_code ignored;
-  if (!settings.genes.empty() && settings.genes != kFlagged &&
-      !std::filesystem::is_regular_file(settings.genes, ignored))
-    throw UserError(fmt::format("--genes {}: no such file (it takes a file with one gene name a line, or {})",
-                                shown(settings.genes), kFlagged));
-}
-
-MomentSums sums_of(MomentSums::Of of, const Expression& expression, std::int64_t batches, Collectives& ranks) {
-  std::vector<std::int64_t> cells = {expression.cells};
-  if (!expression.batch_of_cell.empty()) {
-    cells.assign(static_cast<std::size_t>(batches), 0);
-    for (const std::int32_t batch : expression.batch_of_cell) ++cells[static_cast<std::size_t>(batch)];
-  }
-  MomentSums sums(of, expression.values.columns, std::move(cells), expression.target_total);
-  const auto add = [&](const CsrMatrix& block, RowRange rows) {
-    std::span<const std::int32_t> batch(expression.batch_of_cell);
-    if (!batch.empty())
-      batch = batch.subspan(static_cast<std::size_t>(rows.begin), static_cast<std::size_t>(rows.size()));
-    sums.add(block, batch);
-  };
-  const RowRange mine = expression.rows;
-  together(ranks, [&] {
-    if (!expression.streams()) return add(expression.values, mine);
-    for (std::int64_t start = mine.begin; start < mine.end; start += kBlockRows) {
-      const RowRange rows = {start, std::min(start + kBlockRows, mine.end)};
-      add(expression.read(rows), rows);
-    }
-  });
-  return sums;
-}
-
 double share_of_counts(const Expression& expression, Collectives& ranks) {
   constexpr std::int64_t looked_at = 2000;
   std::array<double, 2> sums{};  // of shares, of cells
   together(ranks, [&] {
     const RowRange mine = {expression.rows.begin, std::min(expression.rows.end, looked_at)};
-    for (std::int64_t start = mine.begin; start < mine.end; start += kBlockRows) {
-      const RowRange some = {start, std::min(start + kBlockRows, mine.end)};
+    for (std::int64_t start = mine.begin; start < mine.end; start += scanned_rows) {
+      const RowRange some = {start, std::min(start + scanned_rows, mine.end)};
       const ExpressionRows rows(expression, some);
       for (std::int64_t cell = some.begin; cell < some.end; ++cell)
         for (const float value : rows.values(cell)) sums[0] += std::expm1(static_cast<double>(value));
@@ -246,40 +164,6 @@ double share_of_counts(const Expression& expression, Collectives& ranks) {
   });
   ranks.all_reduce(std::span<double>(sums));
   return sums[0] / (sums[1] * expression.target_total);
-}
-
-ExpressionRows::ExpressionRows(const Expression& expression, RowRange rows)
-    : matrix_(&expression.values), first_(expression.rows.begin) {
-  if (!expression.streams()) return;
-  read_ = expression.read(rows);
-  matrix_ = &read_;
-  first_ = rows.begin;
-}
-
-GeneScaling standardisation(MomentSums& sums, std::int64_t batches, Collectives& ranks) {
-  GeneScaling scaling{{}, {}, kClip, batches};
-  for (const GeneMoments& moments : sums.finish(ranks))
-    for (std::size_t gene = 0; gene < moments.mean.size(); ++gene) {
-      scaling.mean.push_back(static_cast<float>(moments.mean[gene]));
-      const double variance = moments.variance[gene];
-      scaling.inverse_sd.push_back(variance > 0 ? static_cast<float>(1 / std::sqrt(variance)) : 1.0F);
-    }
-  return scaling;
-}
-
-GeneScaling residual_scaling(MomentSums& sums, std::int64_t batches, Collectives& ranks) {
-  GeneScaling scaling{{}, {}, kClip, batches, true};
-  for (const GeneMoments& moments : sums.finish(ranks))
-    for (const double mean : moments.mean) {
-      scaling.mean.push_back(static_cast<float>(mean));
-      const double variance = mean + kOverdispersion * mean * mean;
-      scaling.inverse_sd.push_back(variance > 0 ? static_cast<float>(1 / std::sqrt(variance)) : 1.0F);
-    }
-  return scaling;
-}
-
-GeneScaling residual_scaling(const Expression& expression, Collectives& ranks) {
-  return scaling_of(expression, expression.scaling.batches, Standardize::residuals, ranks);
 }
 
 Expression prepare_expression(CsrMatrix counts, std::int64_t cells, RowRange rows,

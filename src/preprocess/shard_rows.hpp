@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "masksc/preprocess/prepare.hpp"
+#include "masksc/preprocess/expression.hpp"
 
 namespace masksc {
 

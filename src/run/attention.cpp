@@ -4,7 +4,7 @@
 #include <numeric>
 #include <span>
 
-#include "masksc/data/loader.hpp"
+#include "masksc/data/densifier.hpp"
 
 namespace masksc {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "masksc/core/log.hpp"
 #include "masksc/core/progress.hpp"
-#include "masksc/data/loader.hpp"
+#include "masksc/data/densifier.hpp"
 #include "masksc/embed/embed.hpp"
 #include "masksc/model/threads.hpp"
 #include "masksc/run/model_files.hpp"

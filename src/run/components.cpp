@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "masksc/cluster/groups.hpp"
-#include "masksc/data/loader.hpp"
+#include "masksc/data/densifier.hpp"
 #include "masksc/embed/embed.hpp"
 #include "masksc/model/components.hpp"
 #include "masksc/model/threads.hpp"
@@ -17,9 +17,7 @@ CellComponents cell_components(const Expression& expression, at::Device device, 
   const std::int64_t count = std::min(kCellComponents, std::ssize(expression.genes));
   const std::int64_t every = (expression.cells + kComponentCells - 1) / kComponentCells;
   const ComponentAxes axes = component_axes(
-      [&](const std::function<void(const Tile&)>& work) {
-        for_each_tile(expression, densifier, patch_genes, device, work, 1, every);
-      },
+      [&](const TileWork& work) { for_each_tile(expression, densifier, patch_genes, device, work, 1, every); },
       densifier.width(), count, ranks, device);
 
   DenseMatrix scores(expression.rows.size(), count);

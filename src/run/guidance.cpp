@@ -17,8 +17,7 @@ namespace {
 constexpr double kAsClear = 0.75;
 
 /// The encoder's unit-length answers to the sampled cells of this rank, in order.
-DenseMatrix sampled_answers(const SequenceEncoder& whole,
-                            const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
+DenseMatrix sampled_answers(const SequenceEncoder& whole, const ForEachTile& for_each_tile,
                             std::span<const std::int64_t> mine) {
   DenseMatrix answers(std::ssize(mine), whole.shape().outputs);
   for_each_tile([&](const Tile& tile) {
@@ -62,8 +61,8 @@ Clearest clearest_clusters(const DealtRows& components, Collectives& ranks) {
 }  // namespace
 
 TargetSettings decide_guidance(const TargetSettings& settings, const SequenceEncoders& encoders,
-                               const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
-                               const RunInput& input, std::uint64_t seed, Collectives& ranks) {
+                               const ForEachTile& for_each_tile, const RunInput& input, std::uint64_t seed,
+                               Collectives& ranks) {
   TargetSettings decided = settings;
   if (settings.guidance <= 0 || settings.guidance_target != GuidanceTarget::automatic) return decided;
   if (input.expression.cells < kFewestSearched) {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "masksc/core/json.hpp"
-#include "masksc/data/loader.hpp"
+#include "masksc/data/epoch_order.hpp"
 #include "masksc/io/inputs.hpp"
 #include "masksc/io/prepared.hpp"
 #include "masksc/model/attention.hpp"

@@ -20,7 +20,7 @@ namespace {
 /// Batches of this rank's cells, each cell once, for the statistics of the targets.
 auto every_patch(const Expression& expression, const Densifier& densifier, std::int64_t patch_genes, at::Device device,
                  int threads) {
-  return [&expression, &densifier, patch_genes, device, threads](const std::function<void(const Tile&)>& work) {
+  return [&expression, &densifier, patch_genes, device, threads](const TileWork& work) {
     for_each_tile(expression, densifier, patch_genes, device, work, threads);
   };
 }
@@ -74,8 +74,7 @@ std::vector<NeededEncoder> needed_encoders(const TargetSettings& target, const E
 
 /// What guides, as an earlier process of the run has decided: on other ranks or processors another rounding might
 /// decide otherwise, and the model of the checkpoints would be another.
-TargetSettings remembered_guidance(const RunUnderWay& run, const SequenceEncoders& encoders,
-                                   const std::function<void(const std::function<void(const Tile&)>&)>& tiles) {
+TargetSettings remembered_guidance(const RunUnderWay& run, const SequenceEncoders& encoders, const ForEachTile& tiles) {
   Collectives& ranks = run.context.ranks;
   const std::filesystem::path file = run.folder.path("checkpoints") / "guidance.json";
   const Json identity = training_identity(run.options, run.identity, encoders.hash());

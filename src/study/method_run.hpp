@@ -10,7 +10,8 @@
 #include "masksc/baselines/baseline.hpp"
 #include "masksc/core/json.hpp"
 #include "masksc/core/types.hpp"
-#include "masksc/preprocess/prepare.hpp"
+#include "masksc/preprocess/expression.hpp"
+#include "masksc/preprocess/settings.hpp"
 #include "masksc/run/options.hpp"
 #include "masksc/run/pipeline.hpp"
 

@@ -7,7 +7,7 @@
 
 #include "masksc/core/random.hpp"
 #include "masksc/dist/collectives.hpp"
-#include "masksc/preprocess/prepare.hpp"
+#include "masksc/preprocess/expression.hpp"
 
 namespace masksc {
 

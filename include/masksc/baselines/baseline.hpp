@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "masksc/core/types.hpp"
-#include "masksc/preprocess/prepare.hpp"
+#include "masksc/preprocess/expression.hpp"
+#include "masksc/preprocess/settings.hpp"
 
 namespace masksc {
 

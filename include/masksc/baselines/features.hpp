@@ -7,7 +7,7 @@
 #include "masksc/baselines/baseline.hpp"
 #include "masksc/cluster/partition.hpp"
 #include "masksc/core/types.hpp"
-#include "masksc/preprocess/prepare.hpp"
+#include "masksc/preprocess/expression.hpp"
 
 namespace masksc {
 

@@ -28,8 +28,6 @@ struct BatchPlan {
   [[nodiscard]] RowRange batch(std::int64_t step) const { return {cells * step / steps, cells * (step + 1) / steps}; }
   /// Steps of a training; max_steps 0: all epochs.
   [[nodiscard]] std::int64_t total_steps(std::int64_t epochs, std::int64_t max_steps) const;
-  /// The step whose batch holds `position`.
-  [[nodiscard]] std::int64_t step_of(std::int64_t position) const;
   /// Positions of part `part` of `parts` of the batch of `step`: what a rank computes, when there are as many parts as
   /// ranks.
   [[nodiscard]] RowRange slice(std::int64_t step, int part, int parts) const;

@@ -24,7 +24,7 @@ struct ComponentAxes {
 /// loadings. `for_each_tile` calls back with tiles of this rank's cells, each cell once, of all ranks about
 /// kComponentCells at most. Values are at most 16 (of genes standardised or log-transformed). Products are taken of
 /// values rounded to 1/4096 and their sums are exact, so that the bits do not depend on ranks or threads. A collective.
-ComponentAxes component_axes(const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
-                             std::int64_t genes, std::int64_t count, Collectives& ranks, at::Device device);
+ComponentAxes component_axes(const ForEachTile& for_each_tile, std::int64_t genes, std::int64_t count,
+                             Collectives& ranks, at::Device device);
 
 }  // namespace masksc

@@ -25,7 +25,4 @@ ContrastiveResult contrastive_loss(const at::Tensor& view1, const at::Tensor& vi
 /// Rows (the last dimension) of length 1, as the loss compares them and as answers to whole cells are used.
 at::Tensor unit_length(const at::Tensor& z);
 
-/// The loss alone on whole batches z1, z2 [g, B, d], summed over groups; differentiable. For the reference tests.
-at::Tensor contrastive_loss_sum(const at::Tensor& z1, const at::Tensor& z2, ContrastiveLoss kind, double temperature);
-
 }  // namespace masksc

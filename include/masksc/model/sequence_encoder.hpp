@@ -42,10 +42,10 @@ class SequenceEncoder {
   [[nodiscard]] const SequenceShape& shape() const { return shape_; }
   [[nodiscard]] FlatParameters& parameters() { return parameters_; }
   [[nodiscard]] const FlatParameters& parameters() const { return parameters_; }
-  /// Running mean and variance of the two batch norms: [4] tensors [g, 1, hidden].
-  /// What files call them, in order.
+  /// What files call the tensors of running(), in order.
   static constexpr std::array<const char*, 4> running_names = {"norm1.running_mean", "norm1.running_var",
                                                                "norm2.running_mean", "norm2.running_var"};
+  /// Running mean and variance of the two batch norms: [4] tensors [g, 1, hidden].
   [[nodiscard]] std::array<at::Tensor, 4>& running() { return running_; }
   [[nodiscard]] const std::array<at::Tensor, 4>& running() const { return running_; }
 

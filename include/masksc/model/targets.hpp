@@ -36,8 +36,8 @@ class Targets {
   ///
   /// exact_threads above 0: whole tiles are answered and sums are exact, so that the bits do not depend on the number
   /// of ranks; tiles may come from that many threads at the same time.
-  void standardise(const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
-                   std::int64_t cells, const at::Tensor& loadings, Collectives& ranks, int exact_threads = 0);
+  void standardise(const ForEachTile& for_each_tile, std::int64_t cells, const at::Tensor& loadings, Collectives& ranks,
+                   int exact_threads = 0);
 
   /// Standardised targets of all patches, [n, G, T].
   [[nodiscard]] at::Tensor targets(const at::Tensor& patches) const;

@@ -10,7 +10,7 @@
 #include "masksc/dist/collectives.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 #include "masksc/model/torch.hpp"
-#include "masksc/preprocess/prepare.hpp"
+#include "masksc/preprocess/expression.hpp"
 
 namespace masksc {
 

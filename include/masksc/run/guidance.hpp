@@ -18,7 +18,7 @@ namespace masksc {
 ///   sequence    elsewhere
 /// Labels have no part in it. The same on any number of ranks but for rounding of the answers. A collective.
 TargetSettings decide_guidance(const TargetSettings& settings, const SequenceEncoders& encoders,
-                               const std::function<void(const std::function<void(const Tile&)>&)>& for_each_tile,
-                               const RunInput& input, std::uint64_t seed, Collectives& ranks);
+                               const ForEachTile& for_each_tile, const RunInput& input, std::uint64_t seed,
+                               Collectives& ranks);
 
 }  // namespace masksc

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "masksc/io/checkpoint_folder.hpp"
-#include "masksc/preprocess/prepare.hpp"
+#include "masksc/preprocess/expression.hpp"
 #include "masksc/run/options.hpp"
 
 namespace masksc {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "masksc/model/masked_autoencoder.hpp"
-#include "masksc/preprocess/prepare.hpp"
+#include "masksc/preprocess/expression.hpp"
 #include "masksc/run/options.hpp"
 
 namespace masksc {

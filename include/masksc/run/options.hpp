@@ -13,7 +13,7 @@
 #include "masksc/io/counts_reader.hpp"
 #include "masksc/model/settings.hpp"
 #include "masksc/plan/settings.hpp"
-#include "masksc/preprocess/prepare.hpp"
+#include "masksc/preprocess/settings.hpp"
 #include "masksc/report/settings.hpp"
 #include "masksc/run/settings.hpp"
 #include "masksc/train/settings.hpp"

@@ -9,7 +9,7 @@
 
 #include "masksc/dist/collectives.hpp"
 #include "masksc/model/masked_autoencoder.hpp"
-#include "masksc/preprocess/prepare.hpp"
+#include "masksc/preprocess/expression.hpp"
 #include "masksc/run/model_description.hpp"
 
 namespace masksc {

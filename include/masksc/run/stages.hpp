@@ -9,7 +9,7 @@
 #include "masksc/io/prepared.hpp"
 #include "masksc/model/masked_autoencoder.hpp"
 #include "masksc/model/targets.hpp"
-#include "masksc/preprocess/prepare.hpp"
+#include "masksc/preprocess/expression.hpp"
 #include "masksc/run/components.hpp"
 #include "masksc/run/folder.hpp"
 #include "masksc/run/identity.hpp"

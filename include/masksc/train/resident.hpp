@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "masksc/data/loader.hpp"
+#include "masksc/data/densifier.hpp"
 #include "masksc/dist/collectives.hpp"
 #include "masksc/model/torch.hpp"
 

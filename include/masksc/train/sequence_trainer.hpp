@@ -6,7 +6,7 @@
 
 #include "masksc/model/sequence_encoder.hpp"
 #include "masksc/model/settings.hpp"
-#include "masksc/preprocess/prepare.hpp"
+#include "masksc/preprocess/expression.hpp"
 #include "masksc/train/context.hpp"
 #include "masksc/train/saver.hpp"
 

@@ -8,7 +8,7 @@
 
 #include "masksc/model/masked_autoencoder.hpp"
 #include "masksc/model/targets.hpp"
-#include "masksc/preprocess/prepare.hpp"
+#include "masksc/preprocess/expression.hpp"
 #include "masksc/train/context.hpp"
 #include "masksc/train/engine.hpp"
 #include "masksc/train/settings.hpp"

@@ -8,7 +8,7 @@
 #include "masksc/core/configuration.hpp"
 #include "masksc/io/counts_reader.hpp"
 #include "masksc/plan/settings.hpp"
-#include "masksc/preprocess/prepare.hpp"
+#include "masksc/preprocess/settings.hpp"
 #include "masksc/simulate/splatter.hpp"
 
 namespace masksc::fuzz {

@@ -55,7 +55,7 @@ inline Targets targets_of(const Expression& expression, Collectives& ranks, int 
   Targets targets({.target = Target::contrastive, .guidance = 1, .guidance_target = guided_by}, 9, patch * patch, whole,
                   nullptr, device);
   const auto tiles = [&](int threads) {
-    return [&, threads](const std::function<void(const Tile&)>& work) {
+    return [&, threads](const TileWork& work) {
       for_each_tile(expression, densifier, patch * patch, device, work, threads);
     };
   };
