@@ -64,7 +64,7 @@ int main(int argc, char** argv) {
   const masksc::Expression expression =
       expression_of(argv[1], argv[2], argv[3], std::string(argv[5]) == "streamed", *ranks);
   const std::string prepared = clock.lap();
-  masksc::Loader loader(expression, std::stol(argv[4]), 0, 0, *ranks,
+  masksc::Loader loader(expression, std::stol(argv[4]), 0, masksc::ShuffleStream::training, *ranks,
                         {.shuffle = {std::stol(argv[6]), std::stol(argv[7])}});
   std::string epochs;
   std::int64_t cells = 0;

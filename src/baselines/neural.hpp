@@ -9,6 +9,7 @@
 
 #include "masksc/baselines/baseline.hpp"
 #include "masksc/data/densifier.hpp"
+#include "masksc/data/epoch_order.hpp"
 #include "masksc/model/parameters.hpp"
 #include "masksc/model/torch.hpp"
 

@@ -9,9 +9,9 @@
 #include "masksc/cluster/borders.hpp"
 #include "masksc/cluster/groups.hpp"
 #include "masksc/cluster/order.hpp"
+#include "masksc/core/linkage.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/metrics/silhouette.hpp"
-#include "masksc/preprocess/linkage.hpp"
 #include "squared_distance.hpp"
 
 namespace masksc {

@@ -29,8 +29,8 @@ std::int64_t BatchPlan::padded_rows(int parts) const {
   return (largest_batch + parts - 1) / parts;
 }
 
-EpochOrder::EpochOrder(const BatchPlan& plan, const Shuffle& shuffle, std::uint64_t seed, std::uint32_t stage)
-    : plan_(plan), shuffle_(shuffle), seed_(seed), stage_(stage) {
+EpochOrder::EpochOrder(const BatchPlan& plan, const Shuffle& shuffle, std::uint64_t seed, ShuffleStream stream)
+    : plan_(plan), shuffle_(shuffle), seed_(seed), stream_(static_cast<std::uint32_t>(stream)) {
   if (shuffle.block == 0) return;
   blocks_ = (plan.cells + shuffle.block - 1) / shuffle.block;
   const std::int64_t buffer = std::max(shuffle.block, shuffle.buffer);
@@ -54,7 +54,7 @@ RowRange EpochOrder::positions(std::int64_t window) const {
 }
 
 void EpochOrder::start(std::uint32_t epoch) {
-  epoch_ = 2 * epoch + stage_;
+  epoch_ = 2 * epoch + stream_;
   order_ = random_permutation(blocks_ > 0 ? blocks_ : plan_.cells, seed_, Purpose::permutation, epoch_);
   if (blocks_ == 0) return;
   block_starts_ = {0};

@@ -98,12 +98,12 @@ CsrMatrix read_ranges(const ReadCounts& read, const std::vector<RowRange>& range
 
 }  // namespace
 
-Loader::Loader(const Expression& expression, std::int64_t global_batch, std::uint64_t seed, std::uint32_t stage,
+Loader::Loader(const Expression& expression, std::int64_t global_batch, std::uint64_t seed, ShuffleStream stream,
                Collectives& ranks, const LoaderSettings& settings)
     : expression_(expression),
       ranks_(ranks),
       plan_(expression.cells, global_batch),
-      order_(plan_, settings.shuffle, seed, stage),
+      order_(plan_, settings.shuffle, seed, stream),
       parts_(settings.parts > 0 ? settings.parts : ranks.size()),
       parts_of_rank_(parts_ / ranks.size()),
       part_rows_(plan_.padded_rows(parts_)),

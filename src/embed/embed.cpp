@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "masksc/core/on_threads.hpp"
-#include "masksc/model/tile.hpp"
+#include "masksc/model/contrastive.hpp"
 
 namespace masksc {
 
@@ -38,6 +38,37 @@ void embed_cells(const MaskedAutoencoder& model, const Expression& expression, c
     if (after_round)
       after_round(std::clamp((first + round + threads) * tile_rows - mine.begin, std::int64_t{0}, mine.size()));
   }
+}
+
+DenseMatrix sequence_answers(const SequenceEncoder& whole, const ForEachTile& for_each_tile,
+                             std::span<const std::int64_t> mine) {
+  DenseMatrix answers(std::ssize(mine), whole.shape().outputs);
+  for_each_tile([&](const Tile& tile) {
+    const at::NoGradGuard no_gradient;
+    const auto first = std::lower_bound(mine.begin(), mine.end(), tile.rows.begin);
+    const auto last = std::lower_bound(first, mine.end(), tile.rows.end);
+    if (first == last) return;
+    std::vector<std::int64_t> places(first, last);  // in the tile
+    for (std::int64_t& place : places) place += tile.first_used - tile.rows.begin;
+    const at::Tensor cells = tile.patches.index_select(0, at::tensor(places).to(tile.patches.device()));
+    const at::Tensor found = unit_length(whole.answer(cells.flatten(1)).squeeze(1)).to(at::kFloat).cpu().contiguous();
+    std::copy_n(found.data_ptr<float>(), found.numel(), answers.row(first - mine.begin()).begin());
+  });
+  return answers;
+}
+
+std::vector<float> global_attention(const MaskedAutoencoder& model, const std::vector<float>& cell) {
+  const at::NoGradGuard no_gradient;
+  const std::int64_t patch = model.shape().patch_genes;
+  const at::Tensor patches = at::tensor(at::ArrayRef<float>(cell)).view({1, -1, patch});
+  const at::Tensor weights = model.last_attention(patches.to(model.parameters().values().device()))
+                                 .to(at::kFloat)
+                                 .mean(1)
+                                 .select(1, 0)
+                                 .squeeze(0)
+                                 .cpu()
+                                 .contiguous();
+  return {weights.data_ptr<float>() + 1, weights.data_ptr<float>() + weights.numel()};
 }
 
 }  // namespace masksc

@@ -128,9 +128,9 @@ at::Tensor Targets::raw_teacher(const at::Tensor& patches) const {
 
 void Targets::standardise(const ForEachTile& for_each_tile, std::int64_t cells, const at::Tensor& loadings,
                           Collectives& ranks, int exact_threads) {
-  const bool contrastive = settings_.target != Target::raw;  // raw expression was standardised as genes, or not, before
+  const bool learned = settings_.target != Target::raw;  // raw expression was standardised as genes, or not, before
   const bool guided = settings_.guidance > 0;
-  if (!contrastive && !guided) return;
+  if (!learned && !guided) return;
   const at::NoGradGuard no_gradient;
   const at::Device device = target_mean_.device();
   const auto n = static_cast<double>(cells);
@@ -145,7 +145,7 @@ void Targets::standardise(const ForEachTile& for_each_tile, std::int64_t cells, 
   }
 
   // Two passes: means, then deviations from them.
-  const auto over_tiles = [&](const std::function<void(const Tile&)>& add) {
+  const auto over_tiles = [&](const TileWork& add) {
     together(ranks, [&] {
       for_each_tile([&](const Tile& tile) {
         const at::NoGradGuard no_gradient_here;  // tiles come on other threads
@@ -156,7 +156,7 @@ void Targets::standardise(const ForEachTile& for_each_tile, std::int64_t cells, 
   CellSums target_sum(target_mean_.sizes(), device, exact_threads);
   CellSums teacher_sum(teacher_mean_.sizes(), device, exact_threads);
   over_tiles([&](const Tile& tile) {
-    if (contrastive) target_sum.add(answers(tile, &Targets::raw_targets), tile.thread);
+    if (learned) target_sum.add(answers(tile, &Targets::raw_targets), tile.thread);
     if (guided) teacher_sum.add(answers(tile, &Targets::raw_teacher), tile.thread);
   });
   const at::Tensor target_mean = target_sum.over_ranks(ranks) / n;
@@ -168,28 +168,31 @@ void Targets::standardise(const ForEachTile& for_each_tile, std::int64_t cells, 
   CellSums target_squared(target_mean_.sizes(), device, exact_threads);
   CellSums teacher_squared(teacher_mean_.sizes(), device, exact_threads);
   over_tiles([&](const Tile& tile) {
-    if (contrastive) target_squared.add((answers(tile, &Targets::raw_targets) - target_mean).square(), tile.thread);
+    if (learned) target_squared.add((answers(tile, &Targets::raw_targets) - target_mean).square(), tile.thread);
     if (guided) teacher_squared.add((answers(tile, &Targets::raw_teacher) - teacher_centre).square(), tile.thread);
   });
   const at::Tensor target_squares = target_squared.over_ranks(ranks);
   const at::Tensor teacher_squares = teacher_squared.over_ranks(ranks);
-  const double degrees = std::max(n - 1, 1.0);
-  if (contrastive) {
-    target_mean_ = target_mean.to(at::kFloat);
-    target_scale_ = (1 / ((target_squares / degrees).sqrt() + 1e-4)).to(at::kFloat);
-  }
-  if (guided) {
-    teacher_mean_ = teacher_mean.to(at::kFloat);
-    const auto sizes = teacher_parts();
-    const double parts = sizes[0] > 0 && sizes[1] > 0 ? 2 : 1;
-    const auto squares = teacher_squares.split_with_sizes(sizes);
-    const auto scales = teacher_scale_.split_with_sizes(sizes);
-    for (std::size_t part = 0; part < sizes.size(); ++part) {
-      const auto features = static_cast<double>(sizes[part]);
-      const double entries = std::max(n * features - 1, 1.0);
-      const double weight = std::sqrt(static_cast<double>(teacher_features()) / (parts * std::max(features, 1.0)));
-      scales[part].copy_(weight / ((squares[part].sum() / entries).sqrt() + 1e-12));
-    }
+  if (learned) set_target_statistics(target_mean, target_squares, n);
+  if (guided) set_teacher_statistics(teacher_mean, teacher_squares, n);
+}
+
+void Targets::set_target_statistics(const at::Tensor& mean, const at::Tensor& squares, double cells) {
+  target_mean_ = mean.to(at::kFloat);
+  target_scale_ = (1 / ((squares / std::max(cells - 1, 1.0)).sqrt() + 1e-4)).to(at::kFloat);
+}
+
+void Targets::set_teacher_statistics(const at::Tensor& mean, const at::Tensor& squares, double cells) {
+  teacher_mean_ = mean.to(at::kFloat);
+  const auto sizes = teacher_parts();
+  const double parts = sizes[0] > 0 && sizes[1] > 0 ? 2 : 1;
+  const auto squares_of = squares.split_with_sizes(sizes);
+  const auto scales = teacher_scale_.split_with_sizes(sizes);
+  for (std::size_t part = 0; part < sizes.size(); ++part) {
+    const auto features = static_cast<double>(sizes[part]);
+    const double entries = std::max(cells * features - 1, 1.0);
+    const double weight = std::sqrt(static_cast<double>(teacher_features()) / (parts * std::max(features, 1.0)));
+    scales[part].copy_(weight / ((squares_of[part].sum() / entries).sqrt() + 1e-12));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "masksc/data/densifier.hpp"
+#include "masksc/embed/embed.hpp"
 
 namespace masksc {
 namespace {
@@ -64,7 +65,6 @@ Labels batches_of(const RunContent& run) {
 }  // namespace
 
 AttentionGrid attend(const SavedModel& model, const RunContent& run, std::int64_t per_cluster) {
-  const at::NoGradGuard no_gradient;
   const MatrixLayout& layout = model.expression.layout;
   AttentionGrid grid{layout.rows, layout.columns, layout.patch_rows, layout.patch_columns, {}, {}};
   const auto slots = static_cast<std::size_t>(layout.rows * layout.columns);
@@ -102,18 +102,11 @@ AttentionGrid attend(const SavedModel& model, const RunContent& run, std::int64_
     const std::int64_t row = model.batch_statistics ? typical[static_cast<std::size_t>(i)] : i;
     const ExpressionRows values(expression, {row, row + 1});
     densifier.fill(values.indices(row), values.values(row), dense, expression.batch(row));
-    const at::Tensor patches = at::from_blob(dense.data(), {1, width / patch, patch}, at::kFloat).clone();
-    const at::Tensor weights = model.network->last_attention(patches.to(model.network->parameters().values().device()))
-                                   .to(at::kFloat)
-                                   .mean(1)
-                                   .select(1, 0)
-                                   .squeeze(0)
-                                   .cpu()
-                                   .contiguous();
+    const std::vector<float> weights = global_attention(*model.network, dense);
     std::int64_t token_with_genes = 0;
     for (std::int64_t token = 0; token < layout.tokens(); ++token) {
       if (layout.token_has_genes[static_cast<std::size_t>(token)] == 0) continue;
-      cell.attention[static_cast<std::size_t>(token)] = weights.data_ptr<float>()[1 + token_with_genes];
+      cell.attention[static_cast<std::size_t>(token)] = weights[static_cast<std::size_t>(token_with_genes)];
       for (std::int64_t g = 0; g < patch; ++g)
         cell.matrix[place_of(layout, token * patch + g)] =
             dense[static_cast<std::size_t>(token_with_genes * patch + g)];

@@ -12,12 +12,12 @@
 #include "masksc/core/files.hpp"
 #include "masksc/core/json_text.hpp"
 #include "masksc/core/log.hpp"
-#include "masksc/core/output_folder.hpp"
 #include "masksc/core/version.hpp"
 #include "masksc/dist/heartbeat_record.hpp"
 #include "masksc/dist/requeue.hpp"
 #include "masksc/io/array_file.hpp"
 #include "masksc/io/inputs.hpp"
+#include "masksc/run/output_folder.hpp"
 #include "same_run.hpp"
 
 namespace masksc {

@@ -6,8 +6,9 @@
 
 #include "masksc/cluster/groups.hpp"
 #include "masksc/core/log.hpp"
+#include "masksc/embed/embed.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
-#include "masksc/model/contrastive.hpp"
+#include "masksc/run/judged_cells.hpp"
 
 namespace masksc {
 namespace {
@@ -15,24 +16,6 @@ namespace {
 /// Answers stand alone where their silhouette is so many times that of components: it was .83 to 2 where components
 /// bring nothing or cost, at most .7 where they gain (benchmarks/results/quality.md).
 constexpr double kAsClear = 0.75;
-
-/// The encoder's unit-length answers to the sampled cells of this rank, in order.
-DenseMatrix sampled_answers(const SequenceEncoder& whole, const ForEachTile& for_each_tile,
-                            std::span<const std::int64_t> mine) {
-  DenseMatrix answers(std::ssize(mine), whole.shape().outputs);
-  for_each_tile([&](const Tile& tile) {
-    const at::NoGradGuard no_gradient;
-    const auto first = std::lower_bound(mine.begin(), mine.end(), tile.rows.begin);
-    const auto last = std::lower_bound(first, mine.end(), tile.rows.end);
-    if (first == last) return;
-    std::vector<std::int64_t> places(first, last);  // in the tile
-    for (std::int64_t& place : places) place += tile.first_used - tile.rows.begin;
-    const at::Tensor cells = tile.patches.index_select(0, at::tensor(places).to(tile.patches.device()));
-    const at::Tensor found = unit_length(whole.answer(cells.flatten(1)).squeeze(1)).to(at::kFloat).cpu().contiguous();
-    std::copy_n(found.data_ptr<float>(), found.numel(), answers.row(first - mine.begin()).begin());
-  });
-  return answers;
-}
 
 /// The highest silhouette of three answers of K-means, which finds many clusters well by luck only. The same three for
 /// every --seed.
@@ -76,7 +59,7 @@ TargetSettings decide_guidance(const TargetSettings& settings, const SequenceEnc
       std::span(components.chosen)
           .subspan(static_cast<std::size_t>(components.rows.begin), static_cast<std::size_t>(components.rows.size()));
   DenseMatrix local;
-  together(ranks, [&] { local = sampled_answers(*encoders.whole, for_each_tile, mine); });
+  together(ranks, [&] { local = sequence_answers(*encoders.whole, for_each_tile, mine); });
   const DealtRows answers{local, components.rows, components.cells()};
   const GroupsFound groups = find_groups(answers, seed, ranks);
   if (!groups.shown) {

@@ -9,6 +9,7 @@
 #include "masksc/io/inputs.hpp"
 #include "masksc/io/prepared_rows.hpp"
 #include "masksc/metrics/agreement.hpp"
+#include "masksc/preprocess/prepare.hpp"
 #include "masksc/run/labels.hpp"
 #include "masksc/run/prepared_input.hpp"
 #include "masksc/run/stages.hpp"

@@ -38,19 +38,19 @@ void save_sequence_encoder(const std::filesystem::path& file, const SequenceEnco
 
 void load_sequence_encoder(const std::filesystem::path& file, SequenceEncoder& encoder, const std::string& genes_hash,
                            Collectives& ranks) {
+  std::optional<Seal> seal;
   on_root(ranks, [&] {
-    const Seal in = open_sealed(file, encoder_kind);
-    if (in.header.value("genes_hash", "") != genes_hash)
+    seal = open_sealed(file, encoder_kind);
+    if (seal->header.value("genes_hash", "") != genes_hash)
       throw UserError(
           fmt::format("the sequence encoder '{}' was trained on other genes, another matrix or another "
                       "scaling; use the same data, --matrix, --patch, --genes, --gene-order and "
                       "--standardize",
                       file.string()));
-    read_parameters(in, "weights", encoder.parameters(), encoder.parameters().values());
     for (std::size_t i = 0; i < SequenceEncoder::running_names.size(); ++i)
-      read_tensor(in, std::string("weights/") + SequenceEncoder::running_names[i], encoder.running()[i]);
+      read_tensor(*seal, std::string("weights/") + SequenceEncoder::running_names[i], encoder.running()[i]);
   });
-  broadcast(ranks, encoder.parameters().values());
+  load_parameters(seal, "weights", encoder.parameters(), encoder.parameters().values(), ranks);
   for (const at::Tensor& tensor : encoder.running()) broadcast(ranks, tensor);
 }
 

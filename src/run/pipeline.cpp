@@ -20,6 +20,7 @@
 #include "masksc/model/host_memory.hpp"
 #include "masksc/model/mask.hpp"
 #include "masksc/model/threads.hpp"
+#include "masksc/preprocess/prepare.hpp"
 #include "masksc/run/folder.hpp"
 #include "masksc/run/model_description.hpp"
 #include "masksc/run/model_files.hpp"

@@ -15,6 +15,7 @@
 #include "masksc/model/targets.hpp"
 #include "masksc/plan/cost.hpp"
 #include "masksc/preprocess/layout.hpp"
+#include "masksc/preprocess/prepare.hpp"
 #include "masksc/run/prepared_input.hpp"
 #include "masksc/train/engine.hpp"
 #include "masksc/train/resident.hpp"

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include "masksc/core/log.hpp"
-#include "masksc/core/output_folder.hpp"
 #include "masksc/dist/root_work.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 #include "masksc/model/threads.hpp"
 #include "masksc/run/attention.hpp"
+#include "masksc/run/output_folder.hpp"
 
 namespace masksc {
 namespace {

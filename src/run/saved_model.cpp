@@ -11,6 +11,7 @@
 #include "masksc/io/sealed_file.hpp"
 #include "masksc/model/distributed.hpp"
 #include "masksc/preprocess/normalize.hpp"
+#include "masksc/preprocess/scaling.hpp"
 #include "masksc/train/checkpoint.hpp"
 
 namespace masksc {
@@ -63,10 +64,8 @@ SavedModel load_model(const std::filesystem::path& given, at::Device device, Col
   shape.patch_genes = model.expression.layout.patch_genes();
   shape.token_places = token_places(model.expression.layout);
   model.network = std::make_unique<MaskedAutoencoder>(shape, 0, device);
-  on_root(ranks, [&] {
-    read_parameters(*seal, "weights", model.network->parameters(), model.network->parameters().values());
-  });
-  broadcast(ranks, model.network->parameters().values());
+  const FlatParameters& parameters = model.network->parameters();
+  load_parameters(seal, "weights", parameters, parameters.values(), ranks);
   return model;
 }
 

@@ -94,6 +94,37 @@ TargetSettings remembered_guidance(const RunUnderWay& run, const SequenceEncoder
   return settings;
 }
 
+/// Gives `engine` the state of the run's newest checkpoint, or of the one that --resume names; none where there is
+/// none. A collective. Throws UserError for one that is beyond the `total` steps.
+std::optional<Checkpoint> resume_training(const RunUnderWay& run, CheckpointFolder& checkpoints, std::int64_t total,
+                                          TrainingEngine& engine) {
+  std::optional<Checkpoint> resumed = checkpoints.load();  // with --resume never RunFolder has removed them
+  const std::filesystem::path given = run.options.run.resumed_path();
+  if (!given.empty() && resumed)
+    log::warning(
+        "--resume {} is not used: this run has a checkpoint of its own, of step {}; to start from that one "
+        "give another --output",
+        given.string(), resumed->step);
+  else if (!given.empty())
+    resumed = checkpoints.load(given);
+  if (!resumed) return resumed;
+  if (resumed->step > total)
+    throw UserError(fmt::format("the checkpoint of step {} is beyond the {} steps asked for; give more --epochs",
+                                resumed->step, total));
+  engine.restore(*resumed);
+  run.context.log.event("train", "resumed", resumed->step);
+  log::info("resumed at step {} of {}", resumed->step, total);
+  return resumed;
+}
+
+void warn_of_untraced_steps(const RunUnderWay& run, std::int64_t first, std::int64_t total) {
+  const std::string& profile = run.options.engine.profile;
+  const std::int64_t traced = profiled_steps(profile).first;
+  if (run.context.ranks.is_root() && traced > 0 && (traced > total || traced < first))
+    log::warning("--profile {}: there is no trace of steps that this process does not train ({} to {})", profile, first,
+                 total);
+}
+
 }  // namespace
 
 std::string SequenceEncoders::hash() const {
@@ -188,30 +219,8 @@ TrainOutcome train_stage(const RunUnderWay& run, const Targets& targets, const s
                                training_identity(options, run.identity, encoders_hash),
                                {options.run.keep_last, options.run.keep_every}, context.ranks);
   const std::int64_t total = total_steps(expression.cells, options.train);
-  std::optional<Checkpoint> resumed = checkpoints.load();  // with --resume never RunFolder has removed them
-  const std::filesystem::path given = options.run.resumed_path();
-  if (!given.empty()) {
-    if (resumed)
-      log::warning(
-          "--resume {} is not used: this run has a checkpoint of its own, of step {}; to start from that one "
-          "give another --output",
-          given.string(), resumed->step);
-    else
-      resumed = checkpoints.load(given);
-  }
-  if (resumed) {
-    if (resumed->step > total)
-      throw UserError(fmt::format("the checkpoint of step {} is beyond the {} steps asked for; give more --epochs",
-                                  resumed->step, total));
-    engine.restore(*resumed);
-    context.log.event("train", "resumed", resumed->step);
-    log::info("resumed at step {} of {}", resumed->step, total);
-  }
-  const std::int64_t first_traced = profiled_steps(options.engine.profile).first;
-  if (context.ranks.is_root() &&
-      (first_traced > total || (resumed && first_traced > 0 && first_traced <= resumed->step)))
-    log::warning("--profile {}: there is no trace of steps that this process does not train ({} to {})",
-                 options.engine.profile, resumed ? resumed->step + 1 : 1, total);
+  const std::optional<Checkpoint> resumed = resume_training(run, checkpoints, total, engine);
+  warn_of_untraced_steps(run, resumed ? resumed->step + 1 : 1, total);
   StepTrace trace(options.engine.profile, run.folder.path(fmt::format("trace-{}.json", context.ranks.rank())).string(),
                   context.ranks);
   const TrainJob job{.expression = expression,

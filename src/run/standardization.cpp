@@ -6,6 +6,8 @@
 #include "masksc/cluster/groups.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
+#include "masksc/preprocess/scaling.hpp"
+#include "masksc/run/judged_cells.hpp"
 
 namespace masksc {
 namespace {

@@ -22,6 +22,7 @@
 #include "masksc/metrics/silhouette.hpp"
 #include "masksc/model/host_memory.hpp"
 #include "masksc/preprocess/normalize.hpp"
+#include "masksc/preprocess/prepare.hpp"
 
 namespace masksc {
 namespace {

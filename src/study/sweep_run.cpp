@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "masksc/core/log.hpp"
-#include "masksc/core/output_folder.hpp"
 #include "masksc/core/stop.hpp"
 #include "masksc/core/text.hpp"
+#include "masksc/run/output_folder.hpp"
 #include "masksc/run/report_stage.hpp"
 #include "masksc/study/sweep_report.hpp"
 

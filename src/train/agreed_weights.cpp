@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "masksc/core/log.hpp"
 #include "masksc/model/distributed.hpp"
 
 namespace masksc {
@@ -17,10 +16,9 @@ void agree_on_weights(FlatParameters& parameters, const std::string& stage, std:
   broadcast(ranks, parameters.values());
   parameters.refresh_working_copy();
   const double farthest = ranks.all_reduce((parameters.values() - own).abs().max().item<double>(), ReduceOp::max);
-  const std::string message = fmt::format(
-      "rank {} rounds otherwise than rank 0: weights differed by up to {:.1e}, rank 0's are taken", first, farthest);
-  context.log.event(stage, "warning", step, {{"message", message}});
-  if (ranks.is_root()) log::warning("{}", message);
+  context.warn(stage, step,
+               fmt::format("rank {} rounds otherwise than rank 0: weights differed by up to {:.1e}, rank 0's are taken",
+                           first, farthest));
 }
 
 }  // namespace masksc

@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include "masksc/model/distributed.hpp"
+
 namespace masksc {
 
 std::vector<ParameterShare> deal_parameters(const FlatParameters& parameters, int ranks) {
@@ -58,6 +60,12 @@ void read_parameters(const Seal& seal, const std::string& group, const FlatParam
     at::Tensor part = parameters.part(flat, i);
     read_tensor(seal, group + "/" + parameters.specs()[i].name, part);
   }
+}
+
+void load_parameters(const std::optional<Seal>& seal, const std::string& group, const FlatParameters& parameters,
+                     const at::Tensor& flat, Collectives& ranks) {
+  on_root(ranks, [&] { read_parameters(*seal, group, parameters, flat); });
+  broadcast(ranks, flat);
 }
 
 }  // namespace masksc

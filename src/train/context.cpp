@@ -2,7 +2,14 @@
 
 #include <cstring>
 
+#include "masksc/core/log.hpp"
+
 namespace masksc {
+
+void TrainContext::warn(const std::string& stage, std::int64_t step, const std::string& message) const {
+  log.event(stage, "warning", step, {{"message", message}});
+  if (ranks.is_root()) log::warning("{}", message);
+}
 namespace {
 
 /// Copies, so that the tensor does not depend on the vector. To a GPU the host does not wait for: LibTorch keeps pinned

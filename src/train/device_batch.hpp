@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <utility>
-#include <vector>
 
 #include "masksc/data/loader.hpp"
 #include "masksc/model/device_random.hpp"
@@ -12,6 +11,7 @@
 #include "masksc/model/mask.hpp"
 #include "masksc/model/masked_autoencoder.hpp"
 #include "masksc/train/context.hpp"
+#include "masksc/train/trainer.hpp"
 
 namespace masksc {
 
@@ -28,9 +28,9 @@ struct DeviceBatch {
         key{seed, epoch, 0, to_tensor(batch.cells, {batch.rows}, context.device)},
         patches(dense_rows(batch, context).view({batch.rows, -1, shape.patch_genes})),
         weights(to_tensor(batch.weights, context.device)) {
-    const std::int64_t visible = visible_tokens(shape.tokens(), shape.model.mask_ratio);
-    DeviceMasks masks = draw_masks_of(seed, epoch, key.cells, shape.tokens(), visible);
-    keep = std::move(masks.visible);
+    DeviceMasks masks =
+        draw_masks_of(seed, epoch, key.cells, shape.tokens(), visible_tokens(shape.tokens(), shape.model.mask_ratio));
+    visible = std::move(masks.visible);
     masked = std::move(masks.masked);
   }
   [[nodiscard]] RowRange rows_of(std::int64_t pass) const {
@@ -44,9 +44,8 @@ struct DeviceBatch {
     const at::Tensor part = whole.narrow(0, range.begin, range.size());
     return copies ? part.clone() : part;
   }
-  /// Patches, weights, visible and masked tokens of a pass, and its cells.
-  [[nodiscard]] std::vector<at::Tensor> inputs(std::int64_t pass) const {
-    return {rows(patches, pass), rows(weights, pass), rows(keep, pass), rows(masked, pass), rows(key.cells, pass)};
+  [[nodiscard]] PassInputs inputs(std::int64_t pass) const {
+    return {rows(patches, pass), rows(weights, pass), rows(visible, pass), rows(masked, pass), rows(key.cells, pass)};
   }
   [[nodiscard]] DropoutKey key_of(const at::Tensor& cells) const {
     DropoutKey mine = key;
@@ -63,7 +62,7 @@ struct DeviceBatch {
   DropoutKey key;
   at::Tensor patches;
   at::Tensor weights;
-  at::Tensor keep;
+  at::Tensor visible;
   at::Tensor masked;
 };
 

@@ -271,8 +271,7 @@ void TrainingEngine::restore(const Checkpoint& checkpoint) {
   const at::NoGradGuard no_gradient;
   const auto read = [&](const char* group) {
     const at::Tensor whole = at::empty_like(parameters_.values());
-    on_root(ranks_, [&] { read_parameters(*checkpoint.seal, group, parameters_, whole); });
-    broadcast(ranks_, whole);
+    load_parameters(checkpoint.seal, group, parameters_, whole, ranks_);
     return whole;
   };
   const at::Tensor weights = read("weights");

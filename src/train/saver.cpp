@@ -117,9 +117,7 @@ void Saver::complete() {
 }
 
 void Saver::failed(std::int64_t step, const std::string& why) const {
-  const std::string message = fmt::format("a checkpoint could not be saved, the run goes on: {}", why);
-  context_.log.event(stage_, "warning", step, {{"message", message}});
-  if (context_.ranks.is_root()) log::warning("{}", message);
+  context_.warn(stage_, step, fmt::format("a checkpoint could not be saved, the run goes on: {}", why));
 }
 
 }  // namespace masksc

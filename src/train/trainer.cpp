@@ -83,10 +83,9 @@ class Laggards {
     const double median = sorted[(sorted.size() - 1) / 2];
     for (std::size_t rank = 0; rank < all.size(); ++rank) {
       if (median < 1 || all[rank] <= 1.2 * median || !named_.insert(rank).second) continue;
-      const std::string message = fmt::format("rank {} computes {:.0f} % longer than the median rank: all wait for it",
-                                              rank, 100 * (all[rank] / median - 1));
-      context_.log.event("train", "warning", step, {{"message", message}});
-      if (context_.ranks.is_root()) log::warning("{}", message);
+      context_.warn("train", step,
+                    fmt::format("rank {} computes {:.0f} % longer than the median rank: all wait for it", rank,
+                                100 * (all[rank] / median - 1)));
     }
   }
 
@@ -104,19 +103,20 @@ std::int64_t total_steps(std::int64_t cells, const TrainSettings& settings) {
 }
 
 LossShares batch_loss(const MaskedAutoencoder& model, const Targets& targets, const TargetSettings& target_settings,
-                      const at::Tensor& patches, const at::Tensor& row_weights, const at::Tensor& keep,
-                      const at::Tensor& masked, std::int64_t global_cells, const std::optional<DropoutKey>& key) {
-  const MaskedAutoencoder::Output output = model.forward(patches, keep, masked, key);
-  const at::Tensor wanted = targets.targets(patches);
+                      const PassInputs& inputs, std::int64_t global_cells, const std::optional<DropoutKey>& key) {
+  const at::Tensor& masked = inputs.masked;
+  const MaskedAutoencoder::Output output = model.forward(inputs.patches, inputs.visible, masked, key);
+  const at::Tensor wanted = targets.targets(inputs.patches);
   const at::Tensor wanted_masked = at::gather(wanted, 1, masked.unsqueeze(-1).expand({-1, -1, wanted.size(-1)}));
   const auto cells = static_cast<double>(global_cells);
   const auto masked_patches = cells * static_cast<double>(masked.size(1));
   LossShares shares;
   shares.masked =
-      ((output.predictions - wanted_masked).square().mean(-1) * row_weights.unsqueeze(1)).sum() / masked_patches;
+      ((output.predictions - wanted_masked).square().mean(-1) * inputs.row_weights.unsqueeze(1)).sum() / masked_patches;
   if (target_settings.guidance > 0) {
     const at::Tensor predicted = model.predict_teacher(output, target_settings.guidance_token);
-    shares.guidance = ((predicted - targets.teacher(patches)).square().mean(-1) * row_weights).sum() / cells;
+    shares.guidance =
+        ((predicted - targets.teacher(inputs.patches)).square().mean(-1) * inputs.row_weights).sum() / cells;
   }
   return shares;
 }

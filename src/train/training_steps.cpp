@@ -35,7 +35,7 @@ TrainingSteps::TrainingSteps(MaskedAutoencoder& model, TrainingEngine& engine, c
       context_(context),
       seed_(static_cast<std::uint64_t>(job.settings.seed)),
       total_(total_steps(job.expression.cells, job.settings)),
-      loader_(job.expression, job.settings.batch_size, seed_, /*stage=*/0, context.ranks,
+      loader_(job.expression, job.settings.batch_size, seed_, ShuffleStream::training, context.ranks,
               loader_settings(context, job.settings.parts(context.ranks.size()))) {}
 
 void TrainingSteps::begin_epoch(std::int64_t epoch, std::int64_t step) {
@@ -66,13 +66,14 @@ TakenStep TrainingSteps::take(std::int64_t done, const Saver& saver) {
   taken.cells = batch.global_cells;
   const Moment batched(context_.device);
   context_.ranks.begin_step(taken.number);  // reading the batch may take one rank longer than others
+  const auto loss = [&](const std::vector<at::Tensor>& tensors) {
+    const PassInputs inputs = PassInputs::of(tensors);
+    return batch_loss(model_, job_.targets, job_.target_settings, inputs, batch.global_cells,
+                      batch.key_of(inputs.cells));
+  };
   const StepPasses passes = {.count = batch.passes,
-                             .inputs = [&](std::int64_t pass) { return batch.inputs(pass); },
-                             .loss =
-                                 [&](const std::vector<at::Tensor>& in) {
-                                   return batch_loss(model_, job_.targets, job_.target_settings, in[0], in[1], in[2],
-                                                     in[3], batch.global_cells, batch.key_of(in[4]));
-                                 },
+                             .inputs = [&](std::int64_t pass) { return batch.inputs(pass).tensors(); },
+                             .loss = loss,
                              .constants = {static_cast<double>(batch.global_cells)}};
   taken.report =
       engine_.step(passes, job_.target_settings.guidance, taken.learning_rate, saver.votes(taken.epoch_ends));

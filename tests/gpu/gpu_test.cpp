@@ -7,6 +7,8 @@
 #include "masksc/model/device.hpp"
 #include "masksc/model/device_random.hpp"
 #include "masksc/model/mask.hpp"
+#include "masksc/preprocess/prepare.hpp"
+#include "masksc/preprocess/scaling.hpp"
 #include "masksc/train/moment.hpp"
 #include "masksc/train/sequence_trainer.hpp"
 #include "masksc/train/transport.hpp"

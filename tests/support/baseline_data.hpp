@@ -7,6 +7,7 @@
 
 #include "masksc/baselines/baseline.hpp"
 #include "masksc/preprocess/normalize.hpp"
+#include "masksc/preprocess/prepare.hpp"
 #include "masksc/simulate/splatter.hpp"
 
 namespace masksc {

@@ -13,6 +13,9 @@
 
 namespace masksc {
 
+/// Which training's orders: stages 1 and 2 shuffle apart.
+enum class ShuffleStream : std::uint32_t { training = 0, sequence = 1 };
+
 struct Shuffle {
   std::int64_t block = 0;   // cells of a block; 0: all cells at once
   std::int64_t buffer = 0;  // cells of a window, about
@@ -37,7 +40,7 @@ struct BatchPlan {
 
 class EpochOrder {
  public:
-  EpochOrder(const BatchPlan& plan, const Shuffle& shuffle, std::uint64_t seed, std::uint32_t stage);
+  EpochOrder(const BatchPlan& plan, const Shuffle& shuffle, std::uint64_t seed, ShuffleStream stream);
 
   void start(std::uint32_t epoch);
   [[nodiscard]] std::int64_t windows() const { return windows_; }
@@ -60,7 +63,7 @@ class EpochOrder {
   BatchPlan plan_;
   Shuffle shuffle_;
   std::uint64_t seed_;
-  std::uint32_t stage_;
+  std::uint32_t stream_;
   std::int64_t windows_ = 1;
   std::int64_t blocks_ = 0;
   std::uint32_t epoch_ = 0;

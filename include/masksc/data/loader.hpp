@@ -42,8 +42,8 @@ struct LoaderSettings {
 
 class Loader {
  public:
-  /// `expression` and `ranks` must outlive the loader. `stage` tells apart the orders of two stages.
-  Loader(const Expression& expression, std::int64_t global_batch, std::uint64_t seed, std::uint32_t stage,
+  /// `expression` and `ranks` must outlive the loader.
+  Loader(const Expression& expression, std::int64_t global_batch, std::uint64_t seed, ShuffleStream stream,
          Collectives& ranks, const LoaderSettings& settings = {});
 
   [[nodiscard]] const BatchPlan& plan() const { return plan_; }

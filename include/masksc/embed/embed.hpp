@@ -1,13 +1,17 @@
-// One feature vector a cell, without a mask (stage 3; MaskedAutoencoder::features). Each cell once.
+// What trained networks make of whole cells, without a mask. Above all the features (MaskedAutoencoder::features), each
+// cell once.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "masksc/core/types.hpp"
 #include "masksc/data/densifier.hpp"
 #include "masksc/model/masked_autoencoder.hpp"
+#include "masksc/model/sequence_encoder.hpp"
+#include "masksc/model/tile.hpp"
 
 namespace masksc {
 
@@ -25,5 +29,13 @@ struct EmbeddingProgress {
 void embed_cells(const MaskedAutoencoder& model, const Expression& expression, const Densifier& densifier,
                  at::Device device, EmbeddingProgress& progress, int world_size,
                  const std::function<void(std::int64_t done)>& after_round = {}, int threads = 1);
+
+/// The frozen encoder's answers to cells `mine` of this rank (global, ascending), of length 1: [mine, outputs].
+DenseMatrix sequence_answers(const SequenceEncoder& whole, const ForEachTile& for_each_tile,
+                             std::span<const std::int64_t> mine);
+
+/// What the encoder's global token attends to in its last block, mean over heads: a weight for each of the G patches of
+/// `cell` [G * P*P].
+std::vector<float> global_attention(const MaskedAutoencoder& model, const std::vector<float>& cell);
 
 }  // namespace masksc

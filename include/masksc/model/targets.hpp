@@ -57,6 +57,9 @@ class Targets {
   [[nodiscard]] at::Tensor raw_teacher(const at::Tensor& patches) const;
   /// How many of the teacher's features are the sequence encoder's, and how many are components.
   [[nodiscard]] std::array<std::int64_t, 2> teacher_parts() const;
+  // Mean, and squares of the deviations summed over `cells`.
+  void set_target_statistics(const at::Tensor& mean, const at::Tensor& squares, double cells);
+  void set_teacher_statistics(const at::Tensor& mean, const at::Tensor& squares, double cells);
 
   TargetSettings settings_;
   std::int64_t patch_genes_;
@@ -64,7 +67,7 @@ class Targets {
   std::shared_ptr<const SequenceEncoder> whole_;
   std::shared_ptr<const SequenceEncoder> per_patch_;
   at::Tensor target_mean_;    // [G, T]
-  at::Tensor target_scale_;   // [G, T] 1 / (deviation + 1e-4)
+  at::Tensor target_scale_;   // [G, T] 1 / (standard deviation + 1e-4)
   at::Tensor loadings_;       // [G * P*P, components]; undefined without
   at::Tensor teacher_mean_;   // [F]
   at::Tensor teacher_scale_;  // [F]

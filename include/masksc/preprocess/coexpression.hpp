@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "masksc/core/linkage.hpp"
 #include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"
-#include "masksc/preprocess/linkage.hpp"
 
 namespace masksc {
 

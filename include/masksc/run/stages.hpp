@@ -6,11 +6,11 @@
 
 #include "masksc/cluster/outcome.hpp"
 #include "masksc/core/types.hpp"
+#include "masksc/embed/components.hpp"
 #include "masksc/io/prepared.hpp"
 #include "masksc/model/masked_autoencoder.hpp"
 #include "masksc/model/targets.hpp"
 #include "masksc/preprocess/expression.hpp"
-#include "masksc/run/components.hpp"
 #include "masksc/run/folder.hpp"
 #include "masksc/run/identity.hpp"
 #include "masksc/run/options.hpp"

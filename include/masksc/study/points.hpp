@@ -56,7 +56,7 @@ struct PointsSettings {
 /// Throws on all ranks: UserError, before any work, for two points of one name, a point that wants more ranks than
 /// there are, a record of a point with another identity (unless `overwrite`), or another task at work on the `only`
 /// point; StopRequested once all groups have stopped; EnvironmentError when FOLDER cannot be written. The caller keeps
-/// others from FOLDER (core/output_folder.hpp).
+/// others from FOLDER (run/output_folder.hpp).
 std::vector<PointOutcome> run_points(const std::vector<Point>& points, const PointsSettings& settings,
                                      Collectives& world, const std::filesystem::path& folder);
 

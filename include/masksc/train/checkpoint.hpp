@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "masksc/dist/collectives.hpp"
 #include "masksc/io/sealed_file.hpp"
 #include "masksc/model/parameters.hpp"
 
@@ -35,6 +37,11 @@ void add_tensor(std::vector<ArraySource>& arrays, const std::string& name, const
 /// Reads all of `group` into `flat` [count()]. Throws UserError when names or shapes do not fit, DamagedFile.
 void read_parameters(const Seal& seal, const std::string& group, const FlatParameters& parameters,
                      const at::Tensor& flat);
+
+/// read_parameters on rank 0, whose file `seal` is (others have none), and `flat` on all ranks. A collective; throws on
+/// all.
+void load_parameters(const std::optional<Seal>& seal, const std::string& group, const FlatParameters& parameters,
+                     const at::Tensor& flat, Collectives& ranks);
 
 /// Reads array `name` into `tensor`. Throws as read_parameters.
 void read_tensor(const Seal& seal, const std::string& name, at::Tensor& tensor);

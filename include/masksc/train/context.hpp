@@ -1,6 +1,9 @@
 // What every training loop is handed: its peers, its device, and where it reports.
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "masksc/core/run_log.hpp"
 #include "masksc/data/loader.hpp"
 #include "masksc/dist/collectives.hpp"
@@ -20,6 +23,9 @@ struct TrainContext {
   Shuffle shuffle = {};                     // of the cells of an epoch
   const char* again = "the same command";   // that goes on with a stopped run
   const ResidentCells* resident = nullptr;  // rows of all cells on the device, where they stay there
+
+  /// A warning of a step, for the log and, on rank 0, for people. On all ranks alike.
+  void warn(const std::string& stage, std::int64_t step, const std::string& message) const;
 
   /// Tiles that a rank computes at the same time, each on one of its `threads`: with --deterministic, where LibTorch's
   /// own threads would change the bits; without it one, on all of them.

@@ -4,7 +4,7 @@
 
 #include <functional>
 #include <optional>
-#include <string>
+#include <vector>
 
 #include "masksc/model/masked_autoencoder.hpp"
 #include "masksc/model/targets.hpp"
@@ -47,11 +47,23 @@ std::int64_t total_steps(std::int64_t cells, const TrainSettings& settings);
 /// up (the checkpoints stay).
 TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const TrainJob& job, TrainContext& context);
 
-/// The loss of one batch (Eq. 6), this rank's share: its masked term is the sum over its cells and masked patches of
+/// What a pass of stage 2 computes with, on the device.
+struct PassInputs {
+  at::Tensor patches;      // [B, G, P*P]
+  at::Tensor row_weights;  // [B] 1, or 0 for padding
+  at::Tensor visible;      // [B, V] tokens
+  at::Tensor masked;       // [B, G - V] tokens
+  at::Tensor cells;        // [B] of all ranks' cells; -1 for padding
+
+  /// As passes are handed on (StepPasses::inputs).
+  [[nodiscard]] std::vector<at::Tensor> tensors() const { return {patches, row_weights, visible, masked, cells}; }
+  static PassInputs of(const std::vector<at::Tensor>& t) { return {t.at(0), t.at(1), t.at(2), t.at(3), t.at(4)}; }
+};
+
+/// The loss of one pass (Eq. 6), this rank's share: its masked term is the sum over its cells and masked patches of
 /// the mean squared error over features, divided by the masked patches of the global batch; the guidance term likewise
 /// over cells. Shares add up over ranks.
 LossShares batch_loss(const MaskedAutoencoder& model, const Targets& targets, const TargetSettings& target_settings,
-                      const at::Tensor& patches, const at::Tensor& row_weights, const at::Tensor& keep,
-                      const at::Tensor& masked, std::int64_t global_cells, const std::optional<DropoutKey>& key);
+                      const PassInputs& inputs, std::int64_t global_cells, const std::optional<DropoutKey>& key);
 
 }  // namespace masksc

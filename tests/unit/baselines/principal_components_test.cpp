@@ -9,6 +9,8 @@
 #include "masksc/baselines/features.hpp"
 #include "masksc/core/json.hpp"
 #include "masksc/metrics/agreement.hpp"
+#include "masksc/preprocess/prepare.hpp"
+#include "masksc/preprocess/scaling.hpp"
 
 namespace masksc {
 namespace {

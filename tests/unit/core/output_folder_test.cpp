@@ -1,5 +1,5 @@
 // Whose results a folder holds.
-#include "masksc/core/output_folder.hpp"
+#include "masksc/run/output_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -28,7 +28,7 @@ std::vector<std::int64_t> whole_order(const EpochOrder& order) {
 
 std::vector<std::int64_t> order_of(std::int64_t cells, std::int64_t batch, const Shuffle& shuffle, std::uint32_t epoch,
                                    std::uint64_t seed = 3) {
-  EpochOrder order(BatchPlan(cells, batch), shuffle, seed, 0);
+  EpochOrder order(BatchPlan(cells, batch), shuffle, seed, ShuffleStream::training);
   order.start(epoch);
   return whole_order(order);
 }
@@ -43,7 +43,7 @@ TEST(EpochOrder, EachCellOnceInWholeBatches) {
   for (const std::int64_t cells : {1, 7, 100, 1000, 4271})
     for (const Shuffle shuffle : {Shuffle{}, Shuffle{1, 1}, Shuffle{16, 64}, Shuffle{64, 16}, Shuffle{5000, 9000}}) {
       const BatchPlan plan(cells, 32);
-      EpochOrder order(plan, shuffle, 3, 0);
+      EpochOrder order(plan, shuffle, 3, ShuffleStream::training);
       order.start(1);
       std::vector<std::int64_t> all = whole_order(order);
       std::sort(all.begin(), all.end());
@@ -73,7 +73,7 @@ TEST(EpochOrder, DiffersByEpochAndSeed) {
 }
 
 TEST(EpochOrder, AWindowReadsFewRangesOfNeighbours) {
-  EpochOrder order(BatchPlan(10000, 50), {100, 1000}, 3, 0);
+  EpochOrder order(BatchPlan(10000, 50), {100, 1000}, 3, ShuffleStream::training);
   order.start(0);
   ASSERT_EQ(order.windows(), 10);
   for (std::int64_t window = 0; window < order.windows(); ++window) {
@@ -91,7 +91,7 @@ TEST(EpochOrder, AWindowReadsFewRangesOfNeighbours) {
 }
 
 TEST(EpochOrder, EachWindowIsMixedInItsOwnWay) {
-  EpochOrder order(BatchPlan(1000, 50), {10, 100}, 3, 0);
+  EpochOrder order(BatchPlan(1000, 50), {10, 100}, 3, ShuffleStream::training);
   order.start(0);
   EXPECT_NE(order.permutation(0), order.permutation(1));
   EXPECT_NE(order.permutation(0), first_numbers(100));
@@ -149,7 +149,7 @@ std::vector<std::vector<float>> steps_of(int size, const Shuffle& shuffle, bool 
         return some;
       };
     }
-    Loader loader(mine, 24, 3, 0, ranks, {.shuffle = shuffle});
+    Loader loader(mine, 24, 3, ShuffleStream::training, ranks, {.shuffle = shuffle});
     loader.start_epoch(2);
     auto& steps = of_rank[static_cast<std::size_t>(ranks.rank())];
     for (std::int64_t step = first_step; step < plan.steps; ++step) {
@@ -198,7 +198,7 @@ TEST(StreamedLoader, AReadThatFailsOnOneRankIsAnErrorOnAll) {
       none.row_start.assign(static_cast<std::size_t>(rows.size()) + 1, 0);
       return none;
     };
-    Loader loader(expression, 10, 3, 0, ranks, {.shuffle = {10, 50}});
+    Loader loader(expression, 10, 3, ShuffleStream::training, ranks, {.shuffle = {10, 50}});
     loader.start_epoch(0);
     try {
       static_cast<void>(loader.batch(0));

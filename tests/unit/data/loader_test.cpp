@@ -42,7 +42,7 @@ std::vector<Cells> epoch_of(int size, std::int64_t cells, std::int64_t batch_siz
   std::mutex mutex;
   run_as_threads(size, [&](Collectives& ranks) {
     const Expression expression = small_expression(cells, 6, 2, ranks);
-    Loader loader(expression, batch_size, 3, 0, ranks, settings);
+    Loader loader(expression, batch_size, 3, ShuffleStream::training, ranks, settings);
     if (settings.ahead) {  // an epoch that is left in the middle
       loader.start_epoch(epoch + 1);
       static_cast<void>(loader.batch(0));
@@ -90,8 +90,8 @@ TEST(Loader, WorksAhead) {
 TEST(Loader, DealsOutCellsAlone) {
   run_as_threads(3, [&](Collectives& ranks) {
     const Expression expression = small_expression(23, 6, 2, ranks);
-    Loader whole(expression, 8, 3, 0, ranks);
-    Loader bare(expression, 8, 3, 0, ranks, {.values = false});
+    Loader whole(expression, 8, 3, ShuffleStream::training, ranks);
+    Loader bare(expression, 8, 3, ShuffleStream::training, ranks, {.values = false});
     for (Loader* loader : {&whole, &bare}) loader->start_epoch(1);
     for (std::int64_t step = 0; step < whole.plan().steps; ++step) {
       const Batch wanted = whole.batch(step);
@@ -111,7 +111,7 @@ std::vector<std::vector<std::int64_t>> parts_of(int size, int parts, std::int64_
   std::vector<std::vector<std::int64_t>> all(static_cast<std::size_t>(plan.steps * parts));
   run_as_threads(size, [&](Collectives& ranks) {
     const Expression expression = small_expression(cells, 6, 2, ranks);
-    Loader loader(expression, batch_size, 3, 0, ranks, {.parts = parts});
+    Loader loader(expression, batch_size, 3, ShuffleStream::training, ranks, {.parts = parts});
     loader.start_epoch(1);
     if (ranks.is_root() && order_hash != nullptr) *order_hash = loader.order_hash();
     for (std::int64_t step = 0; step < plan.steps; ++step) {
@@ -157,7 +157,7 @@ TEST(Loader, PartsDoNotDependOnTheNumberOfRanks) {
 TEST(Loader, TheHashOfAnEpochsOrderIsThatOfItsPermutation) {
   const auto ranks = single_rank();
   const Expression expression = small_expression(30, 6, 2, *ranks);
-  Loader loader(expression, 7, 3, 0, *ranks);
+  Loader loader(expression, 7, 3, ShuffleStream::training, *ranks);
   loader.start_epoch(4);
   std::vector<std::int64_t> order;
   for (std::int64_t step = 0; step < loader.plan().steps; ++step) {

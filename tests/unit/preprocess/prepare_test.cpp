@@ -12,6 +12,7 @@
 
 #include "masksc/core/files.hpp"
 #include "masksc/preprocess/normalize.hpp"
+#include "masksc/preprocess/scaling.hpp"
 #include "shards.hpp"
 
 namespace masksc::testing {

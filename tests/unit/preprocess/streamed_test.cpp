@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "masksc/preprocess/coexpression.hpp"
+#include "masksc/preprocess/prepare.hpp"
 #include "shards.hpp"
 
 namespace masksc::testing {

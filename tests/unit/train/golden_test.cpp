@@ -134,7 +134,7 @@ void check_gradients_and_ten_losses(const std::string& group, GuidanceToken toke
   const TargetSettings settings{.target = Target::contrastive, .guidance = 0.5, .guidance_token = token};
   for (std::int64_t step = 0; step < 10; ++step) {
     const LossShares shares =
-        batch_loss(model, made, settings, patches, at::ones({12}), visible[step], masked[step], 12, std::nullopt);
+        batch_loss(model, made, settings, {patches, at::ones({12}), visible[step], masked[step], {}}, 12, std::nullopt);
     const at::Tensor loss = shares.masked + 0.5 * shares.guidance;
     model.parameters().gradients().zero_();
     loss.backward();

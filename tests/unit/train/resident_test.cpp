@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "courses.hpp"
+#include "masksc/preprocess/prepare.hpp"
+#include "masksc/preprocess/scaling.hpp"
 
 namespace masksc {
 namespace {

@@ -4,11 +4,10 @@
 // to. The silhouette of the clusters in the components (silhouette_pca) is the same question asked of the data.
 #pragma once
 
-#include <vector>
+#include <cstdint>
 
 #include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"
-#include "masksc/metrics/dealt_rows.hpp"
 #include "masksc/model/torch.hpp"
 #include "masksc/preprocess/expression.hpp"
 
@@ -16,8 +15,6 @@ namespace masksc {
 
 /// As many as scanpy takes; fewer where there are fewer genes.
 inline constexpr std::int64_t kCellComponents = 50;
-/// The first ones, in which groups of cells are looked for.
-inline constexpr std::int64_t kJudgedComponents = 20;
 
 struct CellComponents {
   at::Tensor loadings;  // [slots of the matrix, 50] on the device; see ComponentAxes
@@ -27,8 +24,5 @@ struct CellComponents {
 /// The first principal components of the values that the model sees (standardised genes); their directions are those of
 /// all cells, or of 65,536 where there are more. The same bits on any number of ranks. A collective.
 CellComponents cell_components(const Expression& expression, at::Device device, Collectives& ranks);
-
-/// The first kJudgedComponents of at most kJudgedCells cells, drawn by seed.
-DealtSample judged_components(const CellComponents& components, const Expression& expression, std::uint64_t seed);
 
 }  // namespace masksc

@@ -1,4 +1,4 @@
-#include "masksc/preprocess/linkage.hpp"
+#include "masksc/core/linkage.hpp"
 
 #include <algorithm>
 #include <limits>

@@ -1,4 +1,4 @@
-#include "masksc/core/output_folder.hpp"
+#include "masksc/run/output_folder.hpp"
 
 #include <fmt/format.h>
 

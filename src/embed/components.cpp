@@ -1,13 +1,11 @@
-#include "masksc/run/components.hpp"
+#include "masksc/embed/components.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "masksc/cluster/groups.hpp"
-#include "masksc/data/densifier.hpp"
-#include "masksc/embed/embed.hpp"
 #include "masksc/model/components.hpp"
 #include "masksc/model/threads.hpp"
+#include "masksc/model/tile.hpp"
 
 namespace masksc {
 
@@ -32,17 +30,6 @@ CellComponents cell_components(const Expression& expression, at::Device device, 
     for_each_tile(expression, densifier, patch_genes, device, project, device.is_cpu() ? each.threads() : 1);
   });
   return {axes.loadings, std::move(scores)};
-}
-
-DealtSample judged_components(const CellComponents& components, const Expression& expression, std::uint64_t seed) {
-  DealtSample judged = take_rows(DealtRows{components.scores, expression.rows, expression.cells},
-                                 sample_rows(expression.cells, kJudgedCells, seed));
-  const DenseMatrix& all = judged.local;
-  DenseMatrix first(all.rows, std::min(all.columns, kJudgedComponents));
-  for (std::int64_t row = 0; row < first.rows; ++row)
-    std::copy_n(all.row(row).begin(), first.columns, first.row(row).begin());
-  judged.local = std::move(first);
-  return judged;
 }
 
 }  // namespace masksc
