@@ -113,6 +113,9 @@ def wanted_by_the_build():
     return set(names) | set(re.findall(r"([\w+-]+):[\w+-]+", tools.replace("${with_tests:+", " ")))
 
 
+TORCH = r"(ATen|c10|torch)/.*"
+HANDED_ON = {"Device", "Tensor"}  # by folders that compute nothing with them
+
 # Headers of libraries, and the folders that may see them.
 LIBRARIES = {
     r"mpi\.h": {"dist"},
@@ -122,7 +125,7 @@ LIBRARIES = {
     r"spdlog/.*": {"core"},
     r"xxhash\.h": {"core"},
     r"igraph.*": {"cluster"},
-    r"(ATen|c10|torch)/.*": {"model", "train", "embed", "baselines"},
+    TORCH: {"model", "train", "embed", "baselines"},
     r"(Eigen|irlba)/.*": {"baselines"},
     r"(scran_|tatami|qdtsne|umappp|knncolle).*": {"report"},
     r"(cairo|librsvg).*": {"apps"},
@@ -142,6 +145,9 @@ def check_rooms():
             for library, rooms in LIBRARIES.items():
                 if re.fullmatch(library, header) and room not in rooms:
                     found.append(f"{file.relative_to(ROOT)}: {header} is for {', '.join(sorted(rooms))}")
+        for name in re.findall(r"\b(?:at|torch)::(\w+)", file.read_text()):
+            if room not in LIBRARIES[TORCH] and name not in HANDED_ON and not name.startswith("k"):
+                found.append(f"{file.relative_to(ROOT)}: {name} of LibTorch is for {', '.join(sorted(LIBRARIES[TORCH]))}")
     print("\n".join(found), file=sys.stderr, end="\n" if found else "")
     return 1 if found else 0
 

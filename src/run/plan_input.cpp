@@ -66,7 +66,7 @@ void fill_engine(const RunOptions& o, PlanInput& input) {
   const auto parameters = static_cast<std::int64_t>(parameter_count(input));
   input.bucket_bytes = (1 << 20) * bucket_mib_of(o.engine, parameters);
   input.reduce_bytes = o.train.reduce_precision == "bf16" ? 2 : 4;
-  const at::ScalarType type = working_type(o.train.precision, on_cpu ? at::kCPU : at::kCUDA);
+  const auto type = working_type(o.train.precision, on_cpu ? at::kCPU : at::kCUDA);
   input.precision = type == at::kFloat ? PlanPrecision::fp32 : PlanPrecision::half;
   input.attention_weights = on_cpu && keeps_attention_weights(type);
 }

@@ -1,9 +1,10 @@
 // What settings of a run refuse.
+#include "masksc/run/settings.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "masksc/core/error.hpp"
-#include "masksc/run/settings.hpp"
 
 namespace masksc {
 namespace {
