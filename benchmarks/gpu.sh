@@ -40,6 +40,7 @@ mkdir "$bundle"
 tar -C "$bundle" -xf "$packed/programs.tar.gz" || fail 3 "cannot unpack '$packed/programs.tar.gz'"
 export LD_LIBRARY_PATH="${found#* }/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 export OMPI_MCA_plm_rsh_agent=sh  # Open MPI looks for ssh, though nothing is started elsewhere
+export OMPI_MCA_ess_singleton_isolated=1  # no daemon, which needs a network interface
 export MASKSC_COMMIT=$commit
 "$bundle/bin/masksc_train" --version >&2 || fail 3 "the programs in '$packed' do not start here"
 "$bundle/bin/benchmark_step" --side 8 --dim 16 --enc 1 --dec 1 --heads 2 --dec-heads 2 --batch 4 --steps 1 >&2 ||

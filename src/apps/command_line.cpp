@@ -9,8 +9,6 @@
 #include <cstdio>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include "masksc/core/configuration.hpp"

@@ -1,8 +1,6 @@
 // What masksc_compare and masksc_sweep share: the options of masksc_train and those of a study of many runs.
 #pragma once
 
-#include <string>
-
 #include "command_line.hpp"
 #include "masksc/run/options.hpp"
 

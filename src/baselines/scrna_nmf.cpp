@@ -1,13 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <memory>
 #include <string>
 #include <unordered_map>
 #include <utility>
 
 #include "lanczos.hpp"
 #include "masksc/baselines/features.hpp"
+#include "masksc/core/chosen.hpp"
 #include "masksc/core/error.hpp"
 #include "masksc/core/random.hpp"
 #include "masksc/dist/collectives.hpp"
@@ -29,19 +29,12 @@ struct Transfer {
   CsrMatrix target;
 };
 
-CsrMatrix rows_of(const CsrMatrix& all, const std::vector<std::int64_t>& chosen) {
-  CsrMatrix some;
-  some.columns = all.columns;
-  for (const std::int64_t row : chosen) some.append_row(all.row_indices(row), all.row_values(row));
-  return some;
-}
-
 /// A random half of the cells stands for a source data set.
 Transfer from_half(const Expression& target, std::uint64_t seed) {
   auto order = random_permutation(target.values.rows, seed, Purpose::sampling, 0);
   order.resize(static_cast<std::size_t>((target.values.rows + 1) / 2));
   std::sort(order.begin(), order.end());
-  return {rows_of(target.values, order), target.values};
+  return {chosen_rows(target.values, order), target.values};
 }
 
 /// Genes are matched by name, in the target's order.

@@ -6,7 +6,6 @@
 #include <limits>
 #include <numeric>
 #include <span>
-#include <utility>
 
 #include "masksc/core/error.hpp"
 #include "masksc/core/random.hpp"

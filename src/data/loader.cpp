@@ -1,6 +1,5 @@
 #include "masksc/data/loader.hpp"
 
-#include <algorithm>
 #include <numeric>
 #include <utility>
 

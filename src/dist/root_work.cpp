@@ -1,7 +1,6 @@
 #include "masksc/dist/root_work.hpp"
 
 #include <algorithm>
-#include <string>
 #include <vector>
 
 #include "masksc/core/hash.hpp"

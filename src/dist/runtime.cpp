@@ -124,6 +124,8 @@ int run_program(int argc, char** argv, const Answer& answer, const std::function
   try {
     const bool alone = !launched();
     if (alone && answer(/*speaks=*/true)) return static_cast<int>(finished(ExitCode::done));
+    // Else OpenMPI starts a daemon for peers to come, which costs a tenth of a second and needs a network interface.
+    if (alone) ::setenv("OMPI_MCA_ess_singleton_isolated", "1", /*overwrite=*/0);
     spin_briefly(argv);
     keep_freed_memory();
     return run_among_peers(argc, argv, [&](Runtime& runtime) {

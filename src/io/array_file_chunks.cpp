@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <functional>
 
 #include "array_file_handles.hpp"
 #include "lzf.hpp"

@@ -2,7 +2,6 @@
 // follows a damaged reference out of bounds.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstring>
 #include <unordered_map>
 

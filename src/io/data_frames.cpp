@@ -1,7 +1,6 @@
 // The data frames of anndata: their index, and which columns they have.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <set>
 
 #include "columns.hpp"

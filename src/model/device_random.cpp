@@ -1,6 +1,5 @@
 #include "masksc/model/device_random.hpp"
 
-#include <algorithm>
 #include <array>
 #include <limits>
 #include <tuple>

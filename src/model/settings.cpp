@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
-
 #include "masksc/core/error.hpp"
 
 namespace masksc {

@@ -1,4 +1,3 @@
-#include <algorithm>
 
 #include "masksc/plan/cost.hpp"
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <knncolle/knncolle.hpp>
 #include <knncolle_hnsw/knncolle_hnsw.hpp>
 #include <memory>

@@ -1,9 +1,10 @@
-#include "masksc/run/attention.hpp"
+#include "attention.hpp"
 
 #include <algorithm>
 #include <numeric>
 #include <span>
 
+#include "masksc/core/chosen.hpp"
 #include "masksc/data/densifier.hpp"
 #include "masksc/embed/embed.hpp"
 
@@ -37,13 +38,6 @@ std::vector<std::int64_t> typical_rows(const DenseMatrix& features, const Labels
       typical.push_back(far[i].second);
   }
   return typical;
-}
-
-CsrMatrix rows_of(const CsrMatrix& matrix, std::span<const std::int64_t> rows) {
-  CsrMatrix some;
-  some.columns = matrix.columns;
-  for (const std::int64_t row : rows) some.append_row(matrix.row_indices(row), matrix.row_values(row));
-  return some;
 }
 
 /// Slot of the patch-major layout to place in the matrix, row by row.
@@ -87,8 +81,8 @@ AttentionGrid attend(const SavedModel& model, const RunContent& run, std::int64_
   const auto alone = single_rank();
   const auto rows = static_cast<std::int64_t>(read.size());
   const auto counts_of = [&](RowRange range) {
-    return rows_of(run.counts, std::span(read).subspan(static_cast<std::size_t>(range.begin),
-                                                       static_cast<std::size_t>(range.size())));
+    return chosen_rows(run.counts, std::span(read).subspan(static_cast<std::size_t>(range.begin),
+                                                           static_cast<std::size_t>(range.size())));
   };
   const Expression expression =
       express(model, match_genes(model, run.genes, run.gene_ids), counts_of, rows, {0, rows}, batches, *alone);

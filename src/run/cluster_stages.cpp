@@ -8,8 +8,8 @@
 #include "masksc/data/densifier.hpp"
 #include "masksc/embed/embed.hpp"
 #include "masksc/model/threads.hpp"
-#include "masksc/run/model_files.hpp"
 #include "masksc/run/stages.hpp"
+#include "model_files.hpp"
 #include "stage_files.hpp"
 #include "stage_saves.hpp"
 
@@ -57,7 +57,7 @@ ClusterOutcome cluster_stage(const RunUnderWay& run, const DenseMatrix& embeddin
   TrainContext& context = run.context;
   Collectives& ranks = context.ranks;
   const std::filesystem::path file = run.folder.path("checkpoints") / "clusters.h5";
-  const Json identity = clustering_identity(options, embedding_hash, input.label_count);
+  const Json identity = clustering_identity(options, embedding_hash, input.label_categories);
   ClusterProgress progress = load_clusters(file, identity, ranks);
   StageSaves saves("cluster", "clustering", context, [&] { save_clusters(file, identity, progress, ranks); });
   const auto poll = [&] { saves.poll(progress.kmeans.restarts); };
@@ -68,7 +68,7 @@ ClusterOutcome cluster_stage(const RunUnderWay& run, const DenseMatrix& embeddin
     context.log.event("cluster", "resumed", progress.kmeans.restarts);
     log::info("clustering: {} of {} restarts of K-means were done", progress.kmeans.restarts, options.cluster.restarts);
   } else {
-    const ClusterCount count = count_clusters(options.cluster, features, input.label_count, seed, ranks, poll);
+    const ClusterCount count = count_clusters(options.cluster, features, input.label_categories, seed, ranks, poll);
     progress.clusters = count.clusters;
     progress.clusters_by = count.source;
     if (count.source == "auto") saves.save();

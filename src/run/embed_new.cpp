@@ -11,7 +11,6 @@
 #include "masksc/core/progress.hpp"
 #include "masksc/core/stopwatch.hpp"
 #include "masksc/core/text.hpp"
-#include "masksc/core/version.hpp"
 #include "masksc/embed/embed.hpp"
 #include "masksc/io/inputs.hpp"
 #include "masksc/io/result_names.hpp"
@@ -21,13 +20,14 @@
 #include "masksc/preprocess/prepare.hpp"
 #include "masksc/run/folder.hpp"
 #include "masksc/run/labels.hpp"
-#include "masksc/run/model_files.hpp"
 #include "masksc/run/output_folder.hpp"
-#include "masksc/run/outputs.hpp"
 #include "masksc/run/prepared_input.hpp"
 #include "masksc/run/report_stage.hpp"
 #include "masksc/run/saved_model.hpp"
+#include "model_files.hpp"
+#include "outputs.hpp"
 #include "reference.hpp"
+#include "run_metrics.hpp"
 
 namespace masksc {
 namespace {
@@ -121,8 +121,7 @@ NewCells read_new_cells(const EmbedOptions& options, const SavedModel& model, Pa
   log::write(2 * found.match.known < wanted && ranks.is_root() ? log::Level::warning : log::Level::info,
              fmt::format("genes: {} of the model's {} are in the input{}; the others count as 0", found.match.known,
                          wanted, found.match.by_ids ? ", by their identifiers" : ""));
-  input.batches = wanted_batches(*input.file, found.prepared, options.counts);
-  check_batches(input.batches, input.file->batch_column(), model.batch_statistics, ranks);
+  annotate(input, found.prepared, options.counts, model.batch_statistics, options.cluster.clusters.empty(), ranks);
   if (model.batch_statistics && input.batches.empty() && ranks.is_root())
     log::warning(
         "the model standardises genes within batches, and --batch-key names none: all cells count as one batch");
@@ -131,9 +130,6 @@ NewCells read_new_cells(const EmbedOptions& options, const SavedModel& model, Pa
   compare_shares(model, input.expression, ranks);
   for (std::size_t gene = 0; gene < found.match.column.size(); ++gene)
     if (found.match.column[gene] >= 0) input.expression.genes.push_back(static_cast<std::int64_t>(gene));
-  input.labels = wanted_labels(*input.file, found.prepared, options.counts);
-  note_labels(input.labels, input.file->label_column(), options.cluster.clusters.empty(), ranks);
-  input.label_count = count_categories(input.labels);
   check_clusters(options.cluster, cells);
   static_cast<void>(find_report_genes(options.report.genes, input.file->gene_names(), input.file->gene_ids()));
   return found;
@@ -148,20 +144,6 @@ DenseMatrix embed(const SavedModel& model, const Expression& expression, bool qu
                 ranks.size(), [&](std::int64_t done) { progress.update(done, "this rank's cells"); });
   });
   return std::move(embedding.values);
-}
-
-/// What metrics.json says of the model and of what was given to it.
-Json describe_sources(const EmbedOptions& options, const std::vector<std::string>& inputs, const SavedModel& model,
-                      const std::string& weights) {
-  return {{"genes_of_model", model.expression.gene_names.size()},
-          {"seed", options.seed},
-          {"input", one_or_all(inputs)},
-          {"reference", options.reference.empty() ? "" : fs::absolute(options.reference).string()},
-          {"labels", options.counts.labels},
-          {"model", fs::absolute(options.model).string()},
-          {"features_from", features_from(model.network->shape())},
-          {"weights_hash", weights},
-          {"version", version_and_commit()}};
 }
 
 }  // namespace
@@ -226,14 +208,14 @@ Json embed_new_cells(const EmbedOptions& options, const RunPlace& place) {
       options.cluster, {embedding, input.components.scores, expression.rows, expression.cells, input.labels},
       static_cast<std::uint64_t>(options.seed), compute_threads(), ranks);
   const std::string hash = embedding_hash({embedding, expression.rows, expression.cells}, ranks);
-  Json metrics = score_json(outcome);
-  metrics.update({{"cells", expression.cells},
-                  {"genes", cells.match.known},
-                  {"ranks", ranks.size()},
-                  {"batch", input.file->batch_column()},
-                  {"batch_nmi", batch_nmi(input.batches, input.file->batch_column(), outcome.all, ranks)},
-                  {"embedding_hash", hash}});
-  metrics.update(describe_sources(options, inputs, model, weights));
+  Json metrics = common_metrics(input, outcome, *model.network, hash, ranks);
+  metrics.update({{"genes", cells.match.known},
+                  {"genes_of_model", model.expression.gene_names.size()},
+                  {"seed", options.seed},
+                  {"input", one_or_all(inputs)},
+                  {"reference", options.reference.empty() ? "" : fs::absolute(options.reference).string()},
+                  {"labels", options.counts.labels},
+                  {"model", fs::absolute(options.model).string()}});
   ResultExtras extras =
       transfer(options, embedding, weights, features_from(model.network->shape()), input.labels, metrics, ranks);
   extras.maps = map_stage(options.report, {embedding, expression.rows, expression.cells},

@@ -1,14 +1,13 @@
-#include "masksc/run/guidance.hpp"
+#include "guidance.hpp"
 
 #include <algorithm>
 #include <span>
-#include <vector>
 
+#include "judged_cells.hpp"
 #include "masksc/cluster/groups.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/embed/embed.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
-#include "masksc/run/judged_cells.hpp"
 
 namespace masksc {
 namespace {

@@ -68,8 +68,8 @@ void check_resumed(const RunOptions& options, const RunIdentity& run) {
   });
 }
 
-Json clustering_identity(const RunOptions& options, const std::string& embedding, std::int64_t label_count) {
-  Json identity = {{"embedding", embedding}, {"label categories", label_count}};
+Json clustering_identity(const RunOptions& options, const std::string& embedding, std::int64_t label_categories) {
+  Json identity = {{"embedding", embedding}, {"label categories", label_categories}};
   add_options(identity, options, {"seed"});
   RunOptions copy = options;
   OptionTable own;

@@ -63,14 +63,15 @@ ReadCounts reader_of(const std::filesystem::path& path, Collectives& ranks) {
   return [rows](RowRange range) { return rows->read(range); };
 }
 
-Labels wanted_batches(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings) {
-  const std::string& key = settings.batch_key;
-  const std::string column = file.batch_column();
-  if (!key.empty() && key != column)
-    throw UserError(fmt::format(
-        "--batch-key '{}': the prepared file '{}' holds {}; prepare it with --batch-key {}", shown(key), path.string(),
-        column.empty() ? std::string("no batches") : fmt::format("the batches '{}'", shown(column)), shown(key)));
-  return file.batches();
+void annotate(RunInput& input, const std::filesystem::path& path, const InputSettings& settings, bool batch_statistics,
+              bool number_of_clusters, Collectives& ranks) {
+  const PreparedFile& file = *input.file;
+  input.batches = wanted_batches(file, path, settings);
+  check_batches(input.batches, file.batch_column(), batch_statistics, ranks);
+  input.labels = wanted_labels(file, path, settings);
+  for (std::string& note : note_labels(input.labels, file.label_column(), number_of_clusters, ranks))
+    input.warnings.push_back(std::move(note));
+  input.label_categories = count_categories(input.labels);
 }
 
 RowRange own_rows(std::int64_t cells, const Collectives& ranks) {
@@ -93,11 +94,7 @@ RunInput prepare_input(const RunOptions& options, RunFolder& folder, const RunPl
   folder.check_data(input.identity.fingerprint);
   const std::int64_t cells = file.cells();
   const RowRange rows = own_rows(cells, ranks);
-  input.batches = wanted_batches(file, path, options.counts);
-  check_batches(input.batches, file.batch_column(), options.preparation.batch_statistics, ranks);
-  input.labels = wanted_labels(file, path, options.counts);
-  for (std::string& note : note_labels(input.labels, file.label_column(), options.cluster.clusters.empty(), ranks))
-    input.warnings.push_back(std::move(note));
+  annotate(input, path, options.counts, options.preparation.batch_statistics, options.cluster.clusters.empty(), ranks);
   input.shuffle = choose_shuffle(options.data, file.nonzeros());
   const DataBytes needed = data_bytes(cells, file.nonzeros(), ranks.size(), input.shuffle);
   const double budget = memory_budget(options.data, place);
@@ -110,7 +107,6 @@ RunInput prepare_input(const RunOptions& options, RunFolder& folder, const RunPl
     input.expression = prepare_expression(file.read_rows(rows), cells, rows, file.gene_names(), file.highly_variable(),
                                           options.preparation, ranks, input.batches);
   }
-  input.label_count = count_categories(input.labels);
   return input;
 }
 

@@ -1,4 +1,4 @@
-#include "masksc/run/judged_cells.hpp"
+#include "judged_cells.hpp"
 
 #include <algorithm>
 #include <utility>

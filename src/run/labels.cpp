@@ -18,6 +18,16 @@ Labels wanted_labels(const PreparedFile& file, const std::filesystem::path& path
   return file.labels();
 }
 
+Labels wanted_batches(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings) {
+  const std::string& key = settings.batch_key;
+  const std::string column = file.batch_column();
+  if (!key.empty() && key != column)
+    throw UserError(fmt::format(
+        "--batch-key '{}': the prepared file '{}' holds {}; prepare it with --batch-key {}", shown(key), path.string(),
+        column.empty() ? std::string("no batches") : fmt::format("the batches '{}'", shown(column)), shown(key)));
+  return file.batches();
+}
+
 void check_batches(const Labels& batches, const std::string& column, bool statistics, const Collectives& ranks) {
   if (batches.empty()) return;
   const auto cells = std::ssize(batches.codes);

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <utility>
 
 #include "masksc/core/error.hpp"
 #include "masksc/core/files.hpp"

@@ -1,4 +1,4 @@
-#include "masksc/run/model_files.hpp"
+#include "model_files.hpp"
 
 #include <fmt/format.h>
 

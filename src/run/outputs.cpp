@@ -1,4 +1,4 @@
-#include "masksc/run/outputs.hpp"
+#include "outputs.hpp"
 
 #include <fmt/format.h>
 

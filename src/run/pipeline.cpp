@@ -23,16 +23,16 @@
 #include "masksc/preprocess/prepare.hpp"
 #include "masksc/run/folder.hpp"
 #include "masksc/run/model_description.hpp"
-#include "masksc/run/model_files.hpp"
-#include "masksc/run/outputs.hpp"
 #include "masksc/run/report_stage.hpp"
 #include "masksc/run/stages.hpp"
-#include "masksc/run/standardization.hpp"
-#include "masksc/run/tensorboard.hpp"
 #include "masksc/train/recording.hpp"
+#include "model_files.hpp"
 #include "nccl_choice.hpp"
+#include "outputs.hpp"
 #include "run_metrics.hpp"
 #include "stage_clock.hpp"
+#include "standardization.hpp"
+#include "tensorboard.hpp"
 
 namespace masksc {
 namespace {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "masksc/cluster/leiden.hpp"
 #include "masksc/cluster/order.hpp"
@@ -17,7 +16,7 @@
 #include "masksc/io/result_names.hpp"
 #include "masksc/model/threads.hpp"
 #include "masksc/run/labels.hpp"
-#include "masksc/run/outputs.hpp"
+#include "outputs.hpp"
 
 namespace masksc {
 namespace {

@@ -6,7 +6,7 @@
 #include "masksc/core/json.hpp"
 #include "masksc/core/types.hpp"
 #include "masksc/run/embed_new.hpp"
-#include "masksc/run/outputs.hpp"
+#include "outputs.hpp"
 
 namespace masksc {
 

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "attention.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/dist/root_work.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 #include "masksc/model/threads.hpp"
-#include "masksc/run/attention.hpp"
 #include "masksc/run/output_folder.hpp"
 
 namespace masksc {

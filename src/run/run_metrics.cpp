@@ -8,19 +8,19 @@
 #include "masksc/model/device.hpp"
 #include "masksc/plan/cost.hpp"
 #include "masksc/run/labels.hpp"
-#include "masksc/run/model_files.hpp"
 #include "masksc/run/plan_input.hpp"
-#include "masksc/run/standardization.hpp"
 #include "masksc/train/engine.hpp"
+#include "model_files.hpp"
+#include "standardization.hpp"
 
 namespace masksc {
 namespace {
 
 Json training_metrics(const TrainOutcome& trained, const RunOptions& options, const MatrixLayout& layout,
                       at::Device device, int ranks) {
-  Json report = describe(trained.parts);
+  Json report = describe(trained.seconds_by_part);
   report["hidden_communication"] = trained.hidden ? Json(*trained.hidden) : Json();
-  const double seconds = trained.parts.sum();
+  const double seconds = trained.seconds_by_part.sum();
   const double cells_of_a_rank = static_cast<double>(trained.cells) / ranks;
   const double flops = seconds > 0 ? formula_step_flop(planned_model(options, layout)) * cells_of_a_rank / seconds : 0;
   report["tflops"] = flops / 1e12;
@@ -43,22 +43,31 @@ std::vector<std::int64_t> of_each_rank(std::int64_t bytes, Collectives& ranks) {
 
 }  // namespace
 
+Json common_metrics(const RunInput& input, const ClusterOutcome& clusters, const MaskedAutoencoder& model,
+                    const std::string& embedding_hash, const Collectives& ranks) {
+  Json metrics = score_json(clusters);
+  metrics.update({{"cells", input.expression.cells},
+                  {"ranks", ranks.size()},
+                  {"batch", input.file->batch_column()},
+                  {"batch_nmi", batch_nmi(input.batches, input.file->batch_column(), clusters.all, ranks)},
+                  {"features_from", features_from(model.shape())},
+                  {"weights_hash", model.parameters().hash()},
+                  {"embedding_hash", embedding_hash},
+                  {"version", version_and_commit()}});
+  return metrics;
+}
+
 Json run_metrics(const RunOptions& options, const RunParts& parts, const TrainContext& context) {
   Collectives& ranks = context.ranks;
   const Expression& expression = parts.input.expression;
   const TrainOutcome& trained = parts.trained;
   const std::vector<std::int64_t> memories = of_each_rank(peak_memory(), ranks);
   const std::vector<std::int64_t> gpu_memories = of_each_rank(peak_gpu_memory(context.device).value_or(0), ranks);
-  Json metrics = score_json(parts.clusters);
+  Json metrics = common_metrics(parts.input, parts.clusters, parts.model, parts.embedding_hash, ranks);
   metrics.update(
-      {{"cells", expression.cells},
-       {"genes", expression.genes.size()},
-       {"ranks", ranks.size()},
-       {"batch", parts.input.file->batch_column()},
-       {"batch_nmi", batch_nmi(parts.input.batches, parts.input.file->batch_column(), parts.clusters.all, ranks)},
+      {{"genes", expression.genes.size()},
        {"standardize", standardized_as(options, expression)},
        {"guided_by", parts.targets.guided_by()},
-       {"features_from", features_from(parts.model.shape())},
        {"seed", options.train.seed},
        {"epochs", options.train.epochs},
        {"max_steps", options.train.max_steps},
@@ -73,10 +82,7 @@ Json run_metrics(const RunOptions& options, const RunParts& parts, const TrainCo
          {"shuffle_block", context.shuffle.block},
          {"shuffle_buffer", context.shuffle.buffer}}},
        {"peak_memory_bytes", memories},
-       {"peak_gpu_memory_bytes", context.device.is_cuda() ? Json(gpu_memories) : Json()},
-       {"weights_hash", parts.model.parameters().hash()},
-       {"embedding_hash", parts.embedding_hash},
-       {"version", version_and_commit()}});
+       {"peak_gpu_memory_bytes", context.device.is_cuda() ? Json(gpu_memories) : Json()}});
   return metrics;
 }
 

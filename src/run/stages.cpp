@@ -2,16 +2,16 @@
 
 #include <fmt/format.h>
 
+#include "guidance.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/data/loader.hpp"
 #include "masksc/embed/embed.hpp"
 #include "masksc/model/threads.hpp"
-#include "masksc/run/guidance.hpp"
 #include "masksc/run/model_description.hpp"
-#include "masksc/run/model_files.hpp"
 #include "masksc/train/recording.hpp"
 #include "masksc/train/sequence_trainer.hpp"
 #include "masksc/train/trace.hpp"
+#include "model_files.hpp"
 #include "stage_files.hpp"
 
 namespace masksc {
@@ -233,7 +233,7 @@ TrainOutcome train_stage(const RunUnderWay& run, const Targets& targets, const s
                      .description = run.description,
                      .max_bad_steps = options.run.max_bad_steps,
                      .resumed = resumed,
-                     .watch = [&](std::int64_t step, bool begins) { trace.step(step, begins); }};
+                     .around_step = [&](std::int64_t step, bool begins) { trace.step(step, begins); }};
   return train(model, engine, job, context);
 }
 

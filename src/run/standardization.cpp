@@ -1,13 +1,12 @@
-#include "masksc/run/standardization.hpp"
+#include "standardization.hpp"
 
 #include <utility>
-#include <vector>
 
+#include "judged_cells.hpp"
 #include "masksc/cluster/groups.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/metrics/dealt_rows.hpp"
 #include "masksc/preprocess/scaling.hpp"
-#include "masksc/run/judged_cells.hpp"
 
 namespace masksc {
 namespace {

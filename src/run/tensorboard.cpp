@@ -1,10 +1,8 @@
-#include "masksc/run/tensorboard.hpp"
+#include "tensorboard.hpp"
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <optional>
-#include <string_view>
 #include <utility>
 #include <vector>
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "masksc/core/error.hpp"
 #include "masksc/core/files.hpp"

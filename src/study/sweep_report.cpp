@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <optional>
 
 #include "masksc/core/files.hpp"
 #include "masksc/core/json_text.hpp"

@@ -28,12 +28,12 @@ std::unique_ptr<Transport> transport_of(const FlatParameters& parameters, Collec
   return device_transport(*nccl, [device = parameters.values().device()] { return current_cuda_stream(device); });
 }
 
-/// Divides the seconds of all passes as they took on all threads. Of each pass a thread has the moments in which it
+/// Divides the seconds of all passes as they took on all threads. Of each pass a thread has the timestamps in which it
 /// began, had its loss, and had its gradients.
-void divide_passes(StepSeconds& seconds, double whole, const std::vector<std::vector<Moment>>& moments) {
+void divide_passes(StepSeconds& seconds, double whole, const std::vector<std::vector<Timestamp>>& timestamps) {
   double forward = 0;
   double backward = 0;
-  for (const std::vector<Moment>& of_thread : moments)
+  for (const std::vector<Timestamp>& of_thread : timestamps)
     for (std::size_t i = 0; i + 2 < of_thread.size(); i += 3) {
       forward += of_thread[i + 1].since(of_thread[i]);
       backward += of_thread[i + 2].since(of_thread[i + 1]);
@@ -164,10 +164,10 @@ const RecordedPass* TrainingEngine::recorded_pass(const StepPasses& passes, cons
 }
 
 void TrainingEngine::run_passes(Lane& lane, const StepPasses& passes, double guidance_weight,
-                                std::vector<Moment>& moments) {
+                                std::vector<Timestamp>& timestamps) {
   if (shards_ > 0) at::init_num_threads();  // LibTorch's setting reaches a new thread of ours only when asked for
   const ReplicaScope replica(lane.replica);
-  const auto note = [&] { moments.emplace_back(parameters_.values().device()); };
+  const auto note = [&] { timestamps.emplace_back(parameters_.values().device()); };
   for (std::int64_t pass = lane.begin; pass < lane.end; pass += lane.stride) {
     note();
     const bool last = pass + lane.stride >= lane.end;
@@ -198,23 +198,23 @@ StepReport TrainingEngine::step(const StepPasses& passes, double guidance_weight
                                 const StepVotes& votes) {
   StepReport report;
   std::vector<Lane> lanes = lanes_of(passes.count);
-  std::vector<std::vector<Moment>> moments(static_cast<std::size_t>(threads_));
+  std::vector<std::vector<Timestamp>> timestamps(static_cast<std::size_t>(threads_));
   parameters_.zero_gradients();
   exchange_.begin(static_cast<int>(lanes.size()));
-  const Moment begun(parameters_.values().device());
+  const Timestamp begun(parameters_.values().device());
   on_threads(threads_, static_cast<std::int64_t>(lanes.size()), [&](std::int64_t lane, int thread) {
     run_passes(lanes[static_cast<std::size_t>(lane)], passes, guidance_weight,
-               moments[static_cast<std::size_t>(thread)]);
+               timestamps[static_cast<std::size_t>(thread)]);
   });
-  const Moment computed(parameters_.values().device());
+  const Timestamp computed(parameters_.values().device());
   {
     RECORD_USER_SCOPE("communication");
     exchange_.finish();
   }
-  const Moment combined(parameters_.values().device());
+  const Timestamp combined(parameters_.values().device());
   const double masked = add_up(lanes, &LossShares::masked);  // a GPU has computed all of the above when this is read
   const double guidance = add_up(lanes, &LossShares::guidance);
-  divide_passes(report.seconds, computed.since(begun), moments);
+  divide_passes(report.seconds, computed.since(begun), timestamps);
   RECORD_USER_SCOPE("update");
 
   // Every rank sees the same numbers, so all decide alike. Owned gradients are all of them, whose norm is then rank 0's
@@ -248,7 +248,7 @@ StepReport TrainingEngine::step(const StepPasses& passes, double guidance_weight
   const double scale = scale_.scale;
   if (finite || overflow) scale_.update(overflow);
   if (recorded_ && scale_.scale != scale) recorded_->forget();  // those of the old scale would stay
-  report.seconds.update = time_update({combined, Moment(parameters_.values().device())});
+  report.seconds.update = time_update({combined, Timestamp(parameters_.values().device())});
   return report;
 }
 

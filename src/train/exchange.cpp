@@ -184,9 +184,9 @@ void GradientExchange::finish_tree() {
 
 void GradientExchange::time_waiting(const std::function<void()>& waits) {
   const at::Device device = parameters_.values().device();
-  const Moment before(device);
+  const Timestamp before(device);
   waits();
-  waiting_ = Interval{before, Moment(device)};
+  waiting_ = Interval{before, Timestamp(device)};
 }
 
 double GradientExchange::exposed_seconds() {

@@ -137,7 +137,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     outcome.steps = step.number;
     outcome.cells += step.cells;
     if (!report.skipped) outcome.loss = report.loss;
-    outcome.parts += report.seconds;
+    outcome.seconds_by_part += report.seconds;
     context.log.write(describe(step));
     progress.update(step.number, fmt::format("epoch {}/{}, loss {:.4f}, {:.0f} cells/s", step.epoch,
                                              job.settings.epochs, report.loss, step.cells_per_second()));

@@ -5,7 +5,7 @@
 #include "device_batch.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/core/stopwatch.hpp"
-#include "masksc/train/moment.hpp"
+#include "masksc/train/timestamp.hpp"
 
 namespace masksc {
 
@@ -46,7 +46,7 @@ void TrainingSteps::begin_epoch(std::int64_t epoch, std::int64_t step) {
 
 TakenStep TrainingSteps::take(std::int64_t done, const Saver& saver) {
   const Stopwatch stopwatch;
-  const Moment begun(context_.device);
+  const Timestamp begun(context_.device);
   const std::int64_t epoch = done / plan().steps;
   const std::int64_t step = done % plan().steps;  // of the epoch
   TakenStep taken{
@@ -55,7 +55,7 @@ TakenStep TrainingSteps::take(std::int64_t done, const Saver& saver) {
       .epoch_ends = step + 1 == plan().steps,
       .positions = plan().batch(step),
       .learning_rate = scheduled_learning_rate(done, total_, job_.settings.learning_rate, job_.settings.warmup)};
-  if (job_.watch) job_.watch(taken.number, true);
+  if (job_.around_step) job_.around_step(taken.number, true);
   if (context_.nccl != nullptr) context_.nccl->set_step(taken.number);
   if (step == 0 || begins_) begin_epoch(epoch, taken.number);
   const DeviceBatch batch = [&] {
@@ -64,7 +64,7 @@ TakenStep TrainingSteps::take(std::int64_t done, const Saver& saver) {
                        job_.settings.deterministic, context_);
   }();
   taken.cells = batch.global_cells;
-  const Moment batched(context_.device);
+  const Timestamp batched(context_.device);
   context_.ranks.begin_step(taken.number);  // reading the batch may take one rank longer than others
   const auto loss = [&](const std::vector<at::Tensor>& tensors) {
     const PassInputs inputs = PassInputs::of(tensors);
@@ -79,7 +79,7 @@ TakenStep TrainingSteps::take(std::int64_t done, const Saver& saver) {
       engine_.step(passes, job_.target_settings.guidance, taken.learning_rate, saver.votes(taken.epoch_ends));
   context_.ranks.end_step();
   taken.report.seconds.data = batched.since(begun);
-  if (job_.watch) job_.watch(taken.number, false);
+  if (job_.around_step) job_.around_step(taken.number, false);
   taken.seconds = stopwatch.seconds();
   return taken;
 }

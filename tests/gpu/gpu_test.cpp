@@ -9,8 +9,8 @@
 #include "masksc/model/mask.hpp"
 #include "masksc/preprocess/prepare.hpp"
 #include "masksc/preprocess/scaling.hpp"
-#include "masksc/train/moment.hpp"
 #include "masksc/train/sequence_trainer.hpp"
+#include "masksc/train/timestamp.hpp"
 #include "masksc/train/transport.hpp"
 
 namespace masksc {
@@ -199,14 +199,14 @@ TEST(Gpu, TrainsTheSequenceEncoderAsTheCpu) {
 
 TEST(Gpu, MomentsAreThoseOfTheStreamAndMemoryIsCounted) {
   const at::Tensor x = at::rand({4096, 4096}, gpu());
-  const Moment start(at::kCPU);
-  const Moment begin(gpu());
+  const Timestamp start(at::kCPU);
+  const Timestamp begin(gpu());
   at::Tensor y = x;
   for (int i = 0; i < 10; ++i) y = at::matmul(x, y);
-  const Moment end(gpu());
+  const Timestamp end(gpu());
   const double seconds = end.since(begin);
   EXPECT_GT(seconds, 10 * 2 * std::pow(4096, 3) / 1e15);  // no GPU does more than 1 PFLOP/s in fp32
-  EXPECT_LT(seconds, Moment(at::kCPU).since(start) + 1e-3);
+  EXPECT_LT(seconds, Timestamp(at::kCPU).since(start) + 1e-3);
   EXPECT_GE(peak_gpu_memory(gpu()).value_or(0), 2 * 4096 * 4096 * 4);
 }
 

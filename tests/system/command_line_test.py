@@ -1,4 +1,5 @@
 """Options, configuration files, help and version."""
+import os
 import pathlib
 import re
 import subprocess
@@ -41,6 +42,13 @@ class Help(unittest.TestCase):
                                   env=broken)
             self.assertEqual(done.returncode in (0, 2), succeeds, (arguments, done.stderr))
             self.assertEqual(re.search("MPI|ORTE", done.stderr) is None, succeeds, done.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root: a network of its own")
+    def test_a_program_alone_needs_no_network(self):
+        done = subprocess.run(["unshare", "--net", support.program("masksc_simulate"), "--cells", "50", "--output",
+                               support.fresh("alone.h5ad")], capture_output=True, text=True, env=support.environment(),
+                              timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_version_is_that_of_the_metrics(self):
         self.assertIn(support.metrics(support.BASE)["version"].split()[0], direct("masksc_train", "--version").stdout)

@@ -8,7 +8,8 @@ import support
 
 
 class Moment:
-    """When to kill: once `stage` has logged `step`; in the nth save (`step` counts them); or some time after `stage` began."""
+    """When to kill: once `stage` has logged `step`; in the nth save (`step` counts them) of `stage` (or "any"); or some time
+    after `stage` began."""
 
     def __init__(self, kind, stage, step=0, delay=0.0):
         self.kind, self.stage, self.step, self.delay = kind, stage, step, delay
@@ -29,10 +30,11 @@ class Moment:
     def _wait_for_save(self, running, output):
         """In the middle of the nth save of the run: its staging file is there."""
         seen, inside = 0, False
+        files = {"any": "", "train": "step-"}[self.stage]
 
         def now():
             nonlocal seen, inside
-            partial = any(output.glob("checkpoints/.*.h5.partial"))
+            partial = any(output.glob(f"checkpoints/.{files}*.h5.partial"))
             seen += partial and not inside
             inside = partial
             return partial and seen >= self.step

@@ -1,8 +1,11 @@
-// Some of the entries of a list.
+// Some of the entries of a list, some of the rows of a matrix.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
+
+#include "masksc/core/types.hpp"
 
 namespace masksc {
 
@@ -13,6 +16,14 @@ std::vector<T> chosen(const std::vector<T>& values, const std::vector<std::int64
   std::vector<T> some;
   some.reserve(rows.size());
   for (const std::int64_t row : rows) some.push_back(values.at(static_cast<std::size_t>(row)));
+  return some;
+}
+
+/// Rows `rows` of `matrix`, in their order.
+inline CsrMatrix chosen_rows(const CsrMatrix& matrix, std::span<const std::int64_t> rows) {
+  CsrMatrix some;
+  some.columns = matrix.columns;
+  for (const std::int64_t row : rows) some.append_row(matrix.row_indices(row), matrix.row_values(row));
   return some;
 }
 

@@ -6,7 +6,6 @@
 #include <exception>
 #include <span>
 #include <thread>
-#include <utility>
 
 #include "masksc/dist/collectives.hpp"
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 
 #include "masksc/core/types.hpp"
 #include "masksc/dist/collectives.hpp"

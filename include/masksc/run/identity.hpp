@@ -28,7 +28,7 @@ CheckpointIdentity training_identity(const RunOptions& options, const RunIdentit
 /// stage 1, and without reading it whole. Throws UserError.
 void check_resumed(const RunOptions& options, const RunIdentity& run);
 /// Of the clustering: `embedding` is its hash.
-Json clustering_identity(const RunOptions& options, const std::string& embedding, std::int64_t label_count);
+Json clustering_identity(const RunOptions& options, const std::string& embedding, std::int64_t label_categories);
 
 /// What a checkpoint says of the run besides its state: configuration, seed, ranks, versions of the libraries.
 Json describe_for_checkpoints(const RunOptions& options, const std::string& configuration, int ranks);

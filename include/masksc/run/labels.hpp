@@ -21,6 +21,10 @@ namespace masksc {
 /// Throws UserError when the file has none, or others.
 Labels wanted_labels(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings);
 
+/// The batches in the prepared file at `path`; empty where it has none. A collective. Throws UserError when they are
+/// not those that `settings` name.
+Labels wanted_batches(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings);
+
 /// Throws UserError where the batches of `column` can't be any: more of them than half the cells. Rank 0 warns of small
 /// ones where genes are standardised within them (`statistics`). Not a collective: equal on all ranks.
 void check_batches(const Labels& batches, const std::string& column, bool statistics, const Collectives& ranks);

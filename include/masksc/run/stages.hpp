@@ -29,7 +29,7 @@ struct RunInput {
   CellComponents components;
   Shuffle shuffle;                    // of the cells of an epoch
   Labels labels;                      // of all cells, on every rank; empty without --labels
-  std::int64_t label_count = 0;       // categories that occur
+  std::int64_t label_categories = 0;  // categories that occur
   Labels batches;                     // of all cells, on every rank; empty where none is known
   std::vector<std::string> warnings;  // of reading; those of rank 0 are all
   std::filesystem::path kept;         // all else that the input holds, with --keep-input; on rank 0
@@ -37,9 +37,11 @@ struct RunInput {
 
 /// Reads counts of the prepared file at `path`, each rank for itself and when it needs them. A collective.
 ReadCounts reader_of(const std::filesystem::path& path, Collectives& ranks);
-/// The batches in the prepared file at `path`; empty where it has none. A collective. Throws UserError when they are
-/// not those that `settings` name.
-Labels wanted_batches(const PreparedFile& file, const std::filesystem::path& path, const InputSettings& settings);
+/// Reads labels and batches of input.file, which lies at `path`, and warns of what users should know of them
+/// (note_labels, check_batches). `batch_statistics`: genes are standardised within the batches. A collective. Throws
+/// UserError where they are not those that `settings` name, or can't be types or batches.
+void annotate(RunInput& input, const std::filesystem::path& path, const InputSettings& settings, bool batch_statistics,
+              bool number_of_clusters, Collectives& ranks);
 
 /// This rank's rows of `cells`. Throws UserError when there are more ranks than cells.
 RowRange own_rows(std::int64_t cells, const Collectives& ranks);

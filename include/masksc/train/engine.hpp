@@ -10,12 +10,12 @@
 #include "masksc/core/json.hpp"
 #include "masksc/model/parameters.hpp"
 #include "masksc/train/exchange.hpp"
-#include "masksc/train/moment.hpp"
 #include "masksc/train/optimizer.hpp"
 #include "masksc/train/passes.hpp"
 #include "masksc/train/precision.hpp"
 #include "masksc/train/saver.hpp"
 #include "masksc/train/settings.hpp"
+#include "masksc/train/timestamp.hpp"
 
 namespace masksc {
 
@@ -80,7 +80,7 @@ class TrainingEngine {
 
  private:
   struct Lane;
-  void run_passes(Lane& lane, const StepPasses& passes, double guidance_weight, std::vector<Moment>& moments);
+  void run_passes(Lane& lane, const StepPasses& passes, double guidance_weight, std::vector<Timestamp>& timestamps);
   [[nodiscard]] at::Tensor total_loss(const LossShares& shares, double guidance_weight) const;
   LossShares ask_for_pass(const StepPasses& passes, const std::vector<at::Tensor>& inputs, double guidance_weight,
                           bool last, const std::function<void()>& note);

@@ -16,8 +16,8 @@
 
 #include "masksc/dist/collectives.hpp"
 #include "masksc/train/checkpoint.hpp"
-#include "masksc/train/moment.hpp"
 #include "masksc/train/optimizer.hpp"
+#include "masksc/train/timestamp.hpp"
 #include "masksc/train/transport.hpp"
 
 namespace masksc {

@@ -26,7 +26,8 @@ struct TrainJob {
   Json description = Json::object();                 // what a checkpoint says of the run besides its state
   std::int64_t max_bad_steps = 10;                   // in a row
   std::optional<Checkpoint> resumed = std::nullopt;  // where it goes on; the engine has its state already
-  std::function<void(std::int64_t step, bool begins)> watch = nullptr;  // called around every step, if given; from 1
+  std::function<void(std::int64_t step, bool begins)> around_step =
+      nullptr;  // called around every step, if given; from 1
 };
 
 struct TrainOutcome {
@@ -34,7 +35,7 @@ struct TrainOutcome {
   std::int64_t cells = 0;  // trained in this process's run, over all ranks
   double seconds = 0;
   double loss = 0;               // of the last step that counted; NaN if none did
-  StepSeconds parts;             // sums over this run's steps on rank 0
+  StepSeconds seconds_by_part;   // sums over this run's steps on rank 0
   std::optional<double> hidden;  // share of the communication that the backward pass hid, see GradientExchange
 };
 

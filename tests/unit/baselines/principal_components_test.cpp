@@ -2,8 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include "baseline_data.hpp"
 #include "classical_golden.hpp"
 #include "masksc/baselines/features.hpp"

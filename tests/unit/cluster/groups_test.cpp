@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "masksc/core/random.hpp"
 
 namespace masksc {

@@ -10,7 +10,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
-#include <functional>
 #include <thread>
 
 #include "in_child.hpp"

@@ -1,7 +1,6 @@
 // Rows read by pread are those that HDF5 reads, and damage is found as there.
 #include "masksc/io/prepared_rows.hpp"
 
-#include <fstream>
 #include <random>
 #include <thread>
 

@@ -122,7 +122,7 @@ inline Course course(int size, const CourseOptions& options) {
                  .cadence = {.steps = options.every, .background = options.background},
                  .max_bad_steps = options.max_bad_steps};
     if (options.before_step)
-      job.watch = [&](std::int64_t /*step*/, bool begins) {
+      job.around_step = [&](std::int64_t /*step*/, bool begins) {
         if (begins) options.before_step(ranks.rank());
       };
     std::unique_ptr<CheckpointFolder> checkpoints;

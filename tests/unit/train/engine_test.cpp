@@ -2,10 +2,8 @@
 // gives.
 #include <gtest/gtest.h>
 
-#include <array>
 #include <atomic>
 #include <chrono>
-#include <cmath>
 #include <limits>
 #include <thread>
 

@@ -14,11 +14,11 @@ namespace masksc {
 
 /// What this thread has asked of a device so far is done: on a CPU that is now; on a GPU, which the host runs ahead of,
 /// when its stream gets there.
-class Moment {
+class Timestamp {
  public:
-  explicit Moment(at::Device device);
+  explicit Timestamp(at::Device device);
   /// Seconds since `earlier`, on the same device. On a GPU the host waits until the stream got here.
-  [[nodiscard]] double since(const Moment& earlier) const;
+  [[nodiscard]] double since(const Timestamp& earlier) const;
 
  private:
   std::chrono::steady_clock::time_point host_;
@@ -27,8 +27,8 @@ class Moment {
 
 /// What lies between two moments.
 struct Interval {
-  Moment begin;
-  Moment end;
+  Timestamp begin;
+  Timestamp end;
   [[nodiscard]] double seconds() const { return end.since(begin); }
 };
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 
 #include "masksc/model/targets.hpp"
 #include "masksc/run/stages.hpp"

@@ -1,17 +1,17 @@
-#include "masksc/train/moment.hpp"
+#include "masksc/train/timestamp.hpp"
 
 #include <c10/core/Event.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 namespace masksc {
 
-Moment::Moment(at::Device device) : host_(std::chrono::steady_clock::now()) {
+Timestamp::Timestamp(at::Device device) : host_(std::chrono::steady_clock::now()) {
   if (device.is_cpu()) return;
   event_ = std::make_shared<c10::Event>(device.type(), c10::EventFlag::BACKEND_DEFAULT);  // events that tell the time
   event_->record(c10::impl::VirtualGuardImpl(device.type()).getStream(device));
 }
 
-double Moment::since(const Moment& earlier) const {
+double Timestamp::since(const Timestamp& earlier) const {
   if (event_ == nullptr) return std::chrono::duration<double>(host_ - earlier.host_).count();
   event_->synchronize();
   return 1e-3 * earlier.event_->elapsedTime(*event_);
