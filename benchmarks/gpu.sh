@@ -2,7 +2,8 @@
 # Measures the training on the GPU of a machine that has PyTorch for CUDA, from gpu_bundle/ (benchmarks/gpu_bundle.sh):
 # the tests that need a GPU, the step beside PyTorch's with the memory that checkpointing saves, both decoders, LibTorch's
 # two kinds of fused attention, passes launched as CUDA graphs, and some epochs of the paper's configuration on the worm's
-# neurons, told for all 1600, with the kernels of two steps. Ends within 9 minutes.
+# neurons, told for all 1600, with the kernels of two steps. Two calls end within 9 minutes each, whatever happens:
+# `tests attention graphs` and `paper step`.
 #
 #   benchmarks/gpu.sh [PART...]  writes gpu.md, into the folder OUT when that is set; the parts, all unless named, are
 #                                tests, attention, graphs, step and paper
@@ -64,6 +65,7 @@ part() {
   timeout --kill-after=5 "$limit" "$@" >>"$report" 2>"$work/errors" || code=$?
   [ "$code" = 0 ] && return
   failed=1
+  cp "$work/errors" "${OUT:-.}/errors-$limit-${title//[^A-Za-z]/}.txt"
   printf '\nFAILED with exit code %s%s:\n\n```\n%s\n```\n' "$code" "$([ "$code" != 124 ] || echo " (after $limit seconds)")" \
     "$(tail -n 15 "$work/errors")" >>"$report"
 }
@@ -76,9 +78,13 @@ head_of_rows() {
   printf '| %s | cells/s | TFLOP/s (by its formula) | peak GiB | last loss |\n|%s|---|---|---|---|\n' "$1" "$2"
 }
 
-# row LABEL OPTION...: a run of the benchmark as a row of a table.
+# row LABEL OPTION...: a run of the benchmark as a row of a table; one that fails is a row, too, and makes the part fail.
 # shellcheck disable=SC2317
 row() {
+  measured_row "$@" || { printf '| %s | FAILED | | | |\n' "$1"; rows_failed=1; }
+}
+# shellcheck disable=SC2317
+measured_row() {
   local label=$1
   shift
   "$bundle/bin/benchmark_step" --side 64 --patch 4 --dim 768 --enc 12 --dec 8 --heads 12 --dec-heads 16 --device cuda \
@@ -89,16 +95,18 @@ print("| {} | {:.0f} | {:.1f} | {:.2f} | {:.5f} |".format(sys.argv[1], run["cell
       run["peak_gib"], run["last_loss"]))' "$label"
 }
 
-# On Hopper LibTorch takes the attention of a recent cuDNN first, unless told otherwise, and its own flash attention next.
+# On Hopper LibTorch takes the attention of a recent cuDNN first, its own flash attention next; mask-sc leaves cuDNN's out
+# unless told otherwise (model/device.cpp).
 # shellcheck disable=SC2317
 attention_and_decoders() {
   head_of_rows 'decoder, attention' ---
-  row "full, LibTorch's choice" --batch 256 --warmup 3
-  TORCH_CUDNN_SDPA_DEPRIORITIZED=1 row 'full, cuDNN last' --batch 256 --warmup 3
-  TORCH_BLAS_PREFER_CUBLASLT=1 row "full, LibTorch's choice, products by cuBLASLt" --batch 256 --warmup 3
-  row "full, LibTorch's choice, 247 cells (of 4186 in 17 batches)" --batch 247 --warmup 3
-  row "full, LibTorch's choice, 512 cells" --batch 512 --warmup 3
-  row "cross, LibTorch's choice" --batch 256 --warmup 3 --decoder cross
+  row 'full' --batch 256 --warmup 3
+  MASKSC_CUDNN_ATTENTION=1 row 'full, cuDNN first' --batch 256 --warmup 3
+  TORCH_BLAS_PREFER_CUBLASLT=1 row 'full, products by cuBLASLt' --batch 256 --warmup 3
+  row 'full, 247 cells (of 4186 in 17 batches)' --batch 247 --warmup 3
+  row 'full, 512 cells' --batch 512 --warmup 3
+  row 'cross' --batch 256 --warmup 3 --decoder cross
+  return "${rows_failed:-0}"
 }
 
 # A rank's share of the global batch on 1 and on 8 GPUs.
@@ -108,6 +116,7 @@ cuda_graphs() {
   for batch in 256 32; do
     for graph in no yes; do row "$batch | $graph" --batch "$batch" --warmup 4 --cuda-graph "$graph"; done
   done
+  return "${rows_failed:-0}"
 }
 
 # The speed of the median step from the 20th on: the first ones load kernels, two are traced, and checkpoints of 1.7 GB
@@ -115,9 +124,9 @@ cuda_graphs() {
 # shellcheck disable=SC2016,SC2317
 paper() {
   "$bundle/bin/masksc_train" --config "$root/configs/paper.ini" --input "$bundle/worm_neuron_cell.h5" --labels Y \
-    --clusters 10 --epochs 12 --device cuda --collectives nccl --report no --quiet --profile 100:101 \
+    --clusters 10 --epochs 12 --device cuda --report no --quiet --profile 100:101 \
     --output "$work/run" >&2
-  printf '`masksc_train --config configs/paper.ini --epochs 12 --device cuda --collectives nccl`, worm neurons (4186 cells, 64x64 of 13488 genes):\n\n'
+  printf '`masksc_train --config configs/paper.ini --epochs 12 --device cuda`, worm neurons (4186 cells, 64x64 of 13488 genes):\n\n'
   python3 -c '
 import json, statistics, sys
 run = json.load(open(sys.argv[1] + "/metrics.json"))
@@ -138,30 +147,38 @@ print("| {} | {:.0f} | {:.1f} | {} | {:.1f} | {} | {:.1f} | {:.4f} |".format(
       1000 * statistics.median((line["cells"][1] - line["cells"][0]) / line["cells_per_second"] for line in steps),
       ", ".join(f"{name} {1000 * seconds:.1f}" for name, seconds in part.items()), run["seconds"]["train"], run["loss"]))
 print("\nAt that speed the paper\x27s 1600 epochs take {:.2f} hours on this GPU.".format(1600 * run["cells"] / speed / 3600))' "$work/run"
+  # What else the figures can be read from: memory, every step, the trace.
+  cp "$work/run/metrics.json" "$work/run/log.jsonl" "${OUT:-.}/"
+  gzip -c "$work/run/trace-0.json" >"${OUT:-.}/trace-0.json.gz"
   printf '\nTwo of its steps, by kernel:\n\n'
   python3 "$root/benchmarks/kernels.py" "$work"/run/trace-0.json
 }
-export -f head_of_rows row attention_and_decoders cuda_graphs paper
+export -f head_of_rows row measured_row attention_and_decoders cuda_graphs paper
 export bundle root work
 
-# LibTorch's choice of attention is told from the outside: where it is cuDNN's and that fails a test, it shows.
+# Those that fail again, each in a process of its own: one error of the device spoils all that follow it.
 # shellcheck disable=SC2317
 tests() {
-  "$bundle/bin/gpu_tests" --gtest_brief=1 && return
-  printf '\nAgain with cuDNN last among the kinds of attention:\n\n'
-  TORCH_CUDNN_SDPA_DEPRIORITIZED=1 "$bundle/bin/gpu_tests" --gtest_brief=1
+  "$bundle/bin/gpu_tests" --gtest_output="json:$work/gpu_tests.json" && return
+  printf '\nTests that failed, each alone:\n\n'
+  python3 -c '
+import json, sys
+for suite in json.load(open(sys.argv[1]))["testsuites"]:
+    for test in suite["testsuite"]:
+        if test.get("failures"): print(suite["name"] + "." + test["name"])' "$work/gpu_tests.json" |
+    while read -r test; do "$bundle/bin/gpu_tests" --gtest_brief=1 --gtest_filter="$test" || true; done
   return 1
 }
 export -f tests
 
 for name in "$@"; do
   case $name in
-    tests) part "Tests" 80 bash -euo pipefail -c tests ;;
-    attention) part "Attention, and both decoders" 70 bash -euo pipefail -c attention_and_decoders ;;
-    graphs) part "Passes as CUDA graphs" 50 bash -euo pipefail -c cuda_graphs ;;
-    step) part "The step beside PyTorch, and checkpointing" 220 python3 "$root/benchmarks/step.py" "$bundle" \
+    tests) part "Tests" 200 bash -euo pipefail -c tests ;;
+    attention) part "Attention, and both decoders" 150 bash -euo pipefail -c attention_and_decoders ;;
+    graphs) part "Passes as CUDA graphs" 130 bash -euo pipefail -c cuda_graphs ;;
+    step) part "The step beside PyTorch, and checkpointing" 360 python3 "$root/benchmarks/step.py" "$bundle" \
       "$bundle/torch_peer.py" --device cuda --amp bf16 --rounds 2 --steps 10 ;;
-    paper) part "The paper's configuration" 120 bash -euo pipefail -c paper ;;
+    paper) part "The paper's configuration" 170 bash -euo pipefail -c paper ;;
   esac
 done
 cat "$report"

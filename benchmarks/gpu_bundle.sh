@@ -5,7 +5,7 @@
 #
 #   benchmarks/gpu_bundle.sh
 #
-# The build is that of build/release, or of MASKSC_BUILD, with the target benchmark_step; tests, peer and cells come from
+# The build is that of build/release, or of MASKSC_BUILD, brought up to date; tests, peer and cells come from
 # ../shared. There, PyTorch must be of the version that this build's LibTorch is of.
 #
 # Exit codes: as those of launch/bundle.sh.
@@ -20,9 +20,7 @@ esac
 most_mib=57  # with the tracked files 64 MiB travel at most
 shared=$MASKSC_ROOT/../shared
 export MASKSC_BUILD=${MASKSC_BUILD:-$MASKSC_ROOT/build/release}
-for program in benchmark_step gpu_tests; do
-  [ -x "$MASKSC_BUILD/bin/$program" ] || fail 2 "no $program in '$MASKSC_BUILD': build that target"
-done
+cmake --build "$MASKSC_BUILD" --target benchmark_step gpu_tests masksc_train >&2 || fail 2 "cannot build in '$MASKSC_BUILD'"
 for file in "$shared/bench/torch_peer.py" "$shared/data/worm_neuron_cell.h5"; do
   [ -f "$file" ] || fail 3 "no '$file'"
 done

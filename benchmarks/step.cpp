@@ -108,8 +108,8 @@ ExitCode run(Runtime& runtime, int argc, char** argv) {
     table.set(std::string_view(argv[i]).substr(2), argv[i + 1], "on the command line");
   Collectives& ranks = runtime.world();
   const int threads = s.threads > 0 ? static_cast<int>(s.threads) : runtime.cores_per_rank();
-  at::set_num_threads(s.workers ? 1 : threads);
   const at::Device device = choose_device(s.device, runtime.local_rank());
+  at::set_num_threads(s.workers && device.is_cpu() ? 1 : threads);
   use_training_allocator();
   const AutoencoderShape shape = shape_of(s);
   MaskedAutoencoder model(shape, 0, device);

@@ -49,8 +49,9 @@ std::vector<float> scaled(const DenseMatrix& centres, const detail::TiledRows& d
   return values;
 }
 
-KMeansResult unscale(detail::LloydResult&& found, const detail::TiledRows& data, std::int64_t clusters) {
-  if (found.empty > 0) {
+KMeansResult unscale(detail::LloydResult&& found, const detail::TiledRows& data, std::int64_t clusters,
+                     const Collectives& ranks) {
+  if (found.empty > 0 && ranks.is_root()) {
     log::warning("K-means: {} of {} clusters have no cells: there are fewer distinct cells than clusters", found.empty,
                  clusters);
   }
@@ -86,7 +87,8 @@ KMeansResult kmeans(const DealtRows& dealt, const KMeansSettings& settings, Coll
     ++best.restarts;
   }
   if (labels.empty()) labels = detail::nearest_labels(data, best.centres, settings.clusters);
-  return unscale({std::move(labels), best.centres, best.inertia, best.iterations, best.empty}, data, settings.clusters);
+  return unscale({std::move(labels), best.centres, best.inertia, best.iterations, best.empty}, data, settings.clusters,
+                 ranks);
 }
 
 KMeansResult kmeans_from(const DenseMatrix& start, const DealtRows& dealt, const KMeansSettings& settings,
@@ -95,7 +97,7 @@ KMeansResult kmeans_from(const DenseMatrix& start, const DealtRows& dealt, const
   const detail::TiledRows data = pack(dealt, settings.threads, ranks);
   ensure(start.rows == settings.clusters && start.columns == data.columns,
          "K-means: one start a cluster, of the rows' columns");
-  return unscale(detail::lloyd(data, scaled(start, data), settings, ranks, poll), data, settings.clusters);
+  return unscale(detail::lloyd(data, scaled(start, data), settings, ranks, poll), data, settings.clusters, ranks);
 }
 
 std::vector<std::int32_t> nearest_centres(const DenseMatrix& centres, const DealtRows& dealt, int threads,

@@ -155,8 +155,9 @@ Json score_json(const ClusterOutcome& outcome) {
 
 std::string silhouette_note(const Json& scores) {
   std::string note;
-  if (const double error = scores.value("silhouette_standard_error", 0.0); error > 0)
-    note = fmt::format("\u00b1 {:.3f}, of {} cells", error, scores.at("silhouette_cells").get<std::int64_t>());
+  if (const Json error = scores.value("silhouette_standard_error", Json()); error.is_number() && error > 0)
+    note = fmt::format("\u00b1 {:.3f}, of {} cells", error.get<double>(),
+                       scores.at("silhouette_cells").get<std::int64_t>());
   const Json known = scores.value("silhouette_pca", Json());
   if (known.is_null()) return note;
   return note + fmt::format("{}{:.3f} in principal components", note.empty() ? "" : "; ", known.get<double>());

@@ -96,6 +96,11 @@ void ArrayFile::rename(const std::string& name, const std::string& to) {
                fmt::format("rename '{}' to '{}'", name, to));
 }
 
+void ArrayFile::remove(const std::string& name) {
+  const auto lock = lock_hdf5();
+  impl_->check(H5Ldelete(impl_->file.id(), name.c_str(), H5P_DEFAULT), fmt::format("remove '{}'", name));
+}
+
 void ArrayFile::write_raw(const std::string& name, NumericType type, const void* values, std::size_t count,
                           const std::vector<std::int64_t>& shape, const ArrayOptions& options) {
   const auto lock = lock_hdf5();

@@ -47,6 +47,15 @@ struct H5adWriter::Impl {
     file.rename(frame + "/" + index[frame], frame + "/" + name);
     index[frame] = name;
   }
+  /// Gives a data frame that was copied the names of `frame`: its own may have been those before they were made unique.
+  void name_rows(const std::string& copied, const std::string& frame) {
+    if (!file.info(copied).is_group() || file.text_attribute(copied, "encoding-type") != "dataframe") return;
+    const std::string names = copied + "/" + file.text_attribute(copied, "_index").value_or("_index");
+    if (!file.exists(names)) return;
+    file.remove(names);
+    file.write_text(names, file.read_text(frame + "/" + index[frame]));
+    tag(names, "string-array", "0.2.0");
+  }
   /// The name of a new column, remembered in order. One with '/' in it nests groups, as anndata writes it.
   std::string new_column(const std::string& frame, const std::string& name) {
     const std::string safe =
@@ -130,11 +139,16 @@ void H5adWriter::keep(const std::filesystem::path& kept, const std::vector<std::
     const std::string names = group + "/" + index;
     const bool named = frame && index == safe_key(index) && is_free(names) && !among(columns, names);
     if (named) impl_->rename_index(group, index);
+    const bool frames = group == "obsm" || group == "varm";  // may be among these
     for (const std::string& child : frame            ? from.texts_attribute(group, "column-order")
                                     : group == "raw" ? std::vector<std::string>()
                                                      : from.children(group))
-      if ((named && child == index) || (from.exists(group + "/" + child) && take(group + "/" + child)))
-        if (frame) impl_->columns[group].push_back(child);
+      if ((named && child == index) || (from.exists(group + "/" + child) && take(group + "/" + child))) {
+        if (frame)
+          impl_->columns[group].push_back(child);
+        else if (frames)
+          impl_->name_rows(group + "/" + child, group == "obsm" ? "obs" : "var");
+      }
   }
 }
 

@@ -50,6 +50,8 @@ std::optional<Failure> known_of_torch(const std::exception& error) {
                    fmt::format("the GPU failed: {}; start the same command again to go on from the last checkpoint, on "
                                "another GPU if that fails, too; if it fails there as well, please report it",
                                failed->what_without_backtrace())};
+  if (const auto* other = dynamic_cast<const c10::Error*>(&error))  // without the frames of its stack
+    return Failure{ExitCode::invariant, other->what_without_backtrace()};
   return std::nullopt;
 }
 
@@ -66,6 +68,8 @@ at::Device choose_device(const std::string& wanted, int local_rank, bool determi
     return at::kCPU;
   }
   if (deterministic) use_deterministic_kernels();
+  // Its backward pass in bf16 has made gradients that are no numbers (pytorch#196678), and it plans for each new shape.
+  at::globalContext().setSDPUseCuDNN(std::getenv("MASKSC_CUDNN_ATTENTION") != nullptr);
   const auto gpus = static_cast<int>(at::getNumGPUs());
   const at::Device device(at::kCUDA, static_cast<at::DeviceIndex>(local_rank % gpus));
   at::accelerator::setDeviceIndex(device.index());  // or pinned memory would make a context on the first GPU, too

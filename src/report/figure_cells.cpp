@@ -142,17 +142,16 @@ std::vector<std::int32_t> matching_places(const Labels& clusters, const Labels& 
   for (const auto& [pair, cells] : common) pairs.emplace_back(-cells, pair);
   std::sort(pairs.begin(), pairs.end());
   std::vector<std::int32_t> places(clusters.names.size(), -1);
+  std::vector<bool> seen(clusters.names.size());  // the first pair of a cluster is that of its commonest category
   std::set<std::int32_t> taken;
   for (const auto& [_, pair] : pairs) {
-    std::int32_t& place = places[static_cast<std::size_t>(pair.first)];
-    if (place < 0 && taken.insert(pair.second).second) place = pair.second;
+    const auto cluster = static_cast<std::size_t>(pair.first);
+    if (!seen[cluster] && taken.insert(pair.second).second) places[cluster] = pair.second;
+    seen[cluster] = true;
   }
-  std::int32_t next = 0;
+  auto next = static_cast<std::int32_t>(labels.names.size());
   for (std::int32_t& place : places)
-    if (place < 0) {
-      while (taken.contains(next)) ++next;
-      place = next++;
-    }
+    if (place < 0) place = next++;
   return places;
 }
 

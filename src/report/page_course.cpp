@@ -53,7 +53,7 @@ Json summary_of(const Json& m) {
   add_card(cards, "silhouette", score("silhouette"), silhouette_note(m));
   add_card(cards, "clusters", fmt::format("{}", m.at("clusters").get<std::int64_t>()),
            "by " + m.at("clusters_by").get<std::string>() + merged_note(m) +
-               (m.value("clusters_in", "") == "components" ? ", of principal components" : ""));
+               (m.value("clusters_in", Json()) == "components" ? ", of principal components" : ""));
   if (const Json batches = m.value("batch_nmi", Json()); batches.is_number())
     add_card(cards, "NMI of clusters and batches", fmt::format("{:.3f}", batches.get<double>()),
              "0 where each cluster has all batches alike");
@@ -64,6 +64,9 @@ Json summary_of(const Json& m) {
   if (m.contains("novel_cells"))
     add_card(cards, "novel cells", fmt::format("{}", m.at("novel_cells").get<std::int64_t>()),
              "farther from the reference than 99 % of its own cells");
+  if (const Json right = m.value("transfer_accuracy", Json()); right.is_number())
+    add_card(cards, "labels carried over", fmt::format("{:.1f} %", 100 * right.get<double>()),
+             "of the cells that have one got their own");
   add_card(cards, "time", format_duration(m.at("seconds").at("total").get<double>()),
            m.at("ranks") == 1 ? "1 rank" : fmt::format("{} ranks", m.at("ranks").get<std::int64_t>()));
   if (m.at("cells_per_second").is_number())

@@ -104,7 +104,8 @@ void compare_shares(const SavedModel& model, const Expression& expression, Colle
   if (trained <= 0 || (share < alike * trained && trained < alike * share) || !ranks.is_root()) return;
   log::warning(
       "the model's genes hold {:.0f} % of the counts of these cells, and held {:.0f} % in training: counts are scaled "
-      "by the total of all genes in a file, so give one with all genes of the assay, or doubt the result",
+      "by the total of all genes in a file, so give one with the genes that the file of the training had (usually all "
+      "of the assay), or doubt the result",
       100 * share, 100 * trained);
 }
 
@@ -227,6 +228,9 @@ Json embed_new_cells(const EmbedOptions& options, const RunPlace& place) {
   EmbedOptions copy = options;
   const std::string configuration = resolved_configuration(describe_embed(copy));
   const fs::path folder = options.output;
+  on_root(ranks, [&] {
+    for (const char* name : {"metrics.json", "report.html"}) fs::remove(folder / name);  // of a result that is replaced
+  });
   write_result(folder / "result.h5ad", input, embedding, outcome, extras, metrics, configuration, ranks);
   on_root(ranks, [&] {
     write_file(folder / "config.ini", configuration);

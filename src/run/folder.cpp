@@ -47,6 +47,20 @@ bool holds_other_files(const fs::path& folder) {
          !holds_only(folder / "model", {}) || (fs::exists(ranks) && !holds_only_heartbeats(ranks));
 }
 
+/// Whether nothing is left but what a run leaves that is killed while it is replaced: its log, the last to go, and
+/// maybe some of its checkpoints.
+bool is_half_gone(const fs::path& folder) {
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder / "checkpoints", none)) {
+    const std::string ending = entry.path().extension().string();
+    if (ending != ".h5" && ending != ".json" && entry.path().filename() != "latest") return false;
+  }
+  return fs::exists(folder / "log.jsonl", none) && std::ranges::none_of(replaced, [&](const std::string& name) {
+           return name != "checkpoints" && name != "config.ini" && name != "log.jsonl" &&
+                  fs::exists(folder / name, none);
+         });
+}
+
 /// Whether a run can go on from some checkpoint.
 bool has_checkpoint(const fs::path& folder) {
   std::error_code none;
@@ -161,7 +175,7 @@ void RunFolder::find() {
   const auto has = [&](const char* name) { return fs::exists(path(name)); };
   for (const char* name : {"config.ini", "checkpoints/run.json"}) {
     if (has(name)) continue;
-    const bool half_gone = options_.run.resume == "never" && content == FolderContent::run && !has("metrics.json");
+    const bool half_gone = options_.run.resume == "never" && is_half_gone(root_);
     replace_ = options_.overwrite || half_gone;
     if (replace_ || !holds_other_files(root_)) return;
     throw UserError(fmt::format("--output '{}' holds {}; {}", root_.string(),

@@ -83,8 +83,7 @@ Json batch_nmi(const Labels& batches, const std::string& column, std::span<const
   if (agreement >= high)
     log::warning(
         "clusters follow the batches of '{}' (normalized mutual information {:.2f}): the batches hold other types of "
-        "cells, or differ in how they were measured; the page shows which clusters are of which batch, and "
-        "--batch-statistics takes out differences of level and spread",
+        "cells, or differ in how they were measured (README, Settings for your data: Several batches?)",
         shown(column), agreement);
   return agreement;
 }

@@ -15,15 +15,17 @@ namespace {
 
 /// LibTorch's kernels round otherwise where a processor has no fused multiply-add; those for AVX2 and AVX512 agree.
 void warn_of_mixed_processors(Collectives& ranks) {
-  std::string mine = cpu_instructions();
-  if (mine == "AVX512") mine = "AVX2";
+  const std::string mine = cpu_instructions();
+  const auto has_fused = [](const std::string& name) { return name == "AVX2" || name == "AVX512"; };
   const std::string of_rank_zero = of_root(ranks, [&] { return mine; });
-  const int first = ranks.all_reduce(std::int32_t{mine == of_rank_zero ? ranks.size() : ranks.rank()}, ReduceOp::min);
+  const int first = ranks.all_reduce(
+      std::int32_t{mine == of_rank_zero || (has_fused(mine) && has_fused(of_rank_zero)) ? ranks.size() : ranks.rank()},
+      ReduceOp::min);
   if (first == ranks.size()) return;
   const std::string other = broadcast_text(ranks, fmt::format("{} on host {}", mine, host_name()), first);
   if (ranks.is_root())
     log::warning(
-        "rank {} computes with {}, rank 0 with {}: their copies of the weights will differ by rounding until the end "
+        "rank {} computes with {}, rank 0 with {}: copies of the weights differ by rounding until the end "
         "of a training; with ATEN_CPU_CAPABILITY=default in the environment of all ranks they do not",
         first, other, mine);
 }

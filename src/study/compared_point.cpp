@@ -26,6 +26,7 @@ RunOptions run_of(const RunOptions& recipe, const ComparedCells& cells, std::int
   run.inputs = {cells.prepared.string()};
   run.counts = InputSettings();  // all but the labels was chosen when the file was made
   run.counts.labels = recipe.counts.labels;
+  run.counts.allow_noninteger = recipe.counts.allow_noninteger;
   run.output = folder.string();
   run.train.seed = seed;
   run.keep_same = true;

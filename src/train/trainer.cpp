@@ -149,6 +149,7 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
       steps.go_back();
       continue;
     }
+    if (last || report.votes.stop) agree_on_weights(model.parameters(), "train", step.number, context);
     if (bad_steps.count() == 0 || last || report.votes.stop)
       saver.after_step(step.number, step.epoch, step.epoch_ends, last, report.votes, [&](bool copy) {
         SavedState state = engine.state(copy);
@@ -160,7 +161,6 @@ TrainOutcome train(MaskedAutoencoder& model, TrainingEngine& engine, const Train
     if (report.votes.stop && !last)
       leave_as_asked(context, "train", step.number, fmt::format("at step {} of {}", step.number, steps.total()));
   }
-  agree_on_weights(model.parameters(), "train", outcome.steps, context);
   outcome.seconds = all.seconds();
   outcome.hidden = engine.exchange().mean_hidden();
   return outcome;

@@ -260,7 +260,8 @@ TEST(Gpu, LaunchesRecordedPassesAsItAsksForThem) {
 /// nothing.
 TEST(Gpu, NcclTakesAndGivesBackWhatTheStreamComputes) {
   const auto ranks = single_rank();
-  NcclCollectives nccl(load_nccl_api(), *ranks, {.device = gpu().index()});
+  const at::Device device = gpu();  // before NCCL is looked for, which LibTorch brings
+  NcclCollectives nccl(load_nccl_api(), *ranks, {.device = device.index()});
   for (const auto& [type, element] :
        {std::pair(at::kFloat, DeviceElement::f32), std::pair(at::kBFloat16, DeviceElement::bf16)}) {
     const at::Tensor wanted = at::randn({1 << 20}, at::TensorOptions(type).device(gpu())) * 3;

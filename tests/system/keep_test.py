@@ -191,9 +191,11 @@ class Keep(KeepCase):
 
     def test_repeated_names(self):
         data = rich(EMPTY)
+        table = data.obsm.pop("table")
         data.obs_names = [f"cell{i // 2}" for i in range(data.n_obs)]
         data.var_names = ["a"] * 3 + list(data.var_names[3:])
-        del data.obsm["table"]
+        data.obsm["table"] = table.set_index(data.obs_names)
+        data.varm["table"] = pd.DataFrame({"y": np.arange(data.n_vars)}, index=data.var_names)
         path = self.write(data)
         self.train(path, "--keep-input")
         data.obs_names_make_unique()
@@ -203,6 +205,9 @@ class Keep(KeepCase):
         self.assertEqual(list(result.obs_names), list(data.obs_names[kept]))
         self.assertEqual(list(result.var_names), list(data.var_names))
         self.assertEqual(list(result.obs["number"]), kept)
+        self.assertEqual(list(result.obsm["table"].index), list(result.obs_names))
+        self.assertEqual(list(result.obsm["table"]["x"]), list(table["x"].iloc[kept]))
+        self.assertEqual(list(result.varm["table"].index), list(result.var_names))
 
     def test_counts_of_a_layer(self):
         data = rich()

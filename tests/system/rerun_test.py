@@ -121,9 +121,15 @@ class StartedAgain(unittest.TestCase):
     def test_one_that_was_killed_as_it_was_replaced_is_replaced(self):
         for name in ("metrics.json", "result.h5ad", "checkpoints/run.json"):
             (self.output / name).unlink()
-        refused = support.train(self.output)
-        self.assertEqual(refused.codes, [2, 2], refused)
-        self.assertIn("a run without its checkpoints/run.json", refused.err)
+        model = (self.output / "model" / "model.json").read_bytes()
+        for option in ([], ["--resume", "never"]):  # a model that someone kept is not replaced by either
+            refused = support.train(self.output, *option)
+            self.assertEqual(refused.codes, [2, 2], refused)
+            self.assertIn("a run without its checkpoints/run.json", refused.err)
+        self.assertEqual((self.output / "model" / "model.json").read_bytes(), model)
+        for name in ("model", "tensorboard", "report.html"):
+            path = self.output / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         done = support.train(self.output, "--resume", "never")
         self.assertEqual(done.codes, [0, 0], done)
         self.assertEqual(support.metrics(self.output)["embedding_hash"], self.before["embedding_hash"])

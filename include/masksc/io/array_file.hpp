@@ -180,6 +180,8 @@ class ArrayFile {
 
   /// Gives an array or group of this file another name, which nothing has yet.
   void rename(const std::string& name, const std::string& to);
+  /// Takes an array or group out of this file.
+  void remove(const std::string& name);
 
   // What stands in another file, as it is stored there. Throw UserError when that is damaged or keeps its numbers in
   // other files.

@@ -22,8 +22,8 @@ struct CellsPanel {
   Labels colours;                         // one code a cell; -1 is grey
   std::vector<std::int32_t> places = {};  // of each name among the colours; empty: the names' order
 };
-/// Places for `clusters` so that each has the colour of the category of `labels`, in its own order, whose cells it
-/// holds; of two clusters of one category the one with more of its cells has it, the other gets a colour that is free.
+/// Places for `clusters` so that each has the colour of the commonest category of `labels` among its cells; of two
+/// clusters of one category the one with more of its cells has it, the other a colour that no category has.
 std::vector<std::int32_t> matching_places(const Labels& clusters, const Labels& labels);
 
 /// Panels side by side, at most four in a row; those that follow each other with the same names and places share a

@@ -33,7 +33,7 @@ function paint_silhouettes({clusters, spaces}) {
       marker: {color: colours[s], size: 6}, hovertemplate: `cluster %{x}, ${name}: mean %{y:.3f}<extra></extra>`},
   ]);
   draw("silhouettes", traces, layout(both ? "Silhouettes in features and components" : `Silhouettes in ${spaces[0].name}`, {
-    xaxis: {type: "category", title: {text: "cluster"}}, yaxis: {range: [-1, 1]}, violinmode: "overlay", violingap: 0.1,
+    xaxis: {type: "category", title: {text: "cluster"}, range: [-0.5, clusters.length - 0.5]}, yaxis: {range: [-1, 1]}, violinmode: "overlay", violingap: 0.1,
     margin: {l: 50, r: 10, t: 40, b: 95}, legend: {orientation: "h", yref: "container", y: 0, yanchor: "bottom"},
     shapes: spaces.map(({mean}, s) => ({type: "line", xref: "paper", x0: 0, x1: 1, y0: mean, y1: mean,
       line: {dash: "dot", width: 1, color: colours[s]}})),

@@ -74,7 +74,11 @@ TEST(Figures, ClustersHaveTheColoursOfTheirLabels) {
   const Labels clusters{{2, 2, 1, 0, 0, 3, 3, 1}, {"0", "1", "2", "3", "4"}};  // two hold x; 4 is empty
   const std::vector<std::int32_t> places = matching_places(clusters, labels);
   EXPECT_THAT(places, testing::ElementsAre(1, 3, 0, 2, 4));
-  EXPECT_THAT(matching_places({{0, 0, 1}, {"0", "1"}}, {{2, 2, 2}, {"x", "y", "z"}}), testing::ElementsAre(2, 0));
+  EXPECT_THAT(matching_places({{0, 0, 1}, {"0", "1"}}, {{2, 2, 2}, {"x", "y", "z"}}), testing::ElementsAre(2, 3));
+  // Cluster 1 holds a stray cell of y, whose own are in cluster 0 like those of x: that does not make it one of y.
+  EXPECT_THAT(matching_places({{0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 2}, {"0", "1", "2"}},
+                              {{0, 0, 0, 1, 1, 2, 2, 1, 2, 2, 2, 2}, {"x", "y", "z"}}),
+              testing::ElementsAre(0, 3, 2));
   CellsPanel panel{"clusters", DenseMatrix(8, 2), clusters, places};
   const std::string svg = cells_figure({panel});
   EXPECT_EQ(count_of(svg, "#1f77b4"), 2 + 1);  // the cells of cluster 2, and its name

@@ -133,6 +133,22 @@ TEST_F(Folder, ResumeNeverStartsAnInterruptedRunAnewAndLeavesAFinishedOne) {
   EXPECT_EQ(state(), FolderState::finished);
 }
 
+TEST_F(Folder, ResumeNeverReplacesWhatIsHalfGoneAndNoFilesOfOthers) {
+  begin();
+  fs::remove_all(root / "model");
+  fs::remove(root / "config.ini");
+  write_file(root / "log.jsonl", "");
+  options.run.resume = "never";
+  EXPECT_EQ(state(), FolderState::empty);
+  for (const char* other : {"model/weights.bin", "checkpoints/epoch1.pt", "tensorboard/events"}) {
+    fs::create_directories((root / other).parent_path());
+    write_file(root / other, "mine");
+    EXPECT_THAT(refusal(), HasSubstr("--overwrite")) << other;
+    fs::remove(root / other);
+    if (fs::is_empty((root / other).parent_path())) fs::remove((root / other).parent_path());
+  }
+}
+
 TEST_F(Folder, OtherDataAreRefusedUnlessOverwritten) {
   begin();
   RunFolder folder(options, *alone);
