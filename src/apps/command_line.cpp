@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <cstdio>
 #include <optional>
@@ -23,11 +24,33 @@ namespace {
 
 namespace po = boost::program_options;
 
+/// What takes a switch back.
+std::string off(const std::string& name) { return "no-" + name; }
+
+/// The arguments, with --NAME=yes and --NAME=no of switches as --NAME and --no-NAME.
+std::vector<std::string> without_values_of_switches(int argc, char** argv, const std::vector<OptionText>& options) {
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  for (std::string& argument : arguments) {
+    const std::size_t sign = argument.find('=');
+    if (!argument.starts_with("--") || sign == std::string::npos) continue;
+    const std::string name = argument.substr(2, sign - 2), value = argument.substr(sign + 1);
+    const bool is_switch = std::any_of(options.begin(), options.end(), [&](const OptionText& option) {
+      return option.name == name && option.value.empty();
+    });
+    if (!is_switch) continue;
+    if (value != "yes" && value != "no")
+      throw UserError(fmt::format("--{} '{}': give yes or no, or the option alone for yes", name, shown(value)));
+    argument = "--" + (value == "yes" ? name : off(name));
+  }
+  return arguments;
+}
+
 po::options_description describe_for_boost(const std::vector<OptionText>& options) {
   po::options_description description;
   for (const OptionText& option : options)
     if (option.value.empty())
-      description.add_options()(option.name.c_str(), po::value<std::string>()->zero_tokens(), "");
+      for (const std::string& name : {option.name, off(option.name)})
+        description.add_options()(name.c_str(), po::value<std::string>()->zero_tokens(), "");
     else
       description.add_options()(option.name.c_str(), po::value<std::string>(), "");
   return description;
@@ -48,7 +71,7 @@ std::vector<po::option> parse_arguments(int argc, char** argv, const std::vector
   const po::options_description description = describe_for_boost(options);
   using namespace po::command_line_style;
   try {
-    return po::command_line_parser(argc, argv)
+    return po::command_line_parser(without_values_of_switches(argc, argv, options))
         .options(description)
         .style(allow_long | long_allow_adjacent | long_allow_next)
         .run()
@@ -118,7 +141,10 @@ void parse_command_line(int argc, char** argv, OptionTable& table, const Program
     }
     if (argument.position_key >= 0)
       throw UserError(fmt::format("unexpected argument '{}'; options start with --", shown(argument.value.front())));
-    table.set(argument.string_key, argument.value.empty() ? "yes" : argument.value.front(), "on the command line");
+    const bool taken_back = table.find(argument.string_key) == nullptr;  // the parser knows no others but off(NAME)
+    const std::string& name = argument.string_key;
+    const std::string value = taken_back ? "no" : argument.value.empty() ? "yes" : argument.value.front();
+    table.set(taken_back ? name.substr(off("").size()) : name, value, "on the command line");
   }
 }
 

@@ -95,11 +95,14 @@ void read_result(RunContent& run, const std::filesystem::path& result) {
     for (DenseMatrix* map : {&run.maps->tsne, &run.maps->umap}) *map = take_rows(*map, run.shown);
   }
   run.columns.push_back({clusters_name, run.clusters, {}});
-  for (const ObsColumn& column : read_obs(result))
-    if (column.name != clusters_name)
-      run.columns.push_back({column.name,
-                             {chosen(column.categories.codes, run.shown), column.categories.names},
-                             chosen(column.numbers, run.shown)});
+  for (const ObsColumn& column : read_obs(result)) {
+    if (column.name == clusters_name) continue;
+    // Of labels those that the run compares with: some texts ("nan") say that a cell has none.
+    const bool labels = column.name == run.labels && !column.categories.empty();
+    const Labels categories = labels ? read_obs_labels(result, run.labels) : column.categories;
+    run.columns.push_back(
+        {column.name, {chosen(categories.codes, run.shown), categories.names}, chosen(column.numbers, run.shown)});
+  }
 }
 
 /// ARI and NMI of clusters of all cells with the run's labels and batches, whatever they were compared with where they

@@ -60,6 +60,22 @@ class Help(unittest.TestCase):
         self.assertEqual([option for option in listed if f"`--{option}" not in readme], [])
 
 
+class Switches(unittest.TestCase):
+    def test_of_a_configuration_are_taken_back(self):
+        config = support.fresh("switches.ini")
+        config.write_text("batch-statistics = yes\n")
+        needs = lambda *arguments: "--batch-statistics needs to know the batches" in direct(
+            "masksc_train", "--config", config, "--input", support.SIMULATED, "--output", support.fresh("switches"),
+            *support.without(support.SMALL, ["--epochs"]), "--epochs", "1", "--sequence-epochs", "1", *arguments).stderr
+        self.assertTrue(needs())
+        self.assertTrue(needs("--batch-statistics=no", "--batch-statistics"))
+        self.assertFalse(needs("--batch-statistics=no"))
+        self.assertFalse(needs("--no-batch-statistics"))
+        done = direct("masksc_train", "--overwrite=maybe")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--overwrite 'maybe': give yes or no", done.stderr)
+
+
 class Threads(unittest.TestCase):
     def test_spin_briefly_unless_told_otherwise(self):
         for given, brief in (({}, True), ({"OMP_WAIT_POLICY": "ACTIVE"}, False)):

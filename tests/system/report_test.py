@@ -120,6 +120,14 @@ class Report(unittest.TestCase):
             self.assertEqual(done.codes, [0], done)
         self.assertEqual(support.page_data(page)["title"], support.page_data(PAGE)["title"])
 
+    def test_clusters_in_other_features(self):
+        other = support.fresh("report_pcs.h5ad")
+        made = support.run("masksc_cluster", "--input", support.BASE / "result.h5ad", "--output", other, "--clusters", "3",
+                           "--features", "X_masksc_pca", ranks=1)
+        self.assertEqual(made.codes, [0], made)
+        done = support.run("masksc_report", support.BASE, "--clusters", other, ranks=1)
+        self.assertEqual(done.codes, [0], done)
+
     def test_clusters_of_masksc_cluster(self):
         other = support.fresh("report_clusters.h5ad")
         made = support.run("masksc_cluster", "--input", support.BASE / "result.h5ad", "--output", other, "--clusters", "3",
