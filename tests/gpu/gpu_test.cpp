@@ -256,6 +256,20 @@ TEST(Gpu, LaunchesRecordedPassesAsItAsksForThem) {
     }
 }
 
+TEST(Gpu, PrincipalComponentsAreThoseOfTheHost) {
+  const auto alone = single_rank();
+  const Expression expression = small_expression(cells, side, patch, *alone);
+  const Densifier densifier(expression);
+  const auto axes_on = [&](at::Device device) {
+    const auto tiles = [&](const TileWork& work) { for_each_tile(expression, densifier, patch * patch, device, work); };
+    return component_axes(tiles, side * side, kGuidanceComponents, *alone, device);
+  };
+  const ComponentAxes here = axes_on(at::kCPU);
+  const ComponentAxes there = axes_on(gpu());
+  EXPECT_TRUE(at::allclose(there.mean.cpu(), here.mean, 1e-5, 1e-6));
+  EXPECT_TRUE(at::allclose(there.loadings.cpu(), here.loadings, 1e-4, 1e-5));
+}
+
 /// What one rank can see of NCCL: that it starts beside LibTorch, waits for the stream that computes and changes
 /// nothing.
 TEST(Gpu, NcclTakesAndGivesBackWhatTheStreamComputes) {
