@@ -7,6 +7,7 @@
 
 #include "cidr_dropout.hpp"
 #include "masksc/cluster/order.hpp"
+#include "masksc/core/chosen.hpp"
 #include "masksc/dist/collectives.hpp"
 #include "methods.hpp"
 #include "principal_coordinates.hpp"
@@ -78,12 +79,6 @@ std::int64_t number_of_clusters(const std::vector<detail::WardMerge>& merges, st
   return 3 + (chosen - bend.begin());
 }
 
-DenseMatrix first_columns(const DenseMatrix& all, std::size_t count) {
-  DenseMatrix some(all.rows, static_cast<std::int64_t>(count));
-  for (std::int64_t row = 0; row < all.rows; ++row) std::copy_n(all.row(row).begin(), count, some.row(row).begin());
-  return some;
-}
-
 BaselineResult run(const BaselineInput& input, const BaselineSettings& settings) {
   const CsrMatrix tags = detail::log_tags(input.counts, input.totals);
   const auto thresholds = detail::dropout_thresholds(tags, input.totals, settings.poll);
@@ -93,7 +88,8 @@ BaselineResult run(const BaselineInput& input, const BaselineSettings& settings)
   const double spread = squared.rows() <= most_for_spread ? spread_of_gaps(squared) : 0;
 
   BaselineResult result;
-  result.features = first_columns(found.coordinates, number_of_coordinates(found.eigenvalues, spread));
+  const auto coordinates = static_cast<std::int64_t>(number_of_coordinates(found.eigenvalues, spread));
+  result.features = first_columns(found.coordinates, coordinates);
   const auto merges = detail::ward_merges(result.features, settings.poll);
   const std::unique_ptr<Collectives> alone = single_rank();
   for (std::int64_t clusters : settings.clusters) {

@@ -9,6 +9,7 @@
 #include "masksc/cluster/borders.hpp"
 #include "masksc/cluster/groups.hpp"
 #include "masksc/cluster/leiden.hpp"
+#include "masksc/core/chosen.hpp"
 #include "masksc/core/log.hpp"
 #include "masksc/metrics/agreement.hpp"
 
@@ -56,10 +57,7 @@ void tell_of_small_clusters(const ClusterOutcome& outcome) {
 DenseMatrix predicted_components(const CellFeatures& features) {
   const DenseMatrix& all = features.components;
   if (!features.predicts_components || all.columns == 0) return {};
-  DenseMatrix first(all.rows, std::min(features.embedding.columns, all.columns));
-  for (std::int64_t row = 0; row < all.rows; ++row)
-    std::copy_n(all.row(row).begin(), first.columns, first.row(row).begin());
-  return first;
+  return first_columns(all, features.embedding.columns);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
-// Some of the entries of a list, some of the rows of a matrix.
+// Some of the entries of a list, some of the rows or columns of a matrix.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -25,6 +26,14 @@ inline CsrMatrix chosen_rows(const CsrMatrix& matrix, std::span<const std::int64
   some.columns = matrix.columns;
   for (const std::int64_t row : rows) some.append_row(matrix.row_indices(row), matrix.row_values(row));
   return some;
+}
+
+/// The first `count` columns of `matrix`, or all where it has no more.
+inline DenseMatrix first_columns(const DenseMatrix& matrix, std::int64_t count) {
+  DenseMatrix first(matrix.rows, std::min(matrix.columns, count));
+  for (std::int64_t row = 0; row < matrix.rows; ++row)
+    std::copy_n(matrix.row(row).begin(), first.columns, first.row(row).begin());
+  return first;
 }
 
 }  // namespace masksc
