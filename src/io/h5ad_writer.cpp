@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "columns.hpp"
 #include "copy_tree.hpp"
@@ -29,17 +30,17 @@ struct H5adWriter::Impl {
     tag("/", "anndata", "0.1.0");
     for (const char* group : {"obs", "var", "obsm", "varm", "obsp", "varp", "layers", "uns"}) file.create_group(group);
     for (const char* group : {"obsm", "varm", "obsp", "varp", "layers", "uns"}) tag(group, "dict", "0.1.0");
-    write_index("obs", cell_names);
-    write_index("var", gene_names);
+    names = {{"obs", std::move(cell_names)}, {"var", std::move(gene_names)}};
+    for (const char* frame : {"obs", "var"}) write_index(frame, names.at(frame));
   }
 
   void tag(const std::string& name, const std::string& type, const std::string& version) {
     tag_encoding(file, name, type, version);
   }
-  void write_index(const std::string& frame, const std::vector<std::string>& names) {
+  void write_index(const std::string& frame, const std::vector<std::string>& of_rows) {
     tag(frame, "dataframe", "0.2.0");
     index[frame] = "_index";
-    file.write_text(frame + "/_index", names);
+    file.write_text(frame + "/_index", of_rows);
     tag(frame + "/_index", "string-array", "0.2.0");
     columns[frame];
   }
@@ -50,11 +51,11 @@ struct H5adWriter::Impl {
   /// Gives a data frame that was copied the names of `frame`: its own may have been those before they were made unique.
   void name_rows(const std::string& copied, const std::string& frame) {
     if (!file.info(copied).is_group() || file.text_attribute(copied, "encoding-type") != "dataframe") return;
-    const std::string names = copied + "/" + file.text_attribute(copied, "_index").value_or("_index");
-    if (!file.exists(names)) return;
-    file.remove(names);
-    file.write_text(names, file.read_text(frame + "/" + index[frame]));
-    tag(names, "string-array", "0.2.0");
+    const std::string place = copied + "/" + file.text_attribute(copied, "_index").value_or("_index");
+    if (!file.exists(place)) return;
+    file.remove(place);
+    file.write_text(place, names.at(frame));
+    tag(place, "string-array", "0.2.0");
   }
   /// The name of a new column, remembered in order. One with '/' in it nests groups, as anndata writes it.
   std::string new_column(const std::string& frame, const std::string& name) {
@@ -106,6 +107,7 @@ struct H5adWriter::Impl {
   std::int64_t nonzeros = 0;
   bool wide_offsets = false;                                // X/indices and X/indptr are int64
   std::map<std::string, std::vector<std::string>> columns;  // of each data frame, in order
+  std::map<std::string, std::vector<std::string>> names;    // of the rows of each data frame
   std::map<std::string, std::string> index;                 // of each data frame: the column with its rows' names
   std::map<std::string, std::int64_t> rows;                 // written so far of each streamed matrix
 };
