@@ -209,7 +209,7 @@ Json embed_new_cells(const EmbedOptions& options, const RunPlace& place) {
       options.cluster, {embedding, input.components.scores, expression.rows, expression.cells, input.labels},
       static_cast<std::uint64_t>(options.seed), compute_threads(), ranks);
   const std::string hash = embedding_hash({embedding, expression.rows, expression.cells}, ranks);
-  Json metrics = common_metrics(input, outcome, *model.network, hash, ranks);
+  Json metrics = common_metrics(input, outcome, model.network->shape(), weights, hash, ranks);
   metrics.update({{"genes", cells.match.known},
                   {"genes_of_model", model.expression.gene_names.size()},
                   {"seed", options.seed},

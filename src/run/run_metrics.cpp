@@ -43,15 +43,15 @@ std::vector<std::int64_t> of_each_rank(std::int64_t bytes, Collectives& ranks) {
 
 }  // namespace
 
-Json common_metrics(const RunInput& input, const ClusterOutcome& clusters, const MaskedAutoencoder& model,
-                    const std::string& embedding_hash, const Collectives& ranks) {
+Json common_metrics(const RunInput& input, const ClusterOutcome& clusters, const AutoencoderShape& shape,
+                    const std::string& weights_hash, const std::string& embedding_hash, const Collectives& ranks) {
   Json metrics = score_json(clusters);
   metrics.update({{"cells", input.expression.cells},
                   {"ranks", ranks.size()},
                   {"batch", input.file->batch_column()},
                   {"batch_nmi", batch_nmi(input.batches, input.file->batch_column(), clusters.all, ranks)},
-                  {"features_from", features_from(model.shape())},
-                  {"weights_hash", model.parameters().hash()},
+                  {"features_from", features_from(shape)},
+                  {"weights_hash", weights_hash},
                   {"embedding_hash", embedding_hash},
                   {"version", version_and_commit()}});
   return metrics;
@@ -63,7 +63,8 @@ Json run_metrics(const RunOptions& options, const RunParts& parts, const TrainCo
   const TrainOutcome& trained = parts.trained;
   const std::vector<std::int64_t> memories = of_each_rank(peak_memory(), ranks);
   const std::vector<std::int64_t> gpu_memories = of_each_rank(peak_gpu_memory(context.device).value_or(0), ranks);
-  Json metrics = common_metrics(parts.input, parts.clusters, parts.model, parts.embedding_hash, ranks);
+  Json metrics = common_metrics(parts.input, parts.clusters, parts.model.shape(), parts.model.parameters().hash(),
+                                parts.embedding_hash, ranks);
   metrics.update(
       {{"genes", expression.genes.size()},
        {"standardize", standardized_as(options, expression)},

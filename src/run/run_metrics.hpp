@@ -16,8 +16,8 @@ namespace masksc {
 
 /// What metrics.json of a run and of masksc_embed have in common: scores, cells, batches, hashes, version. On rank 0;
 /// elsewhere without batch_nmi.
-Json common_metrics(const RunInput& input, const ClusterOutcome& clusters, const MaskedAutoencoder& model,
-                    const std::string& embedding_hash, const Collectives& ranks);
+Json common_metrics(const RunInput& input, const ClusterOutcome& clusters, const AutoencoderShape& shape,
+                    const std::string& weights_hash, const std::string& embedding_hash, const Collectives& ranks);
 
 /// What the stages of a run have made.
 struct RunParts {
